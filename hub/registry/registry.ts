@@ -1,0 +1,103 @@
+import type { ResourceDefinition } from '../resources/definition.ts';
+import type { KubeObject } from '../resources/object.ts';
+
+/** Which objects of a resource: every condition must hold. */
+export interface Selection {
+  readonly namespace?: string;
+  /** A predicate on labels or fields; made by hub/resources/selector.ts. */
+  readonly matches?: (object: KubeObject) => boolean;
+  /** Set when the selection can be at most the object of this name: it is then not searched for. */
+  readonly name?: string;
+}
+
+export interface ObjectList {
+  /** In the order of namespace, then name, by bytes. */
+  readonly items: readonly KubeObject[];
+  /** The store's revision that this list shows, for a watch to go on from. */
+  readonly revision: number;
+}
+
+export type WatchEvent =
+  | {
+      readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+      readonly object: KubeObject;
+      readonly revision: number;
+    }
+  /** All that existed when the watch began has been delivered. Only after a start without `fromRevision`. */
+  | { readonly type: 'SYNCED'; readonly revision: number };
+
+export interface WatchOptions extends Selection {
+  /** Deliver what changed after it; without it, first everything that exists as ADDED, then SYNCED. */
+  readonly fromRevision?: number;
+}
+
+export interface WriteOptions {
+  /** Whose write it is, for managedFields. */
+  readonly fieldManager: string;
+  /** Everything but the storing. */
+  readonly dryRun?: boolean;
+}
+
+export interface UpdateOptions extends WriteOptions {
+  /** Which part may change: the main path keeps `status`, `status` keeps everything else. */
+  readonly subresource?: 'status' | 'scale';
+}
+
+export interface DeleteOptions {
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+  readonly dryRun?: boolean;
+}
+
+/**
+ * Kubernetes' semantics over the store: what a write means, for the API and for the hub's own controllers alike.
+ * Reads come from memory and are never behind a write that was answered. Every method that refuses throws an
+ * `ApiError`. Objects that are returned are shared: copy before changing.
+ */
+export interface Registry {
+  readonly definitions: readonly ResourceDefinition[];
+  /** The store's newest revision. */
+  readonly revision: number;
+
+  get(resource: ResourceDefinition, namespace: string | undefined, name: string): KubeObject | undefined;
+  list(resource: ResourceDefinition, selection?: Selection): ObjectList;
+  /** Objects by one of the definition's `indexes`, without a search. */
+  byIndex(resource: ResourceDefinition, index: string, value: string): readonly KubeObject[];
+  /**
+   * Calls `listener` for each event, in order, starting before this returns. Throws 410 Expired if `fromRevision` is
+   * older than the history. Returns the function that ends the watch. A listener must not throw and not wait.
+   */
+  watch(
+    resource: ResourceDefinition,
+    options: WatchOptions,
+    listener: (event: WatchEvent) => void,
+  ): () => void;
+
+  /** 409 AlreadyExists; 404 or 403 for a namespace that is missing or ending; 422 Invalid. */
+  create(resource: ResourceDefinition, object: KubeObject, options: WriteOptions): Promise<KubeObject>;
+  /**
+   * Replaces an object. A `metadata.resourceVersion` in it is a precondition (409 Conflict). An update that changes
+   * nothing takes no revision. The update that removes the last finalizer of an ending object removes the object.
+   */
+  update(resource: ResourceDefinition, object: KubeObject, options: UpdateOptions): Promise<KubeObject>;
+  /**
+   * Applies `change` to the newest object and stores what it returns, again if another write came between.
+   * `change` gets undefined when the object is missing and may then return an object to create (apply), or throw;
+   * when it returns its argument, nothing is written.
+   */
+  modify(
+    resource: ResourceDefinition,
+    namespace: string | undefined,
+    name: string,
+    change: (current: KubeObject | undefined) => KubeObject,
+    options: UpdateOptions,
+  ): Promise<{ object: KubeObject; created: boolean }>;
+  /** `removed` is false while the object goes on existing, ending (finalizers, graceful deletion). */
+  delete(
+    resource: ResourceDefinition,
+    namespace: string | undefined,
+    name: string,
+    options: DeleteOptions,
+  ): Promise<{ object: KubeObject; removed: boolean }>;
+}
