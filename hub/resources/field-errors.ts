@@ -1,0 +1,42 @@
+import type { CauseReason, FieldError } from './api-error.ts';
+
+function fieldError(reason: CauseReason, field: string, message: string): FieldError {
+  return { reason, field, message };
+}
+
+export function required(field: string, detail?: string): FieldError {
+  return fieldError('FieldValueRequired', field, detail ? `Required value: ${detail}` : 'Required value');
+}
+
+export function invalidValue(field: string, value: unknown, detail: string): FieldError {
+  return fieldError('FieldValueInvalid', field, `Invalid value: ${JSON.stringify(value)}: ${detail}`);
+}
+
+export function notSupported(field: string, value: unknown, supported: readonly string[]): FieldError {
+  const list = supported.map((each) => JSON.stringify(each)).join(', ');
+  return fieldError(
+    'FieldValueNotSupported',
+    field,
+    `Unsupported value: ${JSON.stringify(value)}: supported values: ${list}`,
+  );
+}
+
+export function forbiddenField(field: string, detail: string): FieldError {
+  return fieldError('FieldValueForbidden', field, `Forbidden: ${detail}`);
+}
+
+export function duplicate(field: string, value: unknown): FieldError {
+  return fieldError('FieldValueDuplicate', field, `Duplicate value: ${JSON.stringify(value)}`);
+}
+
+export function tooLong(field: string, maxBytes: number): FieldError {
+  return fieldError('FieldValueTooLong', field, `Too long: may not be more than ${maxBytes} bytes`);
+}
+
+export function notFoundField(field: string, value: unknown): FieldError {
+  return fieldError('FieldValueNotFound', field, `Not found: ${JSON.stringify(value)}`);
+}
+
+export function immutable(field: string, value: unknown): FieldError {
+  return invalidValue(field, value, 'field is immutable');
+}

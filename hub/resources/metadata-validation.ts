@@ -1,0 +1,140 @@
+import type { FieldError } from './api-error.ts';
+import type { ResourceDefinition } from './definition.ts';
+import { duplicate, forbiddenField, immutable, invalidValue, required } from './field-errors.ts';
+import {
+  labelNameErrors,
+  labelValueErrors,
+  pathNameErrors,
+  qualifiedNameErrors,
+  subdomainNameErrors,
+} from './names.ts';
+import type { KubeObject, ObjectMeta } from './object.ts';
+
+/** The sum of all annotations: they are stored and sent with every copy of the object. */
+const ANNOTATIONS_LIMIT_BYTES = 256 * 1024;
+
+const NAME_RULES = { subdomain: subdomainNameErrors, label: labelNameErrors, path: pathNameErrors };
+/** Finalizers of Kubernetes' own that have no prefix. */
+const STANDARD_FINALIZERS = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+/** Set by the server; after creation only the server changes them. */
+const FIXED_FIELDS = ['name', 'namespace', 'uid', 'creationTimestamp'] as const;
+
+/** What is wrong with `metadata`, for every kind alike. */
+export function validateMetadata(
+  definition: Pick<ResourceDefinition, 'namespaced' | 'nameRule'>,
+  object: KubeObject,
+  old: KubeObject | undefined,
+): FieldError[] {
+  const { metadata } = object;
+  return [
+    ...nameErrors(definition, metadata),
+    ...namespaceErrors(definition, metadata),
+    ...labelErrors(metadata.labels, 'metadata.labels'),
+    ...annotationErrors(metadata.annotations, 'metadata.annotations'),
+    ...ownerErrors(metadata),
+    ...finalizerErrors(metadata, old?.metadata),
+    ...(old ? fixedFieldErrors(metadata, old.metadata) : []),
+  ];
+}
+
+function nameErrors(definition: Pick<ResourceDefinition, 'nameRule'>, metadata: ObjectMeta): FieldError[] {
+  const rule = NAME_RULES[definition.nameRule ?? 'subdomain'];
+  const { name, generateName } = metadata;
+  if (!name) return [required('metadata.name', 'name or generateName is required')];
+  const errors = rule(name).map((detail) => invalidValue('metadata.name', name, detail));
+  if (!generateName) return errors;
+  const prefix = generateName.replace(/[-.]+$/, '');
+  return [
+    ...errors,
+    ...rule(prefix || 'x').map((detail) => invalidValue('metadata.generateName', generateName, detail)),
+  ];
+}
+
+function namespaceErrors(
+  definition: Pick<ResourceDefinition, 'namespaced'>,
+  { namespace }: ObjectMeta,
+): FieldError[] {
+  if (!definition.namespaced)
+    return namespace ? [forbiddenField('metadata.namespace', 'not allowed on this type')] : [];
+  if (!namespace) return [required('metadata.namespace')];
+  return labelNameErrors(namespace).map((detail) => invalidValue('metadata.namespace', namespace, detail));
+}
+
+/** Also for the labels of templates and for `matchLabels`. */
+export function labelErrors(
+  labels: Readonly<Record<string, string>> | undefined,
+  field: string,
+): FieldError[] {
+  return Object.entries(labels ?? {}).flatMap(([key, value]) => [
+    ...qualifiedNameErrors(key).map((detail) => invalidValue(field, key, detail)),
+    ...labelValueErrors(value).map((detail) => invalidValue(field, value, detail)),
+  ]);
+}
+
+export function annotationErrors(
+  annotations: Readonly<Record<string, string>> | undefined,
+  field: string,
+): FieldError[] {
+  const entries = Object.entries(annotations ?? {});
+  const sizeBytes = entries.reduce(
+    (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value),
+    0,
+  );
+  const errors = entries.flatMap(([key]) =>
+    qualifiedNameErrors(key.toLowerCase()).map((detail) => invalidValue(field, key, detail)),
+  );
+  if (sizeBytes > ANNOTATIONS_LIMIT_BYTES)
+    errors.push({
+      reason: 'FieldValueTooLong',
+      field,
+      message: `Too long: may not be more than ${ANNOTATIONS_LIMIT_BYTES} bytes`,
+    });
+  return errors;
+}
+
+function ownerErrors({ ownerReferences = [] }: ObjectMeta): FieldError[] {
+  const errors = ownerReferences.flatMap((owner, index) => {
+    const field = `metadata.ownerReferences[${index}]`;
+    return (['apiVersion', 'kind', 'name', 'uid'] as const)
+      .filter((key) => !owner[key])
+      .map((key) => invalidValue(`${field}.${key}`, owner[key] ?? '', 'must not be empty'));
+  });
+  const controllers = ownerReferences.filter((owner) => owner.controller);
+  if (controllers.length > 1)
+    errors.push(
+      invalidValue(
+        'metadata.ownerReferences',
+        controllers.map((owner) => owner.name),
+        'Only one reference can have Controller set to true',
+      ),
+    );
+  return errors;
+}
+
+function finalizerErrors(metadata: ObjectMeta, old: ObjectMeta | undefined): FieldError[] {
+  const finalizers = metadata.finalizers ?? [];
+  const errors = finalizers.flatMap((each, index) => {
+    const field = `metadata.finalizers[${index}]`;
+    if (finalizers.indexOf(each) !== index) return [duplicate(field, each)];
+    if (!each.includes('/') && !STANDARD_FINALIZERS.has(each))
+      return [
+        invalidValue(field, each, 'name is neither a standard finalizer name nor is it fully qualified'),
+      ];
+    return qualifiedNameErrors(each).map((detail) => invalidValue(field, each, detail));
+  });
+  const added = old?.deletionTimestamp ? finalizers.filter((each) => !old.finalizers?.includes(each)) : [];
+  if (added.length > 0)
+    errors.push(
+      forbiddenField(
+        'metadata.finalizers',
+        `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
+      ),
+    );
+  return errors;
+}
+
+function fixedFieldErrors(metadata: ObjectMeta, old: ObjectMeta): FieldError[] {
+  return FIXED_FIELDS.filter((key) => metadata[key] !== old[key]).map((key) =>
+    immutable(`metadata.${key}`, metadata[key] ?? ''),
+  );
+}
