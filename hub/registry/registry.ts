@@ -34,6 +34,8 @@ export interface WatchOptions extends Selection {
 export interface WriteOptions {
   /** Whose write it is, for managedFields. */
   readonly fieldManager: string;
+  /** The object's `metadata.managedFields` are already those of this write (server-side apply): store them as they are. */
+  readonly tracked?: boolean;
   /** Everything but the storing. */
   readonly dryRun?: boolean;
 }
@@ -64,6 +66,10 @@ export interface Registry {
   list(resource: ResourceDefinition, selection?: Selection): ObjectList;
   /** Objects by one of the definition's `indexes`, without a search. */
   byIndex(resource: ResourceDefinition, index: string, value: string): readonly KubeObject[];
+  /** Every object, of any resource, that names this uid among its ownerReferences. */
+  dependentsOf(
+    uid: string,
+  ): readonly { readonly resource: ResourceDefinition; readonly object: KubeObject }[];
   /**
    * Calls `listener` for each event, in order, starting before this returns. Throws 410 Expired if `fromRevision` is
    * older than the history. Returns the function that ends the watch. A listener must not throw and not wait.

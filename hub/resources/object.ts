@@ -16,8 +16,11 @@ export interface ManagedFieldsEntry {
   subresource?: string;
 }
 
+type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
+
+/** The published types mark what clients may not set as read-only; the hub is who sets it. */
 export interface ObjectMeta
-  extends Omit<KubeObjectMeta, 'managedFields' | 'creationTimestamp' | 'deletionTimestamp'> {
+  extends Writable<Omit<KubeObjectMeta, 'managedFields' | 'creationTimestamp' | 'deletionTimestamp'>> {
   creationTimestamp?: string;
   deletionTimestamp?: string;
   managedFields?: ManagedFieldsEntry[];

@@ -1,0 +1,250 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  badRequest,
+  conflict,
+  type FieldError,
+  forbidden,
+  invalid,
+  notFound,
+} from '../resources/api-error.ts';
+import type { ResourceDefinition } from '../resources/definition.ts';
+import type { KubeObject } from '../resources/object.ts';
+import type { DeleteOptions, UpdateOptions } from './registry.ts';
+
+/*
+ * What a write makes of an object: pure functions of the objects and the time. The rules are Kubernetes' (its API
+ * conventions; section B of the wire notes). Functions that return an object return one that nobody else holds.
+ */
+
+const GENERATED_SUFFIX_LENGTH = 5;
+const GENERATED_PREFIX_LENGTH = 58; // so that prefix and suffix make a DNS label
+const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'; // no vowels: no words
+
+/** RFC 3339 in whole seconds, as all of Kubernetes' times but MicroTime. */
+export function formatTime(atMs: number): string {
+  return `${new Date(atMs).toISOString().slice(0, 19)}Z`;
+}
+
+/** `generateName` made a name: the prefix cut to 58 characters, and 5 random ones. */
+export function generateName(prefix: string): string {
+  const suffix = Array.from(
+    { length: GENERATED_SUFFIX_LENGTH },
+    () => SUFFIX_ALPHABET[randomInt(SUFFIX_ALPHABET.length)],
+  );
+  return prefix.slice(0, GENERATED_PREFIX_LENGTH) + suffix.join('');
+}
+
+/** The object as it will be stored first. Throws 422 with everything that is wrong with it. */
+export function newObject(resource: ResourceDefinition, given: KubeObject, nowMs: number): KubeObject {
+  const object = structuredClone(given);
+  const { metadata } = object;
+  if (metadata.resourceVersion)
+    throw badRequest('resourceVersion should not be set on objects to be created');
+  metadata.name ||= metadata.generateName ? generateName(metadata.generateName) : '';
+  metadata.uid = randomUUID();
+  metadata.creationTimestamp = formatTime(nowMs);
+  if (object.spec !== undefined && resource.hasStatus) metadata.generation = 1;
+  else delete metadata.generation;
+  delete metadata.resourceVersion;
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete metadata.selfLink;
+  if (!resource.namespaced) delete metadata.namespace;
+  if (resource.hasStatus) delete object.status;
+  resource.setDefaults?.(object);
+  resource.prepareForCreate?.(object);
+  check(resource, object, undefined);
+  return object;
+}
+
+/** What `given` makes of `current`. Throws 409 when a precondition in it fails, 422 when the result is not valid. */
+export function updatedObject(
+  resource: ResourceDefinition,
+  current: KubeObject,
+  given: KubeObject,
+  subresource: UpdateOptions['subresource'],
+): KubeObject {
+  checkIdentity(resource, current, given);
+  const object = structuredClone(subresource === 'status' ? withStatusOf(current, given) : given);
+  keepServerMetadata(object, current);
+  if (subresource !== 'status') {
+    if (resource.hasStatus) keepField(object, current, 'status');
+    resource.setDefaults?.(object);
+    resource.prepareForUpdate?.(object, current);
+    if (bumpsGeneration(resource, object, current)) {
+      object.metadata.generation = (current.metadata.generation ?? 0) + 1;
+    }
+  }
+  const errors = newFinalizers(object, current);
+  if (errors.length > 0) throw invalid(resource.group, resource.kind, current.metadata.name ?? '', errors);
+  check(resource, object, current);
+  return object;
+}
+
+/** Whether two states differ in more than what every write touches. */
+export function isUnchanged(a: KubeObject, b: KubeObject): boolean {
+  return isDeepStrictEqual(withoutVersion(a), withoutVersion(b));
+}
+
+/** Whether nothing keeps an ending object any more. */
+export function isRemovable(resource: ResourceDefinition, object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata;
+  return (
+    deletionTimestamp !== undefined &&
+    !deletionGracePeriodSeconds &&
+    !finalizers?.length &&
+    !resource.holdsRemoval?.(object)
+  );
+}
+
+/**
+ * The object after a request to delete it: ending, with a time and perhaps a finalizer. `isRemovable` tells whether
+ * it goes at once. Throws 409 when a precondition fails.
+ */
+export function endingObject(
+  resource: ResourceDefinition,
+  current: KubeObject,
+  options: DeleteOptions,
+  nowMs: number,
+): KubeObject {
+  checkPreconditions(resource, current, options);
+  const object = structuredClone(current);
+  const { metadata } = object;
+  setPropagation(object, options.propagationPolicy);
+  const requested = resource.gracePeriodSeconds?.(current, options.gracePeriodSeconds) ?? 0;
+  const graceSeconds = Math.min(requested, metadata.deletionGracePeriodSeconds ?? requested);
+  if (metadata.deletionTimestamp && metadata.deletionGracePeriodSeconds === graceSeconds) return object;
+  if (!metadata.deletionTimestamp && metadata.generation !== undefined) metadata.generation += 1;
+  metadata.deletionTimestamp = formatTime(nowMs + graceSeconds * 1000);
+  metadata.deletionGracePeriodSeconds = graceSeconds;
+  return object;
+}
+
+/** Throws unless objects of the resource may be created in this namespace now. */
+export function checkNamespace(
+  resource: ResourceDefinition,
+  object: KubeObject,
+  namespace: KubeObject | undefined,
+): void {
+  const name = object.metadata.namespace ?? '';
+  if (!namespace) throw notFound({ group: '', plural: 'namespaces' }, name);
+  if (!namespace.metadata.deletionTimestamp) return;
+  const why = `unable to create new content in namespace ${name} because it is being terminated`;
+  throw forbidden(resource, object.metadata.name ?? '', why, {
+    reason: 'NamespaceTerminating',
+    message: `namespace ${name} is being terminated`,
+    field: 'metadata.namespace',
+  });
+}
+
+function check(resource: ResourceDefinition, object: KubeObject, old: KubeObject | undefined): void {
+  const errors = resource.validate?.(object, old) ?? [];
+  if (errors.length > 0) throw invalid(resource.group, resource.kind, object.metadata.name ?? '', errors);
+}
+
+function checkIdentity(resource: ResourceDefinition, current: KubeObject, given: KubeObject): void {
+  const { resourceVersion, uid } = given.metadata;
+  const name = current.metadata.name ?? '';
+  if (uid && uid !== current.metadata.uid) {
+    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`;
+    throw conflict(resource, name, why);
+  }
+  if (resourceVersion && resourceVersion !== current.metadata.resourceVersion) throw conflict(resource, name);
+  if (resource.updateNeedsVersion && !resourceVersion) {
+    throw invalid(resource.group, resource.kind, name, [
+      {
+        reason: 'FieldValueInvalid',
+        field: 'metadata.resourceVersion',
+        message: 'Invalid value: 0x0: must be specified for an update',
+      },
+    ]);
+  }
+}
+
+function checkPreconditions(
+  resource: ResourceDefinition,
+  current: KubeObject,
+  { preconditions }: DeleteOptions,
+): void {
+  const name = current.metadata.name ?? '';
+  for (const [field, label] of [
+    ['uid', 'UID'],
+    ['resourceVersion', 'ResourceVersion'],
+  ] as const) {
+    const wanted = preconditions?.[field];
+    const found = current.metadata[field];
+    if (wanted === undefined || wanted === found) continue;
+    const why = `Precondition failed: ${label} in precondition: ${wanted}, ${label} in object meta: ${found}`;
+    throw conflict(resource, name, why);
+  }
+}
+
+function withStatusOf(current: KubeObject, given: KubeObject): KubeObject {
+  const object: KubeObject = { ...current, status: given.status };
+  const { managedFields } = given.metadata;
+  object.metadata = { ...current.metadata, ...(managedFields && { managedFields }) };
+  return object;
+}
+
+function keepServerMetadata(object: KubeObject, current: KubeObject): void {
+  const kept = current.metadata;
+  const { metadata } = object;
+  if (kept.uid) metadata.uid = kept.uid;
+  if (kept.name) metadata.name = kept.name;
+  if (kept.creationTimestamp) metadata.creationTimestamp = kept.creationTimestamp;
+  for (const field of [
+    'namespace',
+    'generation',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'generateName',
+  ] as const) {
+    if (kept[field] === undefined) delete metadata[field];
+    else Object.assign(metadata, { [field]: kept[field] });
+  }
+  delete metadata.selfLink;
+}
+
+function keepField(object: KubeObject, current: KubeObject, field: string): void {
+  if (current[field] === undefined) delete object[field];
+  else object[field] = structuredClone(current[field]);
+}
+
+function bumpsGeneration(resource: ResourceDefinition, object: KubeObject, current: KubeObject): boolean {
+  if (current.metadata.generation === undefined) return false;
+  return resource.bumpsGeneration?.(object, current) ?? !isDeepStrictEqual(object.spec, current.spec);
+}
+
+function newFinalizers(object: KubeObject, current: KubeObject): FieldError[] {
+  if (!current.metadata.deletionTimestamp) return [];
+  const known = new Set(current.metadata.finalizers);
+  const added = (object.metadata.finalizers ?? []).filter((finalizer) => !known.has(finalizer));
+  if (added.length === 0) return [];
+  const found = JSON.stringify(added);
+  return [
+    {
+      reason: 'FieldValueForbidden',
+      field: 'metadata.finalizers',
+      message: `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${found}`,
+    },
+  ];
+}
+
+const FINALIZER_OF = { Foreground: 'foregroundDeletion', Orphan: 'orphan' } as const;
+
+/** The request's policy wins over one that an earlier request or the object's maker left as a finalizer. */
+function setPropagation(object: KubeObject, policy: DeleteOptions['propagationPolicy']): void {
+  if (!policy) return;
+  const others = (object.metadata.finalizers ?? []).filter(
+    (finalizer) => finalizer !== FINALIZER_OF.Foreground && finalizer !== FINALIZER_OF.Orphan,
+  );
+  const finalizers = policy === 'Background' ? others : [...others, FINALIZER_OF[policy]];
+  if (finalizers.length > 0) object.metadata.finalizers = finalizers;
+  else delete object.metadata.finalizers;
+}
+
+function withoutVersion(object: KubeObject): object {
+  const { resourceVersion: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}

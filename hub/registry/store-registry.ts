@@ -1,0 +1,385 @@
+import {
+  ApiError,
+  alreadyExists,
+  badRequest,
+  conflict,
+  expired,
+  invalid,
+  notFound,
+} from '../resources/api-error.ts';
+import type { ResourceDefinition } from '../resources/definition.ts';
+import type { KubeObject, ManagedFieldsEntry } from '../resources/object.ts';
+import { type Change, CompactedError, type Store } from '../store/store.ts';
+import { matches, ObjectCache } from './object-cache.ts';
+import {
+  checkNamespace,
+  endingObject,
+  formatTime,
+  isRemovable,
+  isUnchanged,
+  newObject,
+  updatedObject,
+} from './object-lifecycle.ts';
+import { OwnerIndex } from './owner-index.ts';
+import type {
+  DeleteOptions,
+  ObjectList,
+  Registry,
+  UpdateOptions,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+} from './registry.ts';
+import { decode, encode, prefixOf, storageKey } from './storage-key.ts';
+
+/** How often a write that names no resourceVersion tries again when another one comes between. */
+const WRITE_ATTEMPTS = 8;
+const NAME_ATTEMPTS = 8;
+
+/** One ordinary write, for managedFields: what was there, what will be, and who writes. */
+export interface TrackedWrite {
+  readonly resource: ResourceDefinition;
+  readonly live: KubeObject | undefined;
+  readonly next: KubeObject;
+  readonly manager: string;
+  readonly subresource: string | undefined;
+  /** RFC 3339. */
+  readonly time: string;
+}
+
+export interface StoreRegistryOptions {
+  readonly store: Store;
+  readonly definitions: readonly ResourceDefinition[];
+  /** The managedFields after an ordinary write. */
+  readonly trackFields: (write: TrackedWrite) => ManagedFieldsEntry[] | undefined;
+  readonly now?: () => number;
+}
+
+interface Shelf {
+  readonly resource: ResourceDefinition;
+  readonly prefix: string;
+  readonly cache: ObjectCache;
+  readonly watchers: Set<Deliver>;
+}
+
+/** The Registry on a Store: objects are decoded once, kept in memory, and follow the store's commits. */
+export class StoreRegistry implements Registry {
+  readonly definitions: readonly ResourceDefinition[];
+  readonly #store: Store;
+  readonly #trackFields: StoreRegistryOptions['trackFields'];
+  readonly #now: () => number;
+  readonly #shelves = new Map<ResourceDefinition, Shelf>();
+  readonly #shelfByPrefix = new Map<string, Shelf>();
+  readonly #owners = new OwnerIndex();
+  readonly #unsubscribe: () => void;
+  readonly #namespaces: ResourceDefinition | undefined;
+
+  constructor({ store, definitions, trackFields, now = Date.now }: StoreRegistryOptions) {
+    this.#store = store;
+    this.definitions = definitions;
+    this.#trackFields = trackFields;
+    this.#now = now;
+    this.#namespaces = definitions.find(({ group, plural }) => group === '' && plural === 'namespaces');
+    for (const resource of definitions) this.#load(resource);
+    this.#unsubscribe = store.subscribe((changes) => this.#follow(changes));
+  }
+
+  get revision(): number {
+    return this.#store.revision;
+  }
+
+  close(): void {
+    this.#unsubscribe();
+  }
+
+  get(resource: ResourceDefinition, namespace: string | undefined, name: string): KubeObject | undefined {
+    return this.#shelf(resource).cache.get(namespace, name);
+  }
+
+  list(resource: ResourceDefinition, selection: WatchOptions = {}): ObjectList {
+    return { items: this.#shelf(resource).cache.list(selection), revision: this.revision };
+  }
+
+  byIndex(resource: ResourceDefinition, index: string, value: string): readonly KubeObject[] {
+    return this.#shelf(resource).cache.byIndex(index, value);
+  }
+
+  dependentsOf(uid: string): readonly { resource: ResourceDefinition; object: KubeObject }[] {
+    return this.#owners.dependentsOf(uid);
+  }
+
+  watch(
+    resource: ResourceDefinition,
+    options: WatchOptions,
+    listener: (event: WatchEvent) => void,
+  ): () => void {
+    const shelf = this.#shelf(resource);
+    const deliver = (event: WatchEvent, previous?: KubeObject) => {
+      const seen = event.type === 'SYNCED' ? event : selectedEvent(event, previous, options);
+      if (seen) listener(seen);
+    };
+    if (options.fromRevision === undefined) {
+      for (const object of shelf.cache.list(options)) {
+        listener({ type: 'ADDED', object, revision: Number(object.metadata.resourceVersion) });
+      }
+      listener({ type: 'SYNCED', revision: this.revision });
+    } else {
+      for (const change of this.#history(shelf, options.fromRevision)) {
+        const { previous: before } = change;
+        const previous = before && decode(before.value, before.revision);
+        deliver(eventOf(change, previous), previous);
+      }
+    }
+    shelf.watchers.add(deliver);
+    return () => shelf.watchers.delete(deliver);
+  }
+
+  async create(resource: ResourceDefinition, given: KubeObject, options: WriteOptions): Promise<KubeObject> {
+    if (resource.namespaced && this.#namespaces) {
+      const namespace = this.get(this.#namespaces, undefined, given.metadata.namespace ?? '');
+      checkNamespace(resource, given, namespace);
+    }
+    const generated = !given.metadata.name && given.metadata.generateName !== undefined;
+    for (let attempt = 1; ; attempt += 1) {
+      const object = newObject(resource, given, this.#now());
+      const stored = await this.#tryCreate(resource, object, options);
+      if (stored) return stored;
+      if (!generated || attempt >= NAME_ATTEMPTS) throw alreadyExists(resource, object.metadata.name ?? '');
+    }
+  }
+
+  async update(resource: ResourceDefinition, given: KubeObject, options: UpdateOptions): Promise<KubeObject> {
+    const { namespace, name = '' } = given.metadata;
+    const change = (current: KubeObject | undefined) => {
+      if (!current && !resource.createOnUpdate) throw notFound(resource, name);
+      return given;
+    };
+    const { object } = await this.modify(resource, namespace, name, change, options);
+    return object;
+  }
+
+  async modify(
+    resource: ResourceDefinition,
+    namespace: string | undefined,
+    name: string,
+    change: (current: KubeObject | undefined) => KubeObject,
+    options: UpdateOptions,
+  ): Promise<{ object: KubeObject; created: boolean }> {
+    for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
+      const current = this.get(resource, namespace, name);
+      const given = change(current);
+      if (!current) return { object: await this.create(resource, given, options), created: true };
+      if (given === current) return { object: current, created: false };
+      const object = await this.#tryUpdate(resource, current, given, options);
+      if (object) return { object, created: false };
+    }
+    throw conflict(resource, name);
+  }
+
+  async delete(
+    resource: ResourceDefinition,
+    namespace: string | undefined,
+    name: string,
+    options: DeleteOptions,
+  ): Promise<{ object: KubeObject; removed: boolean }> {
+    for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
+      const current = this.get(resource, namespace, name);
+      if (!current) throw notFound(resource, name);
+      const object = endingObject(resource, current, options, this.#now());
+      const removed = isRemovable(resource, object);
+      if (options.dryRun || (!removed && isUnchanged(object, current))) return { object, removed };
+      const stored = removed
+        ? await this.#remove(resource, current, object)
+        : await this.#put(resource, current, object);
+      if (stored) return { object: stored, removed };
+    }
+    throw conflict(resource, name);
+  }
+
+  async #tryCreate(
+    resource: ResourceDefinition,
+    object: KubeObject,
+    options: WriteOptions,
+  ): Promise<KubeObject | undefined> {
+    const { namespace, name = '' } = object.metadata;
+    if (!name) {
+      throw invalid(resource.group, resource.kind, '', [
+        {
+          reason: 'FieldValueRequired',
+          field: 'metadata.name',
+          message: 'Required value: name or generateName is required',
+        },
+      ]);
+    }
+    if (!options.tracked) this.#track(resource, undefined, object, options, undefined);
+    if (options.dryRun) return this.get(resource, namespace, name) ? undefined : object;
+    return this.#put(resource, undefined, object);
+  }
+
+  async #tryUpdate(
+    resource: ResourceDefinition,
+    current: KubeObject,
+    given: KubeObject,
+    options: UpdateOptions,
+  ): Promise<KubeObject | undefined> {
+    const object = updatedObject(resource, current, given, options.subresource);
+    if (!options.tracked) this.#track(resource, current, object, options, options.subresource);
+    if (isUnchanged(object, current)) return current;
+    if (options.dryRun) return object;
+    return isRemovable(resource, object)
+      ? this.#remove(resource, current, object)
+      : this.#put(resource, current, object);
+  }
+
+  #track(
+    resource: ResourceDefinition,
+    live: KubeObject | undefined,
+    next: KubeObject,
+    { fieldManager: manager }: WriteOptions,
+    subresource: string | undefined,
+  ): void {
+    const entries = this.#trackFields({
+      resource,
+      live,
+      next,
+      manager,
+      subresource,
+      time: formatTime(this.#now()),
+    });
+    if (entries?.length) next.metadata.managedFields = entries;
+    else delete next.metadata.managedFields;
+  }
+
+  /** Stores the object if nobody wrote it since `current`; undefined if somebody did. */
+  async #put(
+    resource: ResourceDefinition,
+    current: KubeObject | undefined,
+    object: KubeObject,
+  ): Promise<KubeObject | undefined> {
+    const { namespace, name = '' } = object.metadata;
+    const key = storageKey(resource, namespace, name);
+    const { revision } = await this.#store.commit(
+      [{ key, revision: Number(current?.metadata.resourceVersion ?? 0) }],
+      [{ key, value: encode(object) }],
+    );
+    if (revision === undefined) return undefined;
+    const stored = this.get(resource, namespace, name);
+    // Another write may already have followed: the answer is the state that this one made.
+    return stored?.metadata.resourceVersion === String(revision) ? stored : decode(encode(object), revision);
+  }
+
+  async #remove(
+    resource: ResourceDefinition,
+    current: KubeObject,
+    object: KubeObject,
+  ): Promise<KubeObject | undefined> {
+    const { namespace, name = '' } = current.metadata;
+    const key = storageKey(resource, namespace, name);
+    const { revision } = await this.#store.commit(
+      [{ key, revision: Number(current.metadata.resourceVersion) }],
+      [{ key, value: undefined }],
+    );
+    return revision === undefined ? undefined : decode(encode(object), revision);
+  }
+
+  #load(resource: ResourceDefinition): void {
+    const shelf: Shelf = {
+      resource,
+      prefix: prefixOf(resource),
+      cache: new ObjectCache(resource),
+      watchers: new Set(),
+    };
+    this.#shelves.set(resource, shelf);
+    this.#shelfByPrefix.set(shelf.prefix, shelf);
+    for (const { value, revision } of this.#store.list(shelf.prefix)) {
+      const object = decode(value, revision);
+      shelf.cache.put(object);
+      this.#owners.put(resource, object);
+    }
+  }
+
+  #follow(changes: readonly Change[]): void {
+    for (const change of changes) {
+      const shelf = this.#shelfByPrefix.get(shelfPrefix(change.key));
+      if (!shelf) continue;
+      const { namespace, name = '' } = nameOf(shelf, change.key);
+      const previous = shelf.cache.get(namespace, name);
+      const event = eventOf(change, previous);
+      if (previous) this.#owners.remove(previous);
+      if (event.type === 'DELETED') {
+        shelf.cache.remove(event.object);
+      } else {
+        shelf.cache.put(event.object);
+        this.#owners.put(shelf.resource, event.object);
+      }
+      for (const deliver of shelf.watchers) deliver(event, previous);
+    }
+  }
+
+  #history(shelf: Shelf, fromRevision: number): Change[] {
+    if (fromRevision > this.revision) {
+      throw new ApiError(
+        504,
+        'Timeout',
+        `Too large resource version: ${fromRevision}, current: ${this.revision}`,
+        {
+          causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+          retryAfterSeconds: 1,
+        },
+      );
+    }
+    try {
+      return this.#store.history(shelf.prefix, fromRevision);
+    } catch (error) {
+      if (!(error instanceof CompactedError)) throw error;
+      throw expired(`too old resource version: ${fromRevision} (${error.compacted})`);
+    }
+  }
+
+  #shelf(resource: ResourceDefinition): Shelf {
+    const shelf = this.#shelves.get(resource);
+    if (!shelf) throw badRequest(`"${resource.plural}" is not served`);
+    return shelf;
+  }
+}
+
+type ObjectEvent = Exclude<WatchEvent, { type: 'SYNCED' }>;
+type Deliver = (event: WatchEvent, previous?: KubeObject) => void;
+
+function nameOf(shelf: Shelf, key: string): { namespace?: string; name?: string } {
+  const [first, second] = key.slice(shelf.prefix.length).split('/');
+  if (second !== undefined) return { namespace: first ?? '', name: second };
+  return first === undefined ? {} : { name: first };
+}
+
+/** `/registry/apps/deployments/default/web` → `/registry/apps/deployments/`. */
+function shelfPrefix(key: string): string {
+  const [, root, group, plural] = key.split('/', 4);
+  return `/${root}/${group}/${plural}/`;
+}
+
+function eventOf({ key, value, revision }: Change, previous: KubeObject | undefined): ObjectEvent {
+  if (value !== undefined) {
+    return { type: previous ? 'MODIFIED' : 'ADDED', object: decode(value, revision), revision };
+  }
+  if (!previous) throw new Error(`revision ${revision} deletes "${key}", which never was`);
+  return { type: 'DELETED', object: withRevision(previous, revision), revision };
+}
+
+/** A deleted object is last seen with the revision of its deletion. */
+function withRevision(object: KubeObject, revision: number): KubeObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+}
+
+/** The event as a watch with a selection sees it: an object that starts or stops to match comes or goes. */
+function selectedEvent(
+  event: ObjectEvent,
+  previous: KubeObject | undefined,
+  selection: WatchOptions,
+): ObjectEvent | undefined {
+  const matchesNow = event.type !== 'DELETED' && matches(event.object, selection);
+  const matchedBefore = previous !== undefined && matches(previous, selection);
+  if (matchesNow) return { ...event, type: matchedBefore ? 'MODIFIED' : 'ADDED' };
+  if (!matchedBefore || !previous) return undefined;
+  return { type: 'DELETED', object: withRevision(previous, event.revision), revision: event.revision };
+}
