@@ -1,6 +1,6 @@
 import type { FieldError } from './api-error.ts';
 import type { ResourceDefinition } from './definition.ts';
-import { duplicate, forbiddenField, immutable, invalidValue, required } from './field-errors.ts';
+import { duplicate, forbiddenField, invalidValue, required } from './field-errors.ts';
 import {
   labelNameErrors,
   labelValueErrors,
@@ -16,14 +16,11 @@ const ANNOTATIONS_LIMIT_BYTES = 256 * 1024;
 const NAME_RULES = { subdomain: subdomainNameErrors, label: labelNameErrors, path: pathNameErrors };
 /** Finalizers of Kubernetes' own that have no prefix. */
 const STANDARD_FINALIZERS = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
-/** Set by the server; after creation only the server changes them. */
-const FIXED_FIELDS = ['name', 'namespace', 'uid', 'creationTimestamp'] as const;
 
-/** What is wrong with `metadata`, for every kind alike. */
+/** What is wrong with `metadata`, for every kind alike. What may change in an update is the registry's to decide. */
 export function validateMetadata(
   definition: Pick<ResourceDefinition, 'namespaced' | 'nameRule'>,
   object: KubeObject,
-  old: KubeObject | undefined,
 ): FieldError[] {
   const { metadata } = object;
   return [
@@ -32,8 +29,7 @@ export function validateMetadata(
     ...labelErrors(metadata.labels, 'metadata.labels'),
     ...annotationErrors(metadata.annotations, 'metadata.annotations'),
     ...ownerErrors(metadata),
-    ...finalizerErrors(metadata, old?.metadata),
-    ...(old ? fixedFieldErrors(metadata, old.metadata) : []),
+    ...finalizerErrors(metadata),
   ];
 }
 
@@ -111,9 +107,9 @@ function ownerErrors({ ownerReferences = [] }: ObjectMeta): FieldError[] {
   return errors;
 }
 
-function finalizerErrors(metadata: ObjectMeta, old: ObjectMeta | undefined): FieldError[] {
+function finalizerErrors(metadata: ObjectMeta): FieldError[] {
   const finalizers = metadata.finalizers ?? [];
-  const errors = finalizers.flatMap((each, index) => {
+  return finalizers.flatMap((each, index) => {
     const field = `metadata.finalizers[${index}]`;
     if (finalizers.indexOf(each) !== index) return [duplicate(field, each)];
     if (!each.includes('/') && !STANDARD_FINALIZERS.has(each))
@@ -122,19 +118,4 @@ function finalizerErrors(metadata: ObjectMeta, old: ObjectMeta | undefined): Fie
       ];
     return qualifiedNameErrors(each).map((detail) => invalidValue(field, each, detail));
   });
-  const added = old?.deletionTimestamp ? finalizers.filter((each) => !old.finalizers?.includes(each)) : [];
-  if (added.length > 0)
-    errors.push(
-      forbiddenField(
-        'metadata.finalizers',
-        `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
-      ),
-    );
-  return errors;
-}
-
-function fixedFieldErrors(metadata: ObjectMeta, old: ObjectMeta): FieldError[] {
-  return FIXED_FIELDS.filter((key) => metadata[key] !== old[key]).map((key) =>
-    immutable(`metadata.${key}`, metadata[key] ?? ''),
-  );
 }
