@@ -1,0 +1,141 @@
+import type { ContainerIdentity, ContainerSpec, PortBinding } from '../runtime/runtime.ts';
+import { ConfigurationError, environment, expand, type Placement } from './environment.ts';
+import { type Configuration, type Container, graceSecondsOf, type Pod, specHash } from './pod.ts';
+import { parseQuantity } from './quantity.ts';
+import { mountsOf, type VolumeRoots } from './volumes.ts';
+
+const MAX_HOSTNAME_LENGTH = 63;
+
+/** What a container is made of, beside the pod itself. */
+export interface ContainerContext {
+  readonly configuration: Configuration;
+  readonly roots: VolumeRoots;
+  readonly placement: Placement;
+  readonly attempt: number;
+  readonly crashes: number;
+  /** The id of the pod's infra container, when it has one. */
+  readonly infraId: string | undefined;
+}
+
+/** The container with all of Kubernetes' indirections resolved. Throws ConfigurationError. */
+export function containerSpec(pod: Pod, container: Container, context: ContainerContext): ContainerSpec {
+  refuseUnsupported(pod, container);
+  const env = environment(pod, container, context.configuration, context.placement);
+  const values = new Map(
+    env.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
+  const expanded = (words: readonly string[] | undefined) => words?.map((word) => expand(word, values));
+  const entrypoint = expanded(container.command);
+  const command = expanded(container.args);
+  const { infraId } = context;
+  return {
+    identity: identityOf(pod, container.name, specHash(pod, container), context),
+    image: container.image ?? '',
+    ...(entrypoint && { entrypoint }),
+    ...(command && { command }),
+    env,
+    ...(container.workingDir && { workingDir: container.workingDir }),
+    hostname: hostnameOf(pod),
+    mounts: mountsOf(pod, container, context.roots),
+    ports: infraId ? [] : portsOf(container),
+    network: infraId ? { type: 'container', id: infraId } : { type: pod.spec.hostNetwork ? 'host' : 'own' },
+    ...resourcesOf(container),
+    ...securityOf(pod, container),
+    tty: container.tty ?? false,
+    stdin: container.stdin ?? false,
+  };
+}
+
+/** The container that holds the pod's network, and publishes the ports of all its containers. */
+export function infraSpec(pod: Pod, image: string, attempt: number): ContainerSpec {
+  return {
+    identity: { ...identityOf(pod, '', '', { attempt, crashes: 0 }), role: 'infra' },
+    image,
+    env: [],
+    hostname: hostnameOf(pod),
+    mounts: [],
+    ports: pod.spec.containers.flatMap(portsOf),
+    network: { type: 'own' },
+  };
+}
+
+function identityOf(
+  pod: Pod,
+  container: string,
+  hash: string,
+  { attempt, crashes }: { attempt: number; crashes: number },
+): ContainerIdentity {
+  const { uid, namespace, name } = pod.metadata;
+  return {
+    role: 'container',
+    podUid: uid,
+    podNamespace: namespace,
+    podName: name,
+    container,
+    attempt,
+    specHash: hash,
+    crashes,
+    graceSeconds: graceSecondsOf(pod),
+  };
+}
+
+/** What this agent cannot do yet is said, not left out in silence: a pod must not run as something else than it asks. */
+function refuseUnsupported(pod: Pod, container: Container): void {
+  const { spec } = pod;
+  const asks: [boolean, string][] = [
+    [Boolean(spec.initContainers?.length), 'initContainers'],
+    [Boolean(container.lifecycle), `containers[${container.name}].lifecycle`],
+    [Boolean(container.volumeDevices?.length), `containers[${container.name}].volumeDevices`],
+    [Boolean(spec.shareProcessNamespace), 'shareProcessNamespace'],
+    [Boolean(spec.hostPID), 'hostPID'],
+    [Boolean(spec.hostIPC), 'hostIPC'],
+    [spec.securityContext?.fsGroup !== undefined, 'securityContext.fsGroup'],
+    [Boolean(spec.dnsConfig), 'dnsConfig'],
+    [Boolean(spec.hostAliases?.length), 'hostAliases'],
+  ];
+  const unsupported = asks.filter(([asked]) => asked).map(([, field]) => `spec.${field}`);
+  if (unsupported.length === 0) return;
+  throw new ConfigurationError(
+    `${unsupported.join(', ')}: not supported by this agent yet; remove it from the pod`,
+  );
+}
+
+/** Kubernetes cuts a pod's name to what a host name may be, at 63 characters and not behind a `-` or `.`. */
+function hostnameOf(pod: Pod): string {
+  return (pod.spec.hostname ?? pod.metadata.name).slice(0, MAX_HOSTNAME_LENGTH).replace(/[-.]+$/, '');
+}
+
+function portsOf({ ports }: Container): PortBinding[] {
+  return (ports ?? []).map(({ containerPort, protocol = 'TCP', hostPort = 0, hostIP = '' }) => ({
+    containerPort,
+    protocol: protocol.toLowerCase() as PortBinding['protocol'],
+    hostPort,
+    hostIp: hostIP,
+  }));
+}
+
+function resourcesOf({ resources }: Container): Partial<ContainerSpec> {
+  const cpu = parseQuantity(resources?.limits?.['cpu']);
+  const cpuRequest = parseQuantity(resources?.requests?.['cpu']);
+  const memory = parseQuantity(resources?.limits?.['memory']);
+  return {
+    ...(cpu && { cpuMilli: Math.ceil(cpu * 1000) }),
+    ...(cpuRequest && { cpuRequestMilli: Math.ceil(cpuRequest * 1000) }),
+    ...(memory && { memoryBytes: Math.ceil(memory) }),
+  };
+}
+
+function securityOf(pod: Pod, { securityContext }: Container): Partial<ContainerSpec> {
+  const user = securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser;
+  const group = securityContext?.runAsGroup ?? pod.spec.securityContext?.runAsGroup;
+  const { privileged, readOnlyRootFilesystem, capabilities, allowPrivilegeEscalation } =
+    securityContext ?? {};
+  return {
+    ...(user !== undefined && { user: group === undefined ? `${user}` : `${user}:${group}` }),
+    ...(privileged && { privileged }),
+    ...(readOnlyRootFilesystem && { readOnlyRoot: readOnlyRootFilesystem }),
+    ...(capabilities?.add && { addCapabilities: capabilities.add }),
+    ...(capabilities?.drop && { dropCapabilities: capabilities.drop }),
+    ...(allowPrivilegeEscalation === false && { noNewPrivileges: true }),
+  };
+}

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import type {
+  ConfigMap,
+  Container,
+  Pod as KubePod,
+  PodSpec,
+  PodStatus,
+  Secret,
+} from 'kubernetes-types/core/v1.d.ts';
+import { canonicalJson } from '../../proto/canonical-json.ts';
+
+export type { ConfigMap, Container, PodSpec, PodStatus, Secret };
+
+/** A pod as the hub sends it: named, with a uid and a spec. Its status is ours to say. */
+export interface Pod extends KubePod {
+  readonly metadata: NonNullable<KubePod['metadata']> & { name: string; namespace: string; uid: string };
+  readonly spec: PodSpec;
+}
+
+/** What pods refer to: looked up by `namespace/name`. */
+export interface Configuration {
+  configMap(namespace: string, name: string): ConfigMap | undefined;
+  secret(namespace: string, name: string): Secret | undefined;
+}
+
+/** Kubernetes' default, for pods that do not say. */
+const DEFAULT_GRACE_SECONDS = 30;
+
+export function podKey(pod: Pod): string {
+  return `${pod.metadata.namespace}/${pod.metadata.name}`;
+}
+
+/** How long containers get between TERM and KILL. A deletion may shorten what the spec grants. */
+export function graceSecondsOf(pod: Pod): number {
+  return (
+    pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS
+  );
+}
+
+export function isDeleted(pod: Pod): boolean {
+  return pod.metadata.deletionTimestamp !== undefined;
+}
+
+/**
+ * Whether the pod needs a container that does nothing but hold its network: only where several containers share it, or
+ * one must know its address before it starts. All other pods cost one container.
+ */
+export function needsInfra({ spec }: Pod): boolean {
+  if (spec.hostNetwork) return false;
+  return spec.containers.length > 1 || spec.containers.some(refersToAddress);
+}
+
+function refersToAddress({ env }: Container): boolean {
+  return (env ?? []).some(({ valueFrom }) => /^status\.podIPs?$/.test(valueFrom?.fieldRef?.fieldPath ?? ''));
+}
+
+/**
+ * A hash of what decides how the container runs. A running container whose hash is still this one is never touched, so
+ * only fields that the agent acts on go in: a newer hub may add defaults to others.
+ */
+export function specHash(pod: Pod, container: Container): string {
+  const { image, command, args, workingDir, env, envFrom, ports, resources, volumeMounts } = container;
+  const { securityContext, tty, stdin } = container;
+  const hashed = {
+    container: { image, command, args, workingDir, env, envFrom, ports, resources, volumeMounts },
+    process: { securityContext, tty, stdin },
+    pod: { hostNetwork: pod.spec.hostNetwork, securityContext: pod.spec.securityContext },
+  };
+  return createHash('sha256').update(canonicalJson(hashed)).digest('hex').slice(0, 16);
+}

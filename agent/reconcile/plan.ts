@@ -1,0 +1,249 @@
+import { type Container, graceSecondsOf, isDeleted, needsInfra, type Pod, specHash } from '../pod/pod.ts';
+import type { ObservedContainer } from '../runtime/runtime.ts';
+import { backOffMs, crashesAfter, restartDelayMs } from './back-off.ts';
+
+/*
+ * What to do about one pod now. Pure: no I/O, no clock, no log. All times are milliseconds on the monotonic clock.
+ *
+ * The plan reads everything it needs from what is observed, so it is right after any crash and at any repetition. It
+ * names one step per container; the step after it follows from what is observed then.
+ */
+
+/** Something that failed, and when; `count` in a row. */
+export interface Failure {
+  readonly count: number;
+  readonly atMs: number;
+  /** Kubernetes' reason for a waiting container: `ErrImagePull`, `RunContainerError` … */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What is known of an image. Presence is found out by using it: `absent` is set when a container could not be made. */
+export interface ImageState {
+  readonly absent: boolean;
+  readonly pulling: boolean;
+  /** When the last attempt to pull it ended, well or not. */
+  readonly triedAtMs: number | undefined;
+  readonly failure: Failure | undefined;
+}
+
+export interface PodInput {
+  /** Undefined: it is wanted no more. */
+  readonly pod: Pod | undefined;
+  readonly containers: readonly ObservedContainer[];
+  /** When this agent first met the pod: an image whose policy is Always is pulled once after it. */
+  readonly firstSeenAtMs: number;
+  readonly image: (name: string) => ImageState;
+  /** Whether the pod's directory, files and network settings are in place. */
+  readonly prepared: boolean;
+  /** Of the preparation, under the key '', and of containers, under their names. */
+  readonly failures: ReadonlyMap<string, Failure>;
+  /** When a container that is being ended gets its KILL. */
+  readonly killAtMs: ReadonlyMap<string, number>;
+  /** Ids of containers whose liveness or startup probe has failed. */
+  readonly unhealthy: ReadonlySet<string>;
+  /** Its containers have all ended for good. Remembered, for an ended container may be removed by somebody else. */
+  readonly finished: boolean;
+  /** The highest attempt that this agent knows of, for containers that were removed behind its back. */
+  readonly lastAttempt: ReadonlyMap<string, number>;
+  readonly nowMs: number;
+}
+
+export type Action =
+  | { readonly type: 'prepare' }
+  | { readonly type: 'pull'; readonly image: string }
+  | { readonly type: 'run'; readonly container: string; readonly attempt: number; readonly crashes: number }
+  | { readonly type: 'run-infra'; readonly attempt: number }
+  | { readonly type: 'start'; readonly id: string; readonly container: string }
+  /** Asks it to end, and remembers when it is to be killed. */
+  | { readonly type: 'terminate'; readonly id: string; readonly graceMs: number }
+  | { readonly type: 'kill'; readonly id: string }
+  | { readonly type: 'remove'; readonly id: string }
+  /** Nothing of the pod is left but its directory. */
+  | { readonly type: 'clean-up' };
+
+export interface PodPlan {
+  readonly actions: readonly Action[];
+  /** When to look again although nothing happened; Infinity when there is no need. */
+  readonly wakeAtMs: number;
+}
+
+const NOTHING: PodPlan = { actions: [], wakeAtMs: Number.POSITIVE_INFINITY };
+
+export function planPod(input: PodInput): PodPlan {
+  if (!input.pod || isDeleted(input.pod)) return planEnd(input);
+  if (input.finished) return NOTHING;
+  const infra = needsInfra(input.pod) ? planInfra(input, input.pod) : undefined;
+  if (infra) return infra;
+  if (!input.prepared) return planPreparation(input);
+  const pod = input.pod;
+  return merge([
+    ...pod.spec.containers.map((container) => planContainer(input, pod, container)),
+    planSweep(input, pod),
+  ]);
+}
+
+/** The attempts of one container, the newest first. */
+export function attemptsOf(containers: readonly ObservedContainer[], name: string): ObservedContainer[] {
+  return containers
+    .filter(({ role, container }) => role === 'container' && container === name)
+    .sort((a, b) => b.attempt - a.attempt);
+}
+
+export function infraOf(containers: readonly ObservedContainer[]): ObservedContainer | undefined {
+  return containers.find(({ role }) => role === 'infra');
+}
+
+/** Whether an ended container is to run again. */
+export function restarts(pod: Pod, exitCode: number): boolean {
+  const policy = pod.spec.restartPolicy ?? 'Always';
+  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
+}
+
+/** When an ended container may run again, and how many crashes that makes. */
+export function restartOf(ended: ObservedContainer): { atMs: number; crashes: number } {
+  const ranMs = Math.max(0, (ended.finishedAtMs ?? 0) - (ended.startedAtMs ?? 0));
+  const crashes = crashesAfter(ended.crashes, ranMs);
+  return { atMs: (ended.exitedAtMs ?? 0) + restartDelayMs(crashes), crashes };
+}
+
+/** When what failed may be tried again. */
+export function retryAtMs(failure: Failure | undefined): number {
+  return failure ? failure.atMs + backOffMs(failure.count) : 0;
+}
+
+function planEnd(input: PodInput): PodPlan {
+  const { pod, containers } = input;
+  if (containers.length === 0) return { ...NOTHING, actions: [{ type: 'clean-up' }] };
+  const working = containers.filter(({ role }) => role === 'container');
+  const steps = working.map((container) => {
+    if (container.state !== 'running') return step({ type: 'remove', id: container.id });
+    return planTermination(input, container, pod ? graceSecondsOf(pod) : container.graceSeconds);
+  });
+  // The network goes last, so that containers can say good-bye on it.
+  if (working.length === 0) return merge(containers.map(({ id }) => step({ type: 'remove', id })));
+  return merge(steps);
+}
+
+function planTermination(
+  { killAtMs, nowMs }: PodInput,
+  container: ObservedContainer,
+  graceSeconds: number,
+): PodPlan {
+  const { id } = container;
+  if (graceSeconds <= 0) return step({ type: 'kill', id });
+  const deadlineMs = killAtMs.get(id);
+  if (deadlineMs === undefined) return step({ type: 'terminate', id, graceMs: graceSeconds * 1000 });
+  const sooner = Math.min(deadlineMs, nowMs + graceSeconds * 1000);
+  return nowMs >= sooner ? step({ type: 'kill', id }) : waitUntil(sooner);
+}
+
+/** A pod whose network is lost starts over: the containers that were in it cannot be reached any more. */
+function planInfra(input: PodInput, pod: Pod): PodPlan | undefined {
+  const infra = infraOf(input.containers);
+  if (infra?.state === 'running') return undefined;
+  if (infra?.state === 'created') return step({ type: 'start', id: infra.id, container: '' });
+  const stranded = input.containers.filter(({ role, state }) => role === 'container' && state === 'running');
+  if (stranded.length > 0) {
+    return merge(stranded.map((container) => planTermination(input, container, graceSecondsOf(pod))));
+  }
+  if (infra) return step({ type: 'remove', id: infra.id });
+  return retrying(input, '', { type: 'run-infra', attempt: nextAttempt(input, '', undefined) });
+}
+
+function planPreparation(input: PodInput): PodPlan {
+  return retrying(input, '', { type: 'prepare' });
+}
+
+function planContainer(input: PodInput, pod: Pod, container: Container): PodPlan {
+  const [newest] = attemptsOf(input.containers, container.name);
+  if (!newest) return planRun(input, container, undefined, 0);
+  const isCurrent = newest.specHash === specHash(pod, container);
+  switch (newest.state) {
+    case 'created':
+      return planCreated(input, newest, isCurrent);
+    case 'running':
+      if (isCurrent && !input.unhealthy.has(newest.id)) return NOTHING;
+      return planTermination(input, newest, graceSecondsOf(pod));
+    case 'exited': {
+      if (!isCurrent) return planRun(input, container, newest, 0);
+      if (!restarts(pod, newest.exitCode)) return NOTHING;
+      const { atMs, crashes } = restartOf(newest);
+      return input.nowMs < atMs ? waitUntil(atMs) : planRun(input, container, newest, crashes);
+    }
+  }
+}
+
+/** Made but not started: the agent ended in between, or the start failed. */
+function planCreated(input: PodInput, created: ObservedContainer, isCurrent: boolean): PodPlan {
+  if (!isCurrent) return step({ type: 'remove', id: created.id });
+  const { id, container } = created;
+  // What could not be started is made anew, for the reason may be in what it was made with.
+  if (input.failures.has(container)) return retrying(input, container, { type: 'remove', id });
+  return step({ type: 'start', id, container });
+}
+
+function planRun(
+  input: PodInput,
+  container: Container,
+  before: ObservedContainer | undefined,
+  crashes: number,
+): PodPlan {
+  const pull = planPull(input, container, before);
+  if (pull) return pull;
+  const attempt = nextAttempt(input, container.name, before);
+  return retrying(input, container.name, { type: 'run', container: container.name, attempt, crashes });
+}
+
+/**
+ * The pull that must come first, if one must. `Always` pulls once when the pod comes to the device: a restart, perhaps
+ * without a connection or on a metered one, uses what is there.
+ */
+function planPull(
+  { image, firstSeenAtMs, nowMs }: PodInput,
+  container: Container,
+  before: ObservedContainer | undefined,
+): PodPlan | undefined {
+  const name = container.image ?? '';
+  const policy = container.imagePullPolicy ?? 'IfNotPresent';
+  const { absent, pulling, triedAtMs = Number.NEGATIVE_INFINITY, failure } = image(name);
+  if (pulling) return NOTHING;
+  if (policy === 'Never') return undefined;
+  const asked = policy === 'Always' && before === undefined && triedAtMs < firstSeenAtMs;
+  if (!absent && !asked) return undefined;
+  const atMs = absent ? retryAtMs(failure) : 0;
+  return nowMs < atMs ? waitUntil(atMs) : step({ type: 'pull', image: name });
+}
+
+/** Containers of earlier attempts, but for the one before, whose logs can still be asked for; and of other specs. */
+function planSweep({ containers }: PodInput, pod: Pod): PodPlan {
+  const names = new Set(pod.spec.containers.map(({ name }) => name));
+  const old = pod.spec.containers.flatMap(({ name }) => attemptsOf(containers, name).slice(2));
+  const foreign = containers.filter(({ role, container }) => role === 'container' && !names.has(container));
+  const infra = needsInfra(pod) ? [] : containers.filter(({ role }) => role === 'infra');
+  return merge([...old, ...foreign, ...infra].map(({ id }) => step({ type: 'remove', id })));
+}
+
+function nextAttempt(input: PodInput, name: string, before: ObservedContainer | undefined): number {
+  return Math.max(before?.attempt ?? -1, input.lastAttempt.get(name) ?? -1) + 1;
+}
+
+function retrying({ failures, nowMs }: PodInput, key: string, action: Action): PodPlan {
+  const atMs = retryAtMs(failures.get(key));
+  return nowMs < atMs ? waitUntil(atMs) : step(action);
+}
+
+function step(action: Action): PodPlan {
+  return { ...NOTHING, actions: [action] };
+}
+
+function waitUntil(wakeAtMs: number): PodPlan {
+  return { actions: [], wakeAtMs };
+}
+
+function merge(plans: readonly PodPlan[]): PodPlan {
+  return {
+    actions: plans.flatMap(({ actions }) => actions),
+    wakeAtMs: Math.min(...plans.map(({ wakeAtMs }) => wakeAtMs), NOTHING.wakeAtMs),
+  };
+}

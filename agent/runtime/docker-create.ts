@@ -1,0 +1,87 @@
+import type Docker from 'dockerode';
+import { labelsOf } from './labels.ts';
+import type { ContainerSpec } from './runtime.ts';
+
+const NANO_PER_MILLI = 1_000_000;
+const CPU_SHARES_PER_CORE = 1024;
+const MIN_CPU_SHARES = 2;
+/** Spares the flash: the engine turns logs over by itself. */
+const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '8m', 'max-file': '2' } };
+
+/** The engine's request body for a container. Pure. */
+export function createOptions(node: string, spec: ContainerSpec): Docker.ContainerCreateOptions {
+  const ports = spec.ports.map((port) => [`${port.containerPort}/${port.protocol}`, port] as const);
+  return {
+    name: containerName(spec),
+    Image: spec.image,
+    ...(spec.entrypoint && { Entrypoint: [...spec.entrypoint] }),
+    ...(spec.command && { Cmd: [...spec.command] }),
+    Env: [...spec.env],
+    ...(spec.workingDir && { WorkingDir: spec.workingDir }),
+    // A container in another's network shares its host name and the engine refuses one of its own.
+    ...(spec.hostname && spec.network.type !== 'container' && { Hostname: spec.hostname }),
+    ...(spec.user && { User: spec.user }),
+    Tty: spec.tty ?? false,
+    OpenStdin: spec.stdin ?? false,
+    Labels: labelsOf(node, spec.identity),
+    ExposedPorts: Object.fromEntries(ports.map(([key]) => [key, {}])),
+    HostConfig: hostConfig(spec),
+  };
+}
+
+/** Unique for each attempt, and told apart by people: `hf.web-7d4.nginx.<uid>.0`. */
+export function containerName({ identity }: ContainerSpec): string {
+  const { podName, container, podUid, attempt, role } = identity;
+  return `hf.${podName}.${role === 'infra' ? 'infra.' : container}.${podUid}.${attempt}`;
+}
+
+function hostConfig(spec: ContainerSpec): Docker.HostConfig {
+  const { network, memoryBytes, cpuMilli, cpuRequestMilli } = spec;
+  return {
+    NetworkMode: networkMode(network),
+    // In a network that is not its own, ports are the owner's to publish.
+    ...(network.type === 'own' && { PortBindings: portBindings(spec) }),
+    Mounts: spec.mounts.map(({ source, target, readOnly }) => ({
+      Type: 'bind' as const,
+      Source: source,
+      Target: target,
+      ReadOnly: readOnly,
+    })),
+    LogConfig: LOG_CONFIG,
+    ...(memoryBytes && { Memory: memoryBytes, MemorySwap: memoryBytes }),
+    ...(cpuMilli && { NanoCpus: cpuMilli * NANO_PER_MILLI }),
+    ...(cpuRequestMilli && { CpuShares: cpuShares(cpuRequestMilli) }),
+    ...(spec.privileged && { Privileged: true }),
+    ...(spec.readOnlyRoot && { ReadonlyRootfs: true }),
+    ...(spec.addCapabilities?.length && { CapAdd: [...spec.addCapabilities] }),
+    ...(spec.dropCapabilities?.length && { CapDrop: [...spec.dropCapabilities] }),
+    ...(spec.noNewPrivileges && { SecurityOpt: ['no-new-privileges'] }),
+  };
+}
+
+function networkMode(network: ContainerSpec['network']): string {
+  switch (network.type) {
+    case 'own':
+      return 'bridge';
+    case 'host':
+      return 'host';
+    case 'container':
+      return `container:${network.id}`;
+  }
+}
+
+function portBindings({ ports }: ContainerSpec): Docker.PortMap {
+  return Object.fromEntries(
+    ports
+      .filter(({ hostPort }) => hostPort > 0)
+      .map(({ containerPort, protocol, hostPort, hostIp }) => [
+        `${containerPort}/${protocol}`,
+        [{ HostIp: hostIp, HostPort: String(hostPort) }],
+      ]),
+  );
+}
+
+/** Kubernetes' rule: 1024 shares a core. */
+function cpuShares(milli: number): number {
+  return Math.max(MIN_CPU_SHARES, Math.round((milli * CPU_SHARES_PER_CORE) / 1000));
+}

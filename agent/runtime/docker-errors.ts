@@ -1,0 +1,42 @@
+import { type FailureKind, RuntimeError } from './runtime.ts';
+
+interface EngineAnswer {
+  readonly statusCode?: number;
+  readonly code?: string;
+  readonly json?: { readonly message?: string };
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+const DOWN_CODES = new Set(['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE', 'EACCES', 'EPERM', 'ENOTSOCK']);
+
+/** What the engine, or the way to it, said; as an error with a kind that the plan can act on. */
+export function runtimeError(what: string, error: unknown): RuntimeError {
+  if (error instanceof RuntimeError) return error;
+  const answer = error as EngineAnswer;
+  const message = answer.json?.message ?? answer.message ?? String(error);
+  const kind = kindOf(answer, message);
+  if (kind === 'engine-down')
+    return new RuntimeError(kind, `${what}: ${downMessage(answer)}`, { cause: error });
+  return new RuntimeError(kind, `${what}: ${message}`, { cause: error });
+}
+
+function kindOf({ statusCode, code }: EngineAnswer, message: string): FailureKind {
+  if (statusCode === undefined) return code && DOWN_CODES.has(code) ? 'engine-down' : 'other';
+  if (/port is already allocated|address already in use/i.test(message)) return 'port-taken';
+  if (statusCode === 404) return /no such image|image not known/i.test(message) ? 'image-absent' : 'gone';
+  if (statusCode === 409) return /already in use by container/i.test(message) ? 'name-taken' : 'gone';
+  return 'other';
+}
+
+function downMessage({ code, message }: EngineAnswer): string {
+  switch (code) {
+    case 'ENOENT':
+      return `the engine's socket is not there (${message}): start Docker, or say where it is with --docker-host`;
+    case 'EACCES':
+    case 'EPERM':
+      return `the engine's socket may not be used (${message}): run the agent as root or as a member of its group`;
+    default:
+      return `the engine does not answer (${message}): is Docker running?`;
+  }
+}

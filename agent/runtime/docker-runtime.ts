@@ -1,0 +1,301 @@
+import { Agent } from 'node:http';
+import { createInterface } from 'node:readline';
+import { PassThrough, type Readable } from 'node:stream';
+import Docker from 'dockerode';
+import { createOptions } from './docker-create.ts';
+import { runtimeError } from './docker-errors.ts';
+import { INFRA_COMMAND, INFRA_IMAGE, infraRoot } from './infra-image.ts';
+import { identityOf, NODE_LABEL } from './labels.ts';
+import {
+  type ContainerSpec,
+  type EngineInfo,
+  type LogOptions,
+  type ObservedContainer,
+  type Runtime,
+  RuntimeError,
+} from './runtime.ts';
+
+export interface DockerRuntimeOptions {
+  /** `unix:///path` or `tcp://host:port`. */
+  readonly host: string;
+  readonly node: string;
+  /** Milliseconds on a clock that only goes forward. */
+  readonly monotonicMs: () => number;
+}
+
+/** Changes of a container after which it must be looked at again. */
+const EVENTS = ['start', 'die', 'oom', 'destroy', 'rename'];
+const MAX_EXEC_OUTPUT_BYTES = 10 * 1024;
+const NEVER = '0001-01-01T00:00:00Z'; // the engine's "not yet"
+
+/** The Runtime on Docker's API: Docker Engine, or Podman's compatible socket. */
+export class DockerRuntime implements Runtime {
+  readonly #docker: Docker;
+  readonly #node: string;
+  readonly #monotonicMs: () => number;
+  #infraImage: Promise<string> | undefined;
+
+  constructor({ host, node, monotonicMs }: DockerRuntimeOptions) {
+    this.#docker = new Docker(connectionOptions(host));
+    this.#node = node;
+    this.#monotonicMs = monotonicMs;
+  }
+
+  async info(): Promise<EngineInfo> {
+    const [version, info] = await this.#call('ask the engine for its version', () =>
+      Promise.all([this.#docker.version(), this.#docker.info()]),
+    );
+    return {
+      version: `docker://${version.Version}`,
+      osImage: info.OperatingSystem,
+      kernelVersion: version.KernelVersion ?? '',
+    };
+  }
+
+  async list(): Promise<ObservedContainer[]> {
+    const filters = { label: [`${NODE_LABEL}=${this.#node}`] };
+    const found = await this.#call('list containers', () =>
+      this.#docker.listContainers({ all: true, filters }),
+    );
+    const containers = await Promise.all(found.map(({ Id }) => this.inspect(Id)));
+    return containers.filter((container) => container !== undefined);
+  }
+
+  async inspect(id: string): Promise<ObservedContainer | undefined> {
+    try {
+      const container = await this.#call('inspect a container', () =>
+        this.#docker.getContainer(id).inspect(),
+      );
+      return this.#observed(container);
+    } catch (error) {
+      if (error instanceof RuntimeError && error.kind === 'gone') return undefined;
+      throw error;
+    }
+  }
+
+  async create(spec: ContainerSpec): Promise<string> {
+    const container = await this.#call(`create container of image "${spec.image}"`, () =>
+      this.#docker.createContainer(createOptions(this.#node, spec)),
+    );
+    return container.id;
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#call('start container', () => this.#docker.getContainer(id).start());
+  }
+
+  async signal(id: string, signal: string): Promise<void> {
+    await this.#ignoringGone('signal container', () => this.#docker.getContainer(id).kill({ signal }));
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#ignoringGone('remove container', () =>
+      this.#docker.getContainer(id).remove({ force: true, v: true }),
+    );
+  }
+
+  async pull(image: string): Promise<void> {
+    const what = `pull image "${image}"`;
+    const progress = await this.#call(what, () => this.#docker.pull(withTag(image)));
+    for await (const line of createInterface({ input: progress as Readable })) {
+      const { error } = parseProgress(line);
+      if (error) throw new RuntimeError('other', `${what}: ${error}`);
+    }
+  }
+
+  infraImage(): Promise<string> {
+    this.#infraImage ??= this.#importInfraImage().catch((error: unknown) => {
+      this.#infraImage = undefined;
+      throw error;
+    });
+    return this.#infraImage;
+  }
+
+  async exec(id: string, command: readonly string[], signal: AbortSignal) {
+    const exec = await this.#call('exec in container', () =>
+      this.#docker.getContainer(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true }),
+    );
+    const stream = await this.#call('start exec', () => exec.start({ abortSignal: signal }));
+    const output = await readSome(demultiplexed(this.#docker, stream), MAX_EXEC_OUTPUT_BYTES, signal);
+    const { ExitCode } = await this.#call('inspect exec', () => exec.inspect());
+    return { exitCode: ExitCode ?? 0, output };
+  }
+
+  async logs(id: string, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const container = this.#docker.getContainer(id);
+    const { Config } = await this.#call('inspect a container', () => container.inspect());
+    const stream = await this.#call('read logs', () => readLogs(container, options, signal));
+    if (Buffer.isBuffer(stream)) return unframed(stream, Config.Tty);
+    return Config.Tty ? (stream as Readable) : demultiplexed(this.#docker, stream);
+  }
+
+  async changes(signal: AbortSignal): Promise<AsyncIterable<string>> {
+    const filters = { type: ['container'], event: EVENTS, label: [`${NODE_LABEL}=${this.#node}`] };
+    const stream = await this.#call('listen to events', () =>
+      this.#docker.getEvents({
+        filters: JSON.stringify(filters),
+        abortSignal: signal,
+      } as Docker.GetEventsOptions),
+    );
+    return containerIds(stream as Readable);
+  }
+
+  async #importInfraImage(): Promise<string> {
+    const image = this.#docker.getImage(INFRA_IMAGE);
+    const present = await image.inspect().then(
+      () => true,
+      () => false,
+    );
+    if (present) return INFRA_IMAGE;
+    const [repo, tag] = INFRA_IMAGE.split(':');
+    const changes = `CMD ${JSON.stringify(INFRA_COMMAND)}`;
+    await this.#call('import the infra image', async () => {
+      const source = PassThrough.from([infraRoot()]);
+      const answer = await this.#docker.importImage(source, { repo, tag, changes } as object);
+      for await (const _ of answer as AsyncIterable<unknown>);
+    });
+    return INFRA_IMAGE;
+  }
+
+  #observed(container: Docker.ContainerInspectInfo): ObservedContainer | undefined {
+    const identity = identityOf(container.Config.Labels ?? {});
+    if (!identity) return undefined;
+    const { State: state, Config: config } = container;
+    const finishedAtMs = parseTime(state.FinishedAt);
+    const phase = phaseOf(state);
+    return {
+      ...identity,
+      id: container.Id,
+      image: config.Image,
+      imageId: container.Image,
+      state: phase,
+      exitCode: state.ExitCode,
+      oomKilled: state.OOMKilled,
+      error: state.Error,
+      startedAtMs: parseTime(state.StartedAt),
+      finishedAtMs,
+      exitedAtMs: phase === 'exited' ? this.#monotonicOf(finishedAtMs) : undefined,
+      ip: container.NetworkSettings.Networks['bridge']?.IPAddress ?? '',
+      stopSignal: (config as { StopSignal?: string }).StopSignal ?? 'SIGTERM',
+    };
+  }
+
+  /** The engine tells wall-clock times. One that lies in the future, after the clock was set back, counts as now. */
+  #monotonicOf(atMs: number | undefined): number {
+    const ago = atMs === undefined ? 0 : Math.max(0, Date.now() - atMs);
+    return this.#monotonicMs() - ago;
+  }
+
+  async #ignoringGone(what: string, call: () => Promise<unknown>): Promise<void> {
+    try {
+      await this.#call(what, call);
+    } catch (error) {
+      if (!(error instanceof RuntimeError && error.kind === 'gone')) throw error;
+    }
+  }
+
+  async #call<T>(what: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw runtimeError(what, error);
+    }
+  }
+}
+
+function connectionOptions(host: string): Docker.DockerOptions {
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: 2 });
+  const url = new URL(host);
+  if (url.protocol === 'unix:') return { socketPath: url.pathname, agent } as Docker.DockerOptions;
+  return { host: url.hostname, port: url.port || 2375, protocol: 'http', agent } as Docker.DockerOptions;
+}
+
+/** Without a tag the engine would pull every tag there is. */
+function withTag(image: string): string {
+  const name = image.slice(image.lastIndexOf('/') + 1);
+  return name.includes(':') || name.includes('@') ? image : `${image}:latest`;
+}
+
+function parseProgress(line: string): { error?: string } {
+  try {
+    return JSON.parse(line) as { error?: string };
+  } catch {
+    return {};
+  }
+}
+
+function phaseOf({ Status }: { Status: string }): ObservedContainer['state'] {
+  if (Status === 'created') return 'created';
+  return Status === 'running' || Status === 'paused' ? 'running' : 'exited';
+}
+
+function parseTime(text: string | undefined): number | undefined {
+  if (!text || text === NEVER) return undefined;
+  return Date.parse(text);
+}
+
+async function* containerIds(stream: Readable): AsyncIterable<string> {
+  for await (const line of createInterface({ input: stream })) {
+    const { Actor, id } = JSON.parse(line) as { Actor?: { ID?: string }; id?: string };
+    const found = Actor?.ID ?? id;
+    if (found) yield found;
+  }
+}
+
+function readLogs(
+  container: Docker.Container,
+  { follow, timestamps, tailLines, sinceMs }: LogOptions,
+  signal: AbortSignal,
+): Promise<NodeJS.ReadableStream | Buffer> {
+  const options = {
+    stdout: true,
+    stderr: true,
+    timestamps,
+    abortSignal: signal,
+    ...(tailLines !== undefined && { tail: tailLines }),
+    ...(sinceMs !== undefined && { since: sinceMs / 1000 }),
+  };
+  return follow
+    ? container.logs({ ...options, follow: true })
+    : container.logs({ ...options, follow: false });
+}
+
+/** The engine frames stdout and stderr, 8 bytes of header each; both together are what `kubectl logs` shows. */
+function demultiplexed(docker: Docker, stream: NodeJS.ReadableStream): Readable {
+  const output = new PassThrough();
+  docker.modem.demuxStream(stream, output, output);
+  stream.once('end', () => output.end());
+  stream.once('close', () => output.end());
+  stream.once('error', (error: Error) => output.destroy(error));
+  return output;
+}
+
+const FRAME_HEADER_BYTES = 8;
+
+async function* unframed(bytes: Buffer, tty: boolean): AsyncIterable<Uint8Array> {
+  if (tty) {
+    yield bytes;
+    return;
+  }
+  for (let at = 0; at + FRAME_HEADER_BYTES <= bytes.length; ) {
+    const length = bytes.readUInt32BE(at + 4);
+    yield bytes.subarray(at + FRAME_HEADER_BYTES, at + FRAME_HEADER_BYTES + length);
+    at += FRAME_HEADER_BYTES + length;
+  }
+}
+
+/** Reads a stream to its end but keeps only the first bytes. */
+async function readSome(stream: Readable, maxBytes: number, signal: AbortSignal): Promise<string> {
+  const abort = () => stream.destroy(signal.reason as Error);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  let kept = Buffer.alloc(0);
+  try {
+    for await (const chunk of stream) {
+      if (kept.length < maxBytes) kept = Buffer.concat([kept, chunk as Buffer]).subarray(0, maxBytes);
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+  return kept.toString();
+}

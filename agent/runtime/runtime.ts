@@ -1,0 +1,142 @@
+/** What a container is for: it runs a container of the pod, or holds the pod's network. */
+export type Role = 'container' | 'infra';
+
+/** Whose container this is. Written as labels, so that an agent that lost all else still knows its containers. */
+export interface ContainerIdentity {
+  readonly role: Role;
+  readonly podUid: string;
+  readonly podNamespace: string;
+  readonly podName: string;
+  /** The container's name in the pod's spec; empty for infra. */
+  readonly container: string;
+  /** How many containers this one had before it: Kubernetes' restartCount. */
+  readonly attempt: number;
+  readonly specHash: string;
+  /** How many attempts in a row, up to the one before this, ended soon: what the next back-off follows from. */
+  readonly crashes: number;
+  /** Between TERM and KILL, for when the pod's spec is no longer known. */
+  readonly graceSeconds: number;
+}
+
+/** A container as it is now. Times of the wall are the engine's, in ms since 1970. */
+export interface ObservedContainer extends ContainerIdentity {
+  readonly id: string;
+  readonly image: string;
+  /** The engine's id of the image it runs: `sha256:…`. */
+  readonly imageId: string;
+  readonly state: 'created' | 'running' | 'exited';
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  /** What the engine says went wrong; usually empty. */
+  readonly error: string;
+  readonly startedAtMs: number | undefined;
+  readonly finishedAtMs: number | undefined;
+  /** When the exit was seen, or is estimated to have been, on the monotonic clock. */
+  readonly exitedAtMs: number | undefined;
+  /** Its address on the bridge; empty when it has none of its own. */
+  readonly ip: string;
+  readonly stopSignal: string;
+}
+
+export interface Mount {
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+export interface PortBinding {
+  readonly containerPort: number;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly hostPort: number;
+  /** Empty for all addresses. */
+  readonly hostIp: string;
+}
+
+/** Everything the engine needs to make a container; already free of Kubernetes' indirections. */
+export interface ContainerSpec {
+  readonly identity: ContainerIdentity;
+  readonly image: string;
+  /** Absent: the image's own. */
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
+  readonly env: readonly string[];
+  readonly workingDir?: string;
+  readonly hostname?: string;
+  readonly mounts: readonly Mount[];
+  readonly ports: readonly PortBinding[];
+  /** A network of its own on the bridge, the device's, or that of another container (its id). */
+  readonly network: { readonly type: 'own' | 'host' } | { readonly type: 'container'; readonly id: string };
+  readonly cpuMilli?: number;
+  readonly cpuRequestMilli?: number;
+  readonly memoryBytes?: number;
+  readonly user?: string;
+  readonly privileged?: boolean;
+  readonly readOnlyRoot?: boolean;
+  readonly addCapabilities?: readonly string[];
+  readonly dropCapabilities?: readonly string[];
+  readonly noNewPrivileges?: boolean;
+  readonly tty?: boolean;
+  readonly stdin?: boolean;
+}
+
+/** Why a call to the engine failed, as far as the plan must know. */
+export type FailureKind =
+  | 'image-absent'
+  | 'port-taken'
+  | 'name-taken'
+  | 'gone'
+  /** The engine does not answer: nothing is known of its containers until it does. */
+  | 'engine-down'
+  | 'other';
+
+export class RuntimeError extends Error {
+  readonly kind: FailureKind;
+
+  constructor(kind: FailureKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'RuntimeError';
+    this.kind = kind;
+  }
+}
+
+export interface LogOptions {
+  readonly follow: boolean;
+  readonly timestamps: boolean;
+  readonly tailLines?: number;
+  readonly sinceMs?: number;
+}
+
+export interface EngineInfo {
+  /** `docker://20.10.24`, as Kubernetes' containerRuntimeVersion. */
+  readonly version: string;
+  readonly osImage: string;
+  readonly kernelVersion: string;
+}
+
+/** The container engine of this device, seen through this node's containers only. Failures are RuntimeErrors. */
+export interface Runtime {
+  info(): Promise<EngineInfo>;
+  list(): Promise<ObservedContainer[]>;
+  /** Undefined when it is gone. */
+  inspect(id: string): Promise<ObservedContainer | undefined>;
+  /** Returns the new container's id. */
+  create(spec: ContainerSpec): Promise<string>;
+  start(id: string): Promise<void>;
+  /** To a container that has ended or is gone: nothing happens. */
+  signal(id: string, signal: string): Promise<void>;
+  /** Kills it if it runs. Of a container that is gone: nothing happens. */
+  remove(id: string): Promise<void>;
+  pull(image: string): Promise<void>;
+  /** Makes sure that the image of infra containers is there, and returns its name. */
+  infraImage(): Promise<string>;
+  /** Runs a command in the container. Rejects with the signal's reason when it is aborted. */
+  exec(
+    id: string,
+    command: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ exitCode: number; output: string }>;
+  /** stdout and stderr as one stream of bytes. */
+  logs(id: string, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** The ids of containers that started, ended or went, as it happens. Ends or throws when the engine goes away. */
+  changes(signal: AbortSignal): Promise<AsyncIterable<string>>;
+}
