@@ -1,0 +1,124 @@
+import type { IncomingMessage } from 'node:http';
+import { parse } from 'yaml';
+import { ApiError, badRequest, invalid, unsupportedMediaType } from '../resources/api-error.ts';
+import { apiVersionOf } from '../resources/definition.ts';
+import { notSupported } from '../resources/field-errors.ts';
+import type { KubeObject, ObjectMeta } from '../resources/object.ts';
+import { decode } from '../schema/decode.ts';
+import { isJsonObject, type JsonObject } from '../schema/json-type.ts';
+import { checkParsed, parseJson } from '../schema/parse-json.ts';
+import { schemaOf } from '../schema/schema.ts';
+import type { Exchange } from './exchange.ts';
+import { parseMediaType } from './negotiate.ts';
+
+/** Kubernetes' own limit. */
+export const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
+/** A client that sends slower than this is not one of ours. */
+const BODY_TIMEOUT_MS = 60_000;
+const BODY_TYPES = ['application/json', 'application/yaml'];
+
+/** What a body holds before anything is known about its kind. */
+export interface ParsedBody {
+  readonly value: unknown;
+  readonly duplicates: readonly string[];
+}
+
+/** A type of object that a body can hold: a resource, or the kind of a subresource. */
+export interface BodyKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly schema: string;
+}
+
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const tooLarge = () =>
+    new ApiError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${BODY_LIMIT_BYTES}`, {});
+  if (Number(request.headers['content-length'] ?? 0) > BODY_LIMIT_BYTES) throw tooLarge();
+  const timer = setTimeout(() => request.destroy(), BODY_TIMEOUT_MS);
+  try {
+    const chunks: Buffer[] = [];
+    let sizeBytes = 0;
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > BODY_LIMIT_BYTES) throw tooLarge();
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The body as JSON, whichever way it is written. `undefined` when there is none. */
+export async function readParsedBody(
+  { request }: Exchange,
+  accepted: readonly string[] = BODY_TYPES,
+): Promise<ParsedBody | undefined> {
+  const body = await readBody(request);
+  const { type } = parseMediaType(request.headers['content-type'] ?? BODY_TYPES[0] ?? '');
+  if (body.length === 0) return undefined;
+  if (!accepted.includes(type)) throw unsupportedMediaType(accepted);
+  return type.endsWith('yaml') ? parseYaml(body.toString()) : parseJson(body.toString());
+}
+
+export function parseYaml(text: string): ParsedBody {
+  try {
+    return parseJson(text);
+  } catch {
+    // Not JSON, so YAML: `apply` patches are declared as YAML, but kubectl sends JSON.
+  }
+  let value: unknown;
+  try {
+    value = parse(text, { maxAliasCount: 100 });
+  } catch (error) {
+    throw badRequest(`error converting YAML to JSON: ${error instanceof Error ? error.message : error}`);
+  }
+  checkParsed(value);
+  return { value, duplicates: [] };
+}
+
+type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+const FIELD_VALIDATIONS = ['Ignore', 'Strict', 'Warn'];
+
+function fieldValidationOf({ url }: Exchange): FieldValidation {
+  const value = url.searchParams.get('fieldValidation') || 'Warn';
+  if (value === 'Strict' || value === 'Warn' || value === 'Ignore') return value;
+  throw invalid('meta.k8s.io', 'CreateOptions', '', [
+    notSupported('fieldValidation', value, FIELD_VALIDATIONS),
+  ]);
+}
+
+/** Makes an object of what a client sent: known fields of the right types only. Throws 400. */
+export function decodeObject(exchange: Exchange, kind: BodyKind, body: ParsedBody): KubeObject {
+  const { value } = body;
+  if (!isJsonObject(value)) throw badRequest(`the body is no object: a ${kind.kind} is wanted`);
+  checkType(kind, value);
+  const { object, unknown, errors } = decode(schemaOf(kind.schema), value);
+  const cannot = `${kind.kind} in version ${JSON.stringify(kind.version)} cannot be handled as a ${kind.kind}`;
+  if (errors.length > 0) throw badRequest(`${cannot}: ${errors.join(', ')}`);
+  const problems = [...body.duplicates, ...unknown];
+  const validation = fieldValidationOf(exchange);
+  if (validation === 'Strict' && problems.length > 0)
+    throw badRequest(`${cannot}: strict decoding error: ${problems.join(', ')}`);
+  if (validation === 'Warn') for (const problem of problems) exchange.warnings.add(problem);
+  const metadata = isJsonObject(object['metadata']) ? (object['metadata'] as ObjectMeta) : {};
+  return { ...object, apiVersion: apiVersionOf(kind), kind: kind.kind, metadata };
+}
+
+function checkType(expected: BodyKind, { apiVersion, kind }: JsonObject): void {
+  const version = apiVersionOf(expected);
+  if (apiVersion !== undefined && apiVersion !== '' && apiVersion !== version)
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${version})`,
+    );
+  if (kind !== undefined && kind !== '' && kind !== expected.kind)
+    throw badRequest(`the kind in the data (${kind}) does not match the expected kind (${expected.kind})`);
+}
+
+/** The object in a request's body; throws 400 when there is none. */
+export async function readObject(exchange: Exchange, kind: BodyKind): Promise<KubeObject> {
+  const body = await readParsedBody(exchange);
+  if (!body) throw badRequest(`unable to parse the body: it is empty, a ${kind.kind} is wanted`);
+  return decodeObject(exchange, kind, body);
+}

@@ -1,0 +1,113 @@
+import type { DeleteOptions } from '../registry/registry.ts';
+import { badRequest, invalid } from '../resources/api-error.ts';
+import { forbiddenField, notSupported } from '../resources/field-errors.ts';
+import { selectionOf } from '../resources/selector.ts';
+import { decode } from '../schema/decode.ts';
+import type { JsonObject } from '../schema/json-type.ts';
+import { schemaOf } from '../schema/schema.ts';
+import { readParsedBody } from './body.ts';
+import { type Exchange, isDryRun } from './exchange.ts';
+import { sendJson, sendList, sendObject, successStatus } from './reply.ts';
+import type { ResourceRequest } from './request-info.ts';
+
+const SCHEMA = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
+const POLICIES = ['Background', 'Foreground', 'Orphan'] as const;
+
+/** From the body, or from the query when there is none. Throws 400 and 422. */
+async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptions> {
+  const body = await readParsedBody(exchange);
+  const given = body ? body.value : fromQuery(exchange.url.searchParams);
+  return deleteOptionsOf(given, isDryRun(exchange, 'DeleteOptions'));
+}
+
+function fromQuery(query: URLSearchParams): JsonObject {
+  const options: JsonObject = {};
+  const grace = query.get('gracePeriodSeconds');
+  const policy = query.get('propagationPolicy');
+  const orphan = query.get('orphanDependents');
+  if (grace) options['gracePeriodSeconds'] = Number(grace);
+  if (policy) options['propagationPolicy'] = policy;
+  if (orphan) options['orphanDependents'] = orphan === 'true';
+  return options;
+}
+
+/** A client's `DeleteOptions`, checked. */
+export function deleteOptionsOf(given: unknown, isDry: boolean): DeleteOptions {
+  const { object, errors } = decode(schemaOf(SCHEMA), given ?? {});
+  if (errors.length > 0) throw badRequest(`DeleteOptions cannot be handled: ${errors.join(', ')}`);
+  const {
+    gracePeriodSeconds: grace,
+    preconditions,
+    dryRun = [],
+  } = object as {
+    gracePeriodSeconds?: number;
+    preconditions?: NonNullable<DeleteOptions['preconditions']>;
+    dryRun?: string[];
+  };
+  const policy = policyOf(object);
+  return {
+    ...(grace !== undefined && { gracePeriodSeconds: grace }),
+    ...(policy && { propagationPolicy: policy }),
+    ...(preconditions && { preconditions }),
+    dryRun: isDry || dryRun.includes('All'),
+  };
+}
+
+function policyOf({
+  propagationPolicy: policy,
+  orphanDependents: orphan,
+}: JsonObject): DeleteOptions['propagationPolicy'] {
+  const refuse = (error: Parameters<typeof invalid>[3][number]) =>
+    invalid('meta.k8s.io', 'DeleteOptions', '', [error]);
+  if (policy !== undefined && orphan !== undefined)
+    throw refuse(
+      forbiddenField('propagationPolicy', 'orphanDependents and deletionPropagation cannot be both set'),
+    );
+  if (orphan !== undefined) return orphan ? 'Orphan' : 'Background';
+  const known = POLICIES.find((each) => each === policy);
+  if (policy !== undefined && policy !== '' && !known)
+    throw refuse(notSupported('propagationPolicy', policy, POLICIES));
+  return known;
+}
+
+/** The answer names the uid, so that a client which waits can tell a new object of the same name. */
+export async function remove(
+  exchange: Exchange,
+  { resource, namespace, name = '' }: ResourceRequest,
+): Promise<void> {
+  const options = await readDeleteOptions(exchange);
+  const { object, removed } = await exchange.context.registry.delete(resource, namespace, name, options);
+  if (!removed || resource.gracePeriodSeconds) {
+    sendObject(exchange, 200, resource, object);
+    return;
+  }
+  const { uid } = object.metadata;
+  const details = {
+    name,
+    ...(resource.group && { group: resource.group }),
+    kind: resource.plural,
+    ...(uid && { uid }),
+  };
+  sendJson(exchange, 200, successStatus(details));
+}
+
+export async function removeCollection(
+  exchange: Exchange,
+  { resource, namespace }: ResourceRequest,
+): Promise<void> {
+  const { registry } = exchange.context;
+  const { searchParams: query } = exchange.url;
+  const options = await readDeleteOptions(exchange);
+  const selection = selectionOf(resource, {
+    namespace,
+    labelSelector: query.get('labelSelector') ?? undefined,
+    fieldSelector: query.get('fieldSelector') ?? undefined,
+  });
+  const { items, revision } = registry.list(resource, selection);
+  for (const { metadata } of items) {
+    // Somebody else may have removed it meanwhile, which is as good.
+    if (!registry.get(resource, metadata.namespace, metadata.name ?? '')) continue;
+    await registry.delete(resource, metadata.namespace, metadata.name ?? '', options);
+  }
+  sendList(exchange, resource, items, { resourceVersion: String(revision) });
+}

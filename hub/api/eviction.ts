@@ -1,0 +1,28 @@
+import { badRequest } from '../resources/api-error.ts';
+import { type BodyKind, readObject } from './body.ts';
+import { deleteOptionsOf } from './delete.ts';
+import { type Exchange, isDryRun } from './exchange.ts';
+import { sendJson, successStatus } from './reply.ts';
+import type { ResourceRequest } from './request-info.ts';
+
+const EVICTION: BodyKind = {
+  group: 'policy',
+  version: 'v1',
+  kind: 'Eviction',
+  schema: 'io.k8s.api.policy.v1.Eviction',
+};
+
+/** `POST pods/x/eviction`: what `kubectl drain` does in place of deleting. */
+export async function evict(
+  exchange: Exchange,
+  { resource, namespace, name = '' }: ResourceRequest,
+): Promise<void> {
+  const eviction = await readObject(exchange, EVICTION);
+  if (eviction.metadata.name && eviction.metadata.name !== name)
+    throw badRequest(
+      `name in URL does not match name in Eviction object: ${name} != ${eviction.metadata.name}`,
+    );
+  const options = deleteOptionsOf(eviction['deleteOptions'], isDryRun(exchange, 'CreateOptions'));
+  await exchange.context.registry.delete(resource, namespace, name, options);
+  sendJson(exchange, 201, successStatus(undefined, 201));
+}

@@ -1,0 +1,53 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Registry } from '../registry/registry.ts';
+import { ApiError, invalid } from '../resources/api-error.ts';
+import { notSupported } from '../resources/field-errors.ts';
+import type { User } from './access.ts';
+import type { LogSource } from './logs.ts';
+
+/** What all requests need of the hub. */
+export interface ApiContext {
+  readonly registry: Registry;
+  readonly logs: LogSource;
+  readonly now: () => number;
+  /** Aborted when the server closes: what streams then ends. */
+  readonly closing: AbortSignal;
+}
+
+/** One request and its answer. */
+export interface Exchange {
+  readonly context: ApiContext;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  readonly user: User;
+  /** Each becomes a Warning header of the answer. */
+  readonly warnings: Set<string>;
+}
+
+const MAX_MANAGER_LENGTH = 128;
+
+/** For managedFields: as the client says, else the program's name from its User-Agent. */
+export function fieldManagerOf({ url, request }: Exchange): string {
+  const given = url.searchParams.get('fieldManager');
+  if (given && given.length > MAX_MANAGER_LENGTH)
+    throw new ApiError(
+      422,
+      'Invalid',
+      `fieldManager: Too long: may not be more than ${MAX_MANAGER_LENGTH} bytes`,
+    );
+  return (
+    given ||
+    (request.headers['user-agent'] ?? 'unknown').split('/')[0]?.slice(0, MAX_MANAGER_LENGTH) ||
+    'unknown'
+  );
+}
+
+/** Whether everything but the storing is wanted; `options` names the kind for the message. */
+export function isDryRun({ url }: Exchange, options: string): boolean {
+  const values = url.searchParams.getAll('dryRun').filter(Boolean);
+  const unknown = values.find((value) => value !== 'All');
+  if (unknown !== undefined)
+    throw invalid('meta.k8s.io', options, '', [notSupported('dryRun', unknown, ['All'])]);
+  return values.length > 0;
+}

@@ -1,0 +1,149 @@
+import { applyJsonPatch } from '../patch/json-patch.ts';
+import { applyConfiguration, applyConflict } from '../patch/managed-fields.ts';
+import { applyMergePatch } from '../patch/merge-patch.ts';
+import { applyStrategicMergePatch } from '../patch/strategic-merge-patch.ts';
+import type { UpdateOptions } from '../registry/registry.ts';
+import { badRequest, conflict, invalid, methodNotAllowed, notFound } from '../resources/api-error.ts';
+import { apiVersionOf } from '../resources/definition.ts';
+import { forbiddenField, required } from '../resources/field-errors.ts';
+import type { KubeObject } from '../resources/object.ts';
+import { isJsonObject, type JsonObject } from '../schema/json-type.ts';
+import { type ObjectSchema, schemaOf } from '../schema/schema.ts';
+import { type BodyKind, decodeObject, type ParsedBody, readParsedBody } from './body.ts';
+import { type Exchange, fieldManagerOf, isDryRun } from './exchange.ts';
+import { parseMediaType } from './negotiate.ts';
+import { sendObject } from './reply.ts';
+import type { ResourceRequest } from './request-info.ts';
+import { decodeScale, SCALE, writeScale } from './scale.ts';
+import { placed } from './write.ts';
+
+const JSON_PATCH = 'application/json-patch+json';
+const MERGE_PATCH = 'application/merge-patch+json';
+const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
+const APPLY_PATCH = 'application/apply-patch+yaml';
+const ORDINARY_PATCHES = [JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH];
+
+/** A patch as it came, and its media type. */
+interface GivenPatch {
+  readonly type: string;
+  readonly body: ParsedBody;
+}
+
+async function readPatch(exchange: Exchange, accepted: readonly string[]): Promise<GivenPatch> {
+  const { type } = parseMediaType(exchange.request.headers['content-type'] ?? JSON_PATCH);
+  const body = await readParsedBody(exchange, accepted);
+  if (!body) throw badRequest('the patch is empty');
+  return { type, body };
+}
+
+export async function patch(exchange: Exchange, target: ResourceRequest): Promise<void> {
+  const { resource, namespace, name = '', subresource } = target;
+  if (resource.namespaced && namespace === undefined) throw methodNotAllowed();
+  const given = await readPatch(exchange, [...ORDINARY_PATCHES, APPLY_PATCH]);
+  const isApply = given.type === APPLY_PATCH;
+  checkOptions(exchange, isApply);
+  const options: UpdateOptions = {
+    fieldManager: fieldManagerOf(exchange),
+    dryRun: isDryRun(exchange, 'PatchOptions'),
+    tracked: isApply,
+    ...(subresource === 'status' && { subresource }),
+  };
+  const change = isApply ? applied(exchange, target, given, options) : patched(exchange, target, given);
+  const { object, created } = await exchange.context.registry.modify(
+    resource,
+    namespace,
+    name,
+    change,
+    options,
+  );
+  sendObject(exchange, created ? 201 : 200, resource, object);
+}
+
+function checkOptions({ url }: Exchange, isApply: boolean): void {
+  const { searchParams: query } = url;
+  const refuse = (error: Parameters<typeof invalid>[3][number]) =>
+    invalid('meta.k8s.io', 'PatchOptions', '', [error]);
+  if (isApply && !query.get('fieldManager'))
+    throw refuse(required('fieldManager', 'is required for apply patch'));
+  if (!isApply && query.has('force'))
+    throw refuse(forbiddenField('force', 'may not be specified for non-apply patch'));
+}
+
+/** What an ordinary patch makes of the newest object. */
+function patched(exchange: Exchange, target: ResourceRequest, given: GivenPatch) {
+  const { resource, name = '' } = target;
+  return (current: KubeObject | undefined): KubeObject => {
+    if (!current) throw notFound(resource, name);
+    exchange.warnings.clear();
+    return placed(decodePatched(exchange, resource, current, given), target);
+  };
+}
+
+function decodePatched(
+  exchange: Exchange,
+  kind: BodyKind,
+  current: KubeObject,
+  { type, body }: GivenPatch,
+): KubeObject {
+  const value = patchedValue(type, schemaOf(kind.schema), current as JsonObject, body.value);
+  return decodeObject(exchange, kind, { value, duplicates: body.duplicates });
+}
+
+function patchedValue(type: string, schema: ObjectSchema, object: JsonObject, value: unknown): JsonObject {
+  if (type === JSON_PATCH) return applyJsonPatch(object, value);
+  if (!isJsonObject(value)) throw badRequest('the patch is no object');
+  return type === MERGE_PATCH
+    ? applyMergePatch(object, value)
+    : applyStrategicMergePatch(schema, object, value);
+}
+
+/** What a configuration makes of the newest object, or of nothing. */
+function applied(
+  exchange: Exchange,
+  target: ResourceRequest,
+  { body }: GivenPatch,
+  { fieldManager }: UpdateOptions,
+) {
+  const { resource, name = '', subresource } = target;
+  checkConfiguration(body.value);
+  const configuration = placed(decodeObject(exchange, resource, body), target);
+  return (current: KubeObject | undefined): KubeObject => {
+    const { uid } = configuration.metadata;
+    if (!current && subresource) throw notFound(resource, name);
+    if (!current && uid)
+      throw conflict(
+        resource,
+        name,
+        `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+      );
+    const result = applyConfiguration({
+      schema: schemaOf(resource.schema),
+      manager: fieldManager,
+      apiVersion: apiVersionOf(resource),
+      time: `${new Date(exchange.context.now()).toISOString().slice(0, 19)}Z`,
+      subresource,
+      hasStatus: resource.hasStatus,
+      live: current,
+      applied: configuration,
+      force: exchange.url.searchParams.get('force') === 'true',
+      setDefaults: resource.setDefaults,
+    });
+    if (result.conflicts) throw applyConflict(result.conflicts);
+    return result.object;
+  };
+}
+
+function checkConfiguration(value: unknown): void {
+  if (!isJsonObject(value)) throw badRequest('the configuration is no object');
+  for (const key of ['apiVersion', 'kind'])
+    if (!value[key]) throw badRequest(`error decoding YAML: Object '${key}' is missing in the configuration`);
+}
+
+export async function patchScale(exchange: Exchange, target: ResourceRequest): Promise<void> {
+  const { type, body } = await readPatch(exchange, ORDINARY_PATCHES);
+  checkOptions(exchange, false);
+  await writeScale(exchange, target, (scale) => {
+    const value = patchedValue(type, schemaOf(SCALE.schema), scale as JsonObject, body.value);
+    return decodeScale(exchange, { value, duplicates: body.duplicates });
+  });
+}

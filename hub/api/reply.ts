@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import { stringify } from 'yaml';
+import type { ApiError, Status, StatusDetails } from '../resources/api-error.ts';
+import { apiVersionOf, type ResourceDefinition } from '../resources/definition.ts';
+import type { KubeObject } from '../resources/object.ts';
+import type { Exchange } from './exchange.ts';
+import { type Form, negotiate, PLAIN } from './negotiate.ts';
+import { includeObjectOf, partialMetadata, tableOf } from './table.ts';
+
+/** Headers that every answer carries. */
+export function setCommonHeaders(response: ServerResponse): void {
+  response.setHeader('Audit-Id', randomUUID());
+  response.setHeader('Cache-Control', 'no-cache, private');
+}
+
+/** A header can only hold printable ASCII. */
+function warningHeader(text: string): string {
+  const printable = text.replace(/[^\x20-\x7e]/g, '?');
+  return `299 - "${printable.replace(/["\\]/g, '\\$&')}"`;
+}
+
+export function sendText(response: ServerResponse, code: number, text: string, type = 'text/plain'): void {
+  response.writeHead(code, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+export function sendJson(exchange: Exchange, code: number, value: unknown, form: Form = PLAIN): void {
+  const { response, warnings } = exchange;
+  if (warnings.size > 0) response.setHeader('Warning', [...warnings].map(warningHeader));
+  if (form.format === 'yaml') sendText(response, code, stringify(value), 'application/yaml');
+  else sendText(response, code, `${JSON.stringify(value)}\n`, 'application/json');
+}
+
+/** One object, in the form that the client asked for. */
+export function sendObject(
+  exchange: Exchange,
+  code: number,
+  resource: ResourceDefinition,
+  object: KubeObject,
+): void {
+  const form = negotiate(exchange.request.headers.accept);
+  sendJson(exchange, code, inForm(exchange, form, resource, object), form);
+}
+
+function inForm(exchange: Exchange, form: Form, resource: ResourceDefinition, object: KubeObject): unknown {
+  if (form.as === 'PartialObjectMetadata') return partialMetadata(object, form.metaVersion);
+  if (form.as !== 'Table') return object;
+  const { resourceVersion } = object.metadata;
+  return tableOf({
+    columns: resource.columns,
+    items: [object],
+    metadata: resourceVersion === undefined ? {} : { resourceVersion },
+    includeObject: includeObjectOf(exchange.url.searchParams),
+    metaVersion: form.metaVersion,
+    nowMs: exchange.context.now(),
+  });
+}
+
+export interface ListMetadata {
+  readonly resourceVersion: string;
+  readonly continue?: string;
+  readonly remainingItemCount?: number;
+}
+
+/** A collection, in the form that the client asked for. */
+export function sendList(
+  exchange: Exchange,
+  resource: ResourceDefinition,
+  items: readonly KubeObject[],
+  metadata: ListMetadata,
+): void {
+  const form = negotiate(exchange.request.headers.accept);
+  const { metaVersion } = form;
+  const nowMs = exchange.context.now();
+  if (form.as === 'Table') {
+    const includeObject = includeObjectOf(exchange.url.searchParams);
+    const { columns } = resource;
+    sendJson(exchange, 200, tableOf({ columns, items, metadata, includeObject, metaVersion, nowMs }), form);
+    return;
+  }
+  const isPartial = form.as === 'PartialObjectMetadata';
+  const list = {
+    kind: isPartial ? 'PartialObjectMetadataList' : `${resource.kind}List`,
+    apiVersion: isPartial ? `meta.k8s.io/${metaVersion}` : apiVersionOf(resource),
+    metadata,
+    items: isPartial ? items.map((object) => partialMetadata(object, metaVersion)) : items,
+  };
+  sendJson(exchange, 200, list, form);
+}
+
+export function successStatus(details?: StatusDetails, code?: number): Status | Omit<Status, 'code'> {
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    ...(details && { details }),
+    ...(code !== undefined && { code }),
+  };
+}
+
+/** An error as the client is to see it. What was already begun can only be cut off. */
+export function sendError(response: ServerResponse, error: ApiError): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const { retryAfterSeconds } = error.details ?? {};
+  if (retryAfterSeconds !== undefined) response.setHeader('Retry-After', retryAfterSeconds);
+  sendText(response, error.code, `${JSON.stringify(error.toStatus())}\n`, 'application/json');
+}

@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from '../registry/registry.ts';
+import { ApiError, badRequest, serviceUnavailable, unauthorized } from '../resources/api-error.ts';
+import { type Authorizer, administratorsOnly, authenticate, isOpen } from './access.ts';
+import type { ApiContext, Exchange } from './exchange.ts';
+import type { LogSource } from './logs.ts';
+import { sendError, setCommonHeaders } from './reply.ts';
+import { route, routePath } from './router.ts';
+
+const HEADERS_TIMEOUT_MS = 30_000;
+/** Longer than the pause between the requests of a client that polls. */
+const KEEP_ALIVE_TIMEOUT_MS = 90_000;
+/** How long answers that are under way may take once the server closes. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
+export interface ApiServerOptions {
+  readonly registry: Registry;
+  /** PEM. Client certificates that `ca` signed are who they say. */
+  readonly tls: { readonly key: string; readonly certificate: string; readonly ca: string };
+  /** Without one, logs are not to be had. */
+  readonly logs?: LogSource;
+  readonly authorize?: Authorizer;
+  /** Told of every error that is a bug; `id` is what the client saw of it. */
+  readonly onError?: (error: unknown, id: string) => void;
+  /** Asked before the API, for what else is served on this port; answers true when it took the request. */
+  readonly otherPaths?: (request: IncomingMessage, response: ServerResponse) => boolean;
+  readonly now?: () => number;
+}
+
+const NO_LOGS: LogSource = {
+  open: () => Promise.reject(serviceUnavailable('logs are not available')),
+};
+const NOBODY = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+
+/** The Kubernetes API over HTTPS. */
+export class ApiServer {
+  /** For what else this port carries: `upgrade` listeners. */
+  readonly http: Server;
+  readonly #context: ApiContext;
+  readonly #closing = new AbortController();
+  readonly #authorize: Authorizer;
+  readonly #onError: NonNullable<ApiServerOptions['onError']>;
+  readonly #otherPaths: NonNullable<ApiServerOptions['otherPaths']>;
+
+  constructor({ registry, tls, ...options }: ApiServerOptions) {
+    this.#context = {
+      registry,
+      logs: options.logs ?? NO_LOGS,
+      now: options.now ?? Date.now,
+      closing: this.#closing.signal,
+    };
+    this.#authorize = options.authorize ?? administratorsOnly;
+    this.#onError = options.onError ?? (() => undefined);
+    this.#otherPaths = options.otherPaths ?? (() => false);
+    this.http = createServer({
+      key: tls.key,
+      cert: tls.certificate,
+      ca: tls.ca,
+      requestCert: true,
+      rejectUnauthorized: false, // who has no certificate gets a 401 that can be read
+      minVersion: 'TLSv1.2',
+      noDelay: true,
+    });
+    this.http.requestTimeout = 0; // watches last; bodies have a limit of their own
+    this.http.headersTimeout = HEADERS_TIMEOUT_MS;
+    this.http.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+    this.http.on('request', (request, response) => void this.#answer(request, response));
+  }
+
+  /** Resolves with the port, which is a free one when 0 is asked for. */
+  listen(port: number, host?: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.http.once('error', reject);
+      this.http.listen(port, host, () => {
+        this.http.off('error', reject);
+        resolve((this.http.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  /** Ends watches and logs, lets other answers finish for a moment, and closes every connection. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    if (!this.http.listening) return;
+    const closed = new Promise<void>((resolve) => this.http.close(() => resolve()));
+    this.http.closeIdleConnections();
+    const timer = setTimeout(() => this.http.closeAllConnections(), CLOSE_TIMEOUT_MS);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  /** The one place where an error becomes an answer. */
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.on('error', () => response.destroy());
+    try {
+      if (this.#otherPaths(request, response)) return;
+      setCommonHeaders(response);
+      if (this.#closing.signal.aborted) response.setHeader('Connection', 'close');
+      await this.#route(request, response);
+    } catch (error) {
+      sendError(response, this.#apiError(error));
+      // What is left of a body that nobody read would otherwise be taken for the next request.
+      if (!request.complete) response.once('finish', () => request.destroy());
+    }
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const user = authenticate(request.socket);
+    const url = urlOf(request);
+    const exchange: Exchange = {
+      context: this.#context,
+      request,
+      response,
+      url,
+      user: user ?? NOBODY,
+      warnings: new Set(),
+    };
+    if (isOpen(url.pathname)) return routePath(exchange);
+    if (!user) throw unauthorized();
+    await route(exchange, user, this.#authorize);
+  }
+
+  #apiError(error: unknown): ApiError {
+    if (error instanceof ApiError) return error;
+    const id = randomUUID();
+    this.#onError(error, id);
+    return new ApiError(500, 'InternalError', `Internal error occurred: ${id}`, {}, { cause: error });
+  }
+}
+
+function urlOf({ url = '/' }: IncomingMessage): URL {
+  try {
+    return new URL(url, 'https://hub');
+  } catch {
+    throw badRequest(`the path ${JSON.stringify(url)} can not be understood`);
+  }
+}
