@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import type { ResourceDefinition } from '../resources/definition.ts';
+import type { JsonObject } from './json-type.ts';
+import { Components } from './openapi-components.ts';
+import { groupVersionPath, PathBuilder } from './openapi-paths.ts';
+import { type ObjectSchema, schemaOf } from './schema.ts';
+
+const INFO = { title: 'Kubernetes', version: 'v1.34.1' };
+
+/** The OpenAPI v3 document of one group version. */
+export interface OpenApiDocument {
+  /** The document as JSON. */
+  readonly body: string;
+  /** Changes with the content: part of the document's URL, and its ETag. */
+  readonly hash: string;
+}
+
+/** All of OpenAPI that a set of definitions gives. */
+export interface OpenApi {
+  /** The answer to `GET /openapi/v3`. */
+  readonly index: { readonly paths: Readonly<Record<string, { readonly serverRelativeURL: string }>> };
+  /** By the path of the group version: `apis/apps/v1`. */
+  readonly documents: ReadonlyMap<string, OpenApiDocument>;
+}
+
+export type SchemaLookup = (definition: ResourceDefinition) => ObjectSchema;
+
+function schemaByName(definition: ResourceDefinition): ObjectSchema {
+  return schemaOf(definition.schema);
+}
+
+function buildDocument(definitions: readonly ResourceDefinition[], schemaFor: SchemaLookup): OpenApiDocument {
+  const components = new Components();
+  const paths = new PathBuilder(components, schemaFor);
+  for (const definition of definitions) paths.add(definition);
+  const body = JSON.stringify({
+    openapi: '3.0.0',
+    info: INFO,
+    paths: paths.toJson(),
+    components: { schemas: components.toJson() },
+  });
+  return { body, hash: createHash('sha256').update(body).digest('hex').toUpperCase() };
+}
+
+function build(definitions: readonly ResourceDefinition[], schemaFor: SchemaLookup): OpenApi {
+  const groups = Map.groupBy(definitions, groupVersionPath);
+  const documents = new Map(
+    [...groups].map(([path, members]) => [path, buildDocument(members, schemaFor)] as const),
+  );
+  const entries = [...documents].map(
+    ([path, { hash }]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }] as const,
+  );
+  return { index: { paths: Object.fromEntries(entries) }, documents };
+}
+
+const built = new WeakMap<readonly ResourceDefinition[], OpenApi>();
+
+/**
+ * OpenAPI v3 for these definitions. Built when a list of definitions is first asked for, and kept as long as the list:
+ * whoever adds a kind must make a new list.
+ */
+export function openApiOf(
+  definitions: readonly ResourceDefinition[],
+  schemaFor: SchemaLookup = schemaByName,
+): OpenApi {
+  const known = built.get(definitions);
+  if (known) return known;
+  const openApi = build(definitions, schemaFor);
+  built.set(definitions, openApi);
+  return openApi;
+}
+
+/** OpenAPI v2 without any type: clients then leave validation to the hub. */
+export const OPENAPI_V2: Readonly<JsonObject> = { swagger: '2.0', info: INFO, paths: {}, definitions: {} };
+
+/** A length-delimited protobuf field of less than 128 bytes. */
+function protobufField(number: number, content: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([(number << 3) | 2, content.length]), content]);
+}
+
+/** `OPENAPI_V2` in the protobuf form that kubectl insists on: 1 swagger, 2 info {1 title, 2 version}. */
+export const OPENAPI_V2_PROTOBUF: Uint8Array = Buffer.concat([
+  protobufField(1, Buffer.from('2.0')),
+  protobufField(
+    2,
+    Buffer.concat([protobufField(1, Buffer.from(INFO.title)), protobufField(2, Buffer.from(INFO.version))]),
+  ),
+]);
