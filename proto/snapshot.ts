@@ -40,7 +40,7 @@ export function compressObjects(objects: Buffer): Uint8Array {
 }
 
 /** Throws SnapshotRefused when the bytes are not zstd of a JSON array. Empty bytes are no objects. */
-export function decodeObjects<T extends NamedObject>(bytes: Uint8Array): T[] {
+export function decodeObjects<T>(bytes: Uint8Array): T[] {
   if (bytes.length === 0) return [];
   try {
     const text = zstdDecompressSync(bytes, { maxOutputLength: MAX_OBJECTS_BYTES }).toString();

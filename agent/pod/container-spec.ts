@@ -86,6 +86,10 @@ function refuseUnsupported(pod: Pod, container: Container): void {
     [Boolean(spec.initContainers?.length), 'initContainers'],
     [Boolean(container.lifecycle), `containers[${container.name}].lifecycle`],
     [Boolean(container.volumeDevices?.length), `containers[${container.name}].volumeDevices`],
+    ...(['livenessProbe', 'readinessProbe', 'startupProbe'] as const).map((probe): [boolean, string] => [
+      Boolean(container[probe]?.grpc),
+      `containers[${container.name}].${probe}.grpc`,
+    ]),
     [Boolean(spec.shareProcessNamespace), 'shareProcessNamespace'],
     [Boolean(spec.hostPID), 'hostPID'],
     [Boolean(spec.hostIPC), 'hostIPC'],

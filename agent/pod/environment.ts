@@ -30,7 +30,7 @@ export function environment(
     for (const [name, value] of importedVariables(pod, source, configuration)) values.set(name, value);
   }
   for (const variable of container.env ?? []) {
-    const value = valueOf(pod, container, variable, configuration, placement);
+    const value = variableValue(pod, container, variable, configuration, placement);
     if (value !== undefined) values.set(variable.name, expand(value, values));
   }
   return [...values].map(([name, value]) => `${name}=${value}`);
@@ -57,7 +57,7 @@ function importedVariables(
   return Object.entries(data).map(([key, value]) => [prefix + key, value.toString()]);
 }
 
-function valueOf(
+function variableValue(
   pod: Pod,
   container: Container,
   { name, value, valueFrom }: EnvVar,

@@ -94,6 +94,9 @@ function projectedFiles(
   if (!items) return Object.entries(data).map(([path, content]) => ({ path, content, mode }));
   return items.flatMap((item) => {
     const content = data[item.key];
+    if (item.path.startsWith('/') || item.path.split('/').includes('..')) {
+      throw new ConfigurationError(`volume "${volume}": path "${item.path}" leads out of the volume`);
+    }
     if (content) return [{ path: item.path, content, mode: item.mode ?? mode }];
     if (optional) return [];
     throw new ConfigurationError(`volume "${volume}" references non-existent config key: ${item.key}`);

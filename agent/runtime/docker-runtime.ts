@@ -88,10 +88,27 @@ export class DockerRuntime implements Runtime {
     await this.#ignoringGone('signal container', () => this.#docker.getContainer(id).kill({ signal }));
   }
 
+  async kill(id: string): Promise<void> {
+    const container = this.#docker.getContainer(id);
+    await this.#ignoringGone('kill container', () => container.kill({ signal: 'SIGKILL' }));
+    await this.#ignoringGone('wait for container', () => container.wait());
+  }
+
   async remove(id: string): Promise<void> {
     await this.#ignoringGone('remove container', () =>
       this.#docker.getContainer(id).remove({ force: true, v: true }),
     );
+  }
+
+  async hasImage(image: string): Promise<boolean> {
+    try {
+      await this.#call('inspect image', () => this.#docker.getImage(image).inspect());
+      return true;
+    } catch (error) {
+      if (error instanceof RuntimeError && (error.kind === 'image-absent' || error.kind === 'gone'))
+        return false;
+      throw error;
+    }
   }
 
   async pull(image: string): Promise<void> {
@@ -141,12 +158,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async #importInfraImage(): Promise<string> {
-    const image = this.#docker.getImage(INFRA_IMAGE);
-    const present = await image.inspect().then(
-      () => true,
-      () => false,
-    );
-    if (present) return INFRA_IMAGE;
+    if (await this.hasImage(INFRA_IMAGE)) return INFRA_IMAGE;
     const [repo, tag] = INFRA_IMAGE.split(':');
     const changes = `CMD ${JSON.stringify(INFRA_COMMAND)}`;
     await this.#call('import the infra image', async () => {

@@ -124,8 +124,11 @@ export interface Runtime {
   start(id: string): Promise<void>;
   /** To a container that has ended or is gone: nothing happens. */
   signal(id: string, signal: string): Promise<void>;
+  /** Kills it and waits for its end. */
+  kill(id: string): Promise<void>;
   /** Kills it if it runs. Of a container that is gone: nothing happens. */
   remove(id: string): Promise<void>;
+  hasImage(image: string): Promise<boolean>;
   pull(image: string): Promise<void>;
   /** Makes sure that the image of infra containers is there, and returns its name. */
   infraImage(): Promise<string>;

@@ -1,0 +1,197 @@
+import { get as httpGet } from 'node:http';
+import { connect } from 'node:net';
+import type { Probe } from 'kubernetes-types/core/v1.d.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { Container } from './pod.ts';
+import type { Health } from './status.ts';
+
+/** What is probed: one running container. */
+export interface ProbeTarget {
+  readonly id: string;
+  readonly container: Container;
+  /** Where HTTP and TCP probes go. */
+  readonly ip: string;
+}
+
+export interface ProbesOptions {
+  readonly runtime: Pick<Runtime, 'exec'>;
+  /** Called when a container's health is another than before. */
+  readonly onChange: (id: string) => void;
+}
+
+type Kind = 'startup' | 'liveness' | 'readiness';
+
+/** Kubernetes' defaults, for pods that did not pass an API server. */
+const DEFAULTS = {
+  initialDelaySeconds: 0,
+  periodSeconds: 10,
+  timeoutSeconds: 1,
+  successThreshold: 1,
+  failureThreshold: 3,
+};
+
+/**
+ * Runs the probes of running containers. A container is unhealthy once its startup or liveness probe has failed as
+ * often as it may; it then stays so, for it is to be replaced.
+ */
+export class Probes {
+  readonly #options: ProbesOptions;
+  readonly #watched = new Map<string, ContainerProbes>();
+  /** Ids of the containers that are to be replaced. */
+  readonly unhealthy = new Set<string>();
+
+  constructor(options: ProbesOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to probe a container; one that is probed already, or has no probes, costs nothing. */
+  watch(target: ProbeTarget): void {
+    if (this.#watched.has(target.id)) return;
+    const { livenessProbe, readinessProbe, startupProbe } = target.container;
+    if (!livenessProbe && !readinessProbe && !startupProbe) return;
+    const changed = (unhealthy: boolean) => {
+      if (unhealthy) this.unhealthy.add(target.id);
+      this.#options.onChange(target.id);
+    };
+    this.#watched.set(target.id, new ContainerProbes(target, this.#options.runtime, changed));
+  }
+
+  forget(id: string): void {
+    this.#watched.get(id)?.stop();
+    this.#watched.delete(id);
+    this.unhealthy.delete(id);
+  }
+
+  health(id: string): Health {
+    return this.#watched.get(id)?.health ?? { started: true, ready: true };
+  }
+
+  close(): void {
+    for (const id of [...this.#watched.keys()]) this.forget(id);
+  }
+}
+
+class ContainerProbes {
+  readonly #target: ProbeTarget;
+  readonly #runtime: Pick<Runtime, 'exec'>;
+  readonly #changed: (unhealthy: boolean) => void;
+  readonly #abort = new AbortController();
+  health: Health;
+
+  constructor(target: ProbeTarget, runtime: Pick<Runtime, 'exec'>, changed: (unhealthy: boolean) => void) {
+    this.#target = target;
+    this.#runtime = runtime;
+    this.#changed = changed;
+    const { startupProbe, readinessProbe } = target.container;
+    this.health = { started: !startupProbe, ready: !readinessProbe };
+    if (startupProbe) this.#loop('startup', startupProbe);
+    else this.#afterStart();
+  }
+
+  stop(): void {
+    this.#abort.abort(new Error('the container is probed no more'));
+  }
+
+  #afterStart(): void {
+    const { livenessProbe, readinessProbe } = this.#target.container;
+    if (livenessProbe) this.#loop('liveness', livenessProbe);
+    if (readinessProbe) this.#loop('readiness', readinessProbe);
+  }
+
+  #loop(kind: Kind, probe: Probe): void {
+    const settings = { ...DEFAULTS, ...probe };
+    const { signal } = this.#abort;
+    let successes = 0;
+    let failures = 0;
+    const runOnce = async () => {
+      const ok = await this.#try(probe, settings.timeoutSeconds * 1000);
+      if (signal.aborted) return;
+      successes = ok ? successes + 1 : 0;
+      failures = ok ? 0 : failures + 1;
+      const settled = ok ? successes >= settings.successThreshold : failures >= settings.failureThreshold;
+      if (settled && this.#settle(kind, ok)) return;
+      timer(settings.periodSeconds * 1000);
+    };
+    let timeout: NodeJS.Timeout;
+    const timer = (delayMs: number) => {
+      timeout = setTimeout(() => void runOnce(), delayMs);
+    };
+    signal.addEventListener('abort', () => clearTimeout(timeout), { once: true });
+    timer(settings.initialDelaySeconds * 1000);
+  }
+
+  /** Takes a probe's verdict on; true when the probe's work is done. */
+  #settle(kind: Kind, ok: boolean): boolean {
+    if (kind === 'readiness') {
+      if (this.health.ready !== ok) {
+        this.health = { ...this.health, ready: ok };
+        this.#changed(false);
+      }
+      return false;
+    }
+    if (!ok) {
+      this.#changed(true);
+      return true;
+    }
+    if (kind === 'liveness') return false;
+    this.health = { ...this.health, started: true };
+    this.#changed(false);
+    this.#afterStart();
+    return true;
+  }
+
+  async #try(probe: Probe, timeoutMs: number): Promise<boolean> {
+    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(timeoutMs)]);
+    try {
+      if (probe.exec) {
+        const { exitCode } = await this.#runtime.exec(this.#target.id, probe.exec.command ?? [], signal);
+        return exitCode === 0;
+      }
+      if (probe.httpGet) return await this.#tryHttp(probe.httpGet, signal);
+      if (probe.tcpSocket) return await this.#tryTcp(probe.tcpSocket, signal);
+      return false;
+    } catch {
+      return false; // not reachable, too slow: what a probe is there to find out
+    }
+  }
+
+  async #tryHttp(action: NonNullable<Probe['httpGet']>, signal: AbortSignal): Promise<boolean> {
+    // As the kubelet: a probe asks whether the container answers, not who it is.
+    const get = action.scheme === 'HTTPS' ? (await import('node:https')).get : httpGet;
+    const headers = Object.fromEntries((action.httpHeaders ?? []).map(({ name, value }) => [name, value]));
+    const options = {
+      host: action.host || this.#target.ip,
+      port: this.#port(action.port),
+      path: action.path ?? '/',
+      headers: { 'User-Agent': 'holdfast-probe', ...headers },
+      signal,
+      agent: false as const,
+      rejectUnauthorized: false,
+    };
+    return new Promise((resolve, reject) => {
+      const request = get(options, (response) => {
+        const { statusCode = 0 } = response;
+        response.destroy();
+        resolve(statusCode >= 200 && statusCode < 400);
+      });
+      request.once('error', reject);
+    });
+  }
+
+  #tryTcp(action: NonNullable<Probe['tcpSocket']>, signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host: action.host || this.#target.ip, port: this.#port(action.port), signal });
+      socket.once('connect', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once('error', reject);
+    });
+  }
+
+  #port(port: number | string): number {
+    if (typeof port === 'number') return port;
+    const named = this.#target.container.ports?.find(({ name }) => name === port);
+    return named?.containerPort ?? Number(port);
+  }
+}

@@ -1,0 +1,21 @@
+import type { Pod } from './pod.ts';
+
+/** Every ConfigMap and Secret that the pod's volumes and variables name, as `kind/namespace/name`. */
+export function configurationNames({ metadata, spec }: Pod): string[] {
+  const volumes = (spec.volumes ?? []).flatMap(({ configMap, secret }) => [
+    configMap && `ConfigMap/${configMap.name}`,
+    secret && `Secret/${secret.secretName}`,
+  ]);
+  const variables = spec.containers.flatMap(({ env = [], envFrom = [] }) => [
+    ...env.flatMap(({ valueFrom }) => [
+      valueFrom?.configMapKeyRef && `ConfigMap/${valueFrom.configMapKeyRef.name}`,
+      valueFrom?.secretKeyRef && `Secret/${valueFrom.secretKeyRef.name}`,
+    ]),
+    ...envFrom.flatMap(({ configMapRef, secretRef }) => [
+      configMapRef && `ConfigMap/${configMapRef.name}`,
+      secretRef && `Secret/${secretRef.name}`,
+    ]),
+  ]);
+  const names = [...volumes, ...variables].filter((name) => name !== undefined && name !== '');
+  return [...new Set(names)].map((name) => (name as string).replace('/', `/${metadata.namespace}/`));
+}

@@ -1,0 +1,205 @@
+import type { ContainerState, ContainerStatus, PodCondition, PodStatus } from 'kubernetes-types/core/v1.d.ts';
+import { backOffMs } from '../reconcile/back-off.ts';
+import {
+  attemptsOf,
+  type Failure,
+  type ImageState,
+  infraOf,
+  type PodInput,
+  restartOf,
+  restarts,
+} from '../reconcile/plan.ts';
+import type { ObservedContainer } from '../runtime/runtime.ts';
+import { type Container, needsInfra, type Pod } from './pod.ts';
+
+/*
+ * What Kubernetes' PodStatus says of a pod here: pure, from the same observation that the plan is made from.
+ * https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
+ */
+
+/** What probes have found of one container. */
+export interface Health {
+  /** Its startup probe has succeeded, or it has none. */
+  readonly started: boolean;
+  /** Its readiness probe succeeds, or it has none. */
+  readonly ready: boolean;
+}
+
+export interface StatusInput extends PodInput {
+  readonly pod: Pod;
+  readonly health: (id: string) => Health;
+  readonly hostIp: string;
+  /** RFC 3339: when this agent took the pod on. */
+  readonly startTime: string;
+}
+
+/** A failed pull is `ErrImagePull` for this long, then `ImagePullBackOff` until the next attempt. */
+export const FRESH_FAILURE_MS = 1_000;
+
+export function podStatus(input: StatusInput): PodStatus {
+  const { pod, containers, hostIp, startTime } = input;
+  const containerStatuses = pod.spec.containers.map((container) => containerStatus(input, container));
+  const phase = phaseOf(pod, containerStatuses);
+  const podIp = podIpOf(pod, containers, hostIp);
+  const failure = input.failures.get('');
+  return {
+    phase,
+    conditions: conditionsOf(pod, phase, containerStatuses, containers),
+    ...(failure && phase === 'Pending' && { message: failure.message }),
+    hostIP: hostIp,
+    hostIPs: [{ ip: hostIp }],
+    ...(podIp && { podIP: podIp, podIPs: [{ ip: podIp }] }),
+    startTime,
+    containerStatuses,
+    qosClass: pod.status?.qosClass ?? qosClassOf(pod),
+  };
+}
+
+export function podIpOf(pod: Pod, containers: readonly ObservedContainer[], hostIp: string): string {
+  if (pod.spec.hostNetwork) return hostIp;
+  const holder = needsInfra(pod)
+    ? infraOf(containers)
+    : containers.find(({ role, state, ip }) => role === 'container' && state === 'running' && ip !== '');
+  return holder?.ip ?? '';
+}
+
+function containerStatus(input: StatusInput, container: Container): ContainerStatus {
+  const [newest, before] = attemptsOf(input.containers, container.name);
+  const { name } = container;
+  const state = stateOf(input, container, newest);
+  // While the next attempt waits, the one that ended is the last state, and the present one is the wait.
+  const ended = state.waiting && newest?.state === 'exited' ? newest : before;
+  const { started, ready } = newest ? input.health(newest.id) : { started: false, ready: false };
+  const running = state.running !== undefined;
+  return {
+    name,
+    image: container.image ?? '',
+    imageID: newest?.imageId ?? '',
+    ...(newest && { containerID: `docker://${newest.id}` }),
+    restartCount: newest?.attempt ?? 0,
+    ready: running && started && ready,
+    started: running && started,
+    state,
+    lastState: ended?.state === 'exited' ? terminated(ended) : {},
+  };
+}
+
+function stateOf(
+  input: StatusInput,
+  container: Container,
+  newest: ObservedContainer | undefined,
+): ContainerState {
+  if (newest?.state === 'running') {
+    return { running: { startedAt: formatTime(newest.startedAtMs) } };
+  }
+  const { pod, finished, failures, nowMs } = input;
+  if (newest?.state === 'exited') {
+    const ends = finished || pod.metadata.deletionTimestamp !== undefined || !restarts(pod, newest.exitCode);
+    const failure = failures.get(container.name);
+    if (ends) return terminated(newest);
+    if (failure) return waitingFor(failure);
+    const { atMs, crashes } = restartOf(newest);
+    if (nowMs >= atMs) return terminated(newest);
+    return {
+      waiting: {
+        reason: 'CrashLoopBackOff',
+        message: `back-off ${backOffMs(crashes - 1) / 1000}s restarting failed container=${container.name} pod=${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`,
+      },
+    };
+  }
+  return notYet(input, container);
+}
+
+function notYet({ failures, image, nowMs }: StatusInput, container: Container): ContainerState {
+  const failure = failures.get(container.name) ?? failures.get('');
+  if (failure) return waitingFor(failure);
+  const pull = imageFailure(image(container.image ?? ''), container.image ?? '', nowMs);
+  return pull ?? { waiting: { reason: 'ContainerCreating' } };
+}
+
+function imageFailure(
+  { failure, pulling, absent }: ImageState,
+  name: string,
+  nowMs: number,
+): ContainerState | undefined {
+  if (!failure || !absent) return undefined;
+  const fresh = !pulling && nowMs - failure.atMs < FRESH_FAILURE_MS;
+  if (fresh) return { waiting: { reason: 'ErrImagePull', message: failure.message } };
+  return {
+    waiting: { reason: 'ImagePullBackOff', message: `Back-off pulling image "${name}": ${failure.message}` },
+  };
+}
+
+function waitingFor({ reason, message }: Failure): ContainerState {
+  return { waiting: { reason, message } };
+}
+
+function terminated(ended: ObservedContainer): ContainerState {
+  const { exitCode, oomKilled, error } = ended;
+  return {
+    terminated: {
+      exitCode,
+      reason: oomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
+      ...(error && { message: error }),
+      startedAt: formatTime(ended.startedAtMs),
+      finishedAt: formatTime(ended.finishedAtMs),
+      containerID: `docker://${ended.id}`,
+    },
+  };
+}
+
+function phaseOf(pod: Pod, statuses: readonly ContainerStatus[]): string {
+  const states = statuses.map(({ state }) => state ?? {});
+  const ended = states.flatMap(({ terminated: end }) => (end ? [end] : []));
+  if (ended.length === states.length && !ended.some(({ exitCode }) => restarts(pod, exitCode))) {
+    return ended.every(({ exitCode }) => exitCode === 0) ? 'Succeeded' : 'Failed';
+  }
+  const begun = statuses.filter(({ state, lastState }) => !state?.waiting || lastState?.terminated);
+  return begun.length === statuses.length ? 'Running' : 'Pending';
+}
+
+/** The hub keeps the time of a condition that did not change, so the times here are those of this observation. */
+function conditionsOf(
+  pod: Pod,
+  phase: string,
+  statuses: readonly ContainerStatus[],
+  containers: readonly ObservedContainer[],
+): PodCondition[] {
+  const unready = statuses.filter(({ ready }) => !ready).map(({ name }) => name);
+  const done = phase === 'Succeeded';
+  const ready = unready.length === 0;
+  const why = done
+    ? { reason: 'PodCompleted' }
+    : { reason: 'ContainersNotReady', message: `containers with unready status: [${unready.join(' ')}]` };
+  const network = containers.some(({ state }) => state === 'running');
+  const condition = (type: string, holds: boolean, details: object = {}): PodCondition => ({
+    type,
+    status: holds ? 'True' : 'False',
+    ...(!holds && details),
+  });
+  return [
+    condition('PodReadyToStartContainers', network),
+    condition('Initialized', true),
+    condition('Ready', ready && pod.metadata.deletionTimestamp === undefined, why),
+    condition('ContainersReady', ready, why),
+    condition('PodScheduled', true),
+  ];
+}
+
+/** https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/ */
+function qosClassOf({ spec }: Pod): string {
+  const resources = spec.containers.map((container) => container.resources ?? {});
+  const none = resources.every(
+    ({ limits, requests }) =>
+      !limits?.['cpu'] && !limits?.['memory'] && !requests?.['cpu'] && !requests?.['memory'],
+  );
+  if (none) return 'BestEffort';
+  const guaranteed = resources.every(({ limits, requests }) =>
+    ['cpu', 'memory'].every((name) => limits?.[name] && (requests?.[name] ?? limits[name]) === limits[name]),
+  );
+  return guaranteed ? 'Guaranteed' : 'Burstable';
+}
+
+function formatTime(atMs: number | undefined): string {
+  return `${new Date(atMs ?? 0).toISOString().slice(0, 19)}Z`;
+}

@@ -1,0 +1,60 @@
+import type { ObservedContainer, Runtime } from '../runtime/runtime.ts';
+
+/** This node's containers as they were last seen. Filled once, then kept up to date one container at a time. */
+export class ContainerCache {
+  readonly #runtime: Runtime;
+  readonly #containers = new Map<string, ObservedContainer>();
+  readonly #byPod = new Map<string, Set<string>>();
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  /** Looks at all of them. Returns the uids of their pods, and of pods that had containers before. */
+  async refreshAll(): Promise<Set<string>> {
+    const found = await this.#runtime.list();
+    const pods = new Set(this.#byPod.keys());
+    for (const id of [...this.#containers.keys()]) this.#remove(id);
+    for (const container of found) {
+      this.#put(container);
+      pods.add(container.podUid);
+    }
+    return pods;
+  }
+
+  /** Looks at one. Returns its pod's uid; undefined when it is none of ours. */
+  async refresh(id: string): Promise<string | undefined> {
+    const known = this.#containers.get(id);
+    const container = await this.#runtime.inspect(id);
+    if (container) this.#put(container);
+    else this.#remove(id);
+    return container?.podUid ?? known?.podUid;
+  }
+
+  get(id: string): ObservedContainer | undefined {
+    return this.#containers.get(id);
+  }
+
+  ofPod(uid: string): ObservedContainer[] {
+    return [...(this.#byPod.get(uid) ?? [])].flatMap((id) => this.#containers.get(id) ?? []);
+  }
+
+  podUids(): string[] {
+    return [...this.#byPod.keys()];
+  }
+
+  #put(container: ObservedContainer): void {
+    this.#containers.set(container.id, container);
+    const ids = this.#byPod.get(container.podUid) ?? new Set();
+    this.#byPod.set(container.podUid, ids.add(container.id));
+  }
+
+  #remove(id: string): void {
+    const container = this.#containers.get(id);
+    if (!container) return;
+    this.#containers.delete(id);
+    const ids = this.#byPod.get(container.podUid);
+    ids?.delete(id);
+    if (ids?.size === 0) this.#byPod.delete(container.podUid);
+  }
+}

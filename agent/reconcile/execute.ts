@@ -1,0 +1,213 @@
+import type { Logger } from 'pino';
+import { containerSpec, infraSpec } from '../pod/container-spec.ts';
+import { ConfigurationError } from '../pod/environment.ts';
+import { needsInfra, type Pod } from '../pod/pod.ts';
+import { podIpOf } from '../pod/status.ts';
+import { makeVolume, removeDirectories } from '../pod/volume-files.ts';
+import { planVolumes, podDirectories, type VolumeRoots } from '../pod/volumes.ts';
+import { type ObservedContainer, type Runtime, RuntimeError } from '../runtime/runtime.ts';
+import type { DesiredState } from '../state/desired-state.ts';
+import type { ContainerCache } from './container-cache.ts';
+import type { EventRecorder } from './event-recorder.ts';
+import type { Images } from './images.ts';
+import { Limit } from './limit.ts';
+import { type Action, infraOf } from './plan.ts';
+import type { PodMemory } from './pod-memory.ts';
+
+/** More containers at once do not start sooner: the engine's own work is what takes the time. */
+const STARTS_AT_ONCE = 4;
+
+export interface ExecutorOptions {
+  readonly node: string;
+  readonly hostIp: string;
+  readonly runtime: Runtime;
+  readonly desired: DesiredState;
+  readonly roots: VolumeRoots;
+  readonly containers: ContainerCache;
+  readonly images: Images;
+  readonly events: EventRecorder;
+  readonly log: Logger;
+  readonly monotonicMs: () => number;
+}
+
+/** The pod that an action is for. */
+export interface ActionContext {
+  readonly uid: string;
+  readonly pod: Pod | undefined;
+  readonly memory: PodMemory;
+  readonly containers: readonly ObservedContainer[];
+}
+
+/**
+ * Carries out one action; false when it failed. Never throws: what failed is remembered with the pod, and the next plan
+ * takes it into account.
+ */
+export type Executor = (action: Action, context: ActionContext) => Promise<boolean>;
+
+export function makeExecutor(options: ExecutorOptions): Executor {
+  const starts = new Limit(STARTS_AT_ONCE);
+  const { runtime, containers, images, log } = options;
+
+  return async (action, context) => {
+    try {
+      await execute(action, context);
+      const key = failureKey(action);
+      if (key !== undefined) context.memory.failures.delete(key);
+      return true;
+    } catch (error) {
+      await failed(action, context, error as Error);
+      return false;
+    }
+  };
+
+  async function execute(action: Action, context: ActionContext): Promise<void> {
+    switch (action.type) {
+      case 'prepare':
+        return prepare(context);
+      case 'pull':
+        record(context, '', 'Normal', 'Pulling', `Pulling image "${action.image}"`);
+        return images.pull(action.image);
+      case 'run':
+        return starts.run(() => run(action, context));
+      case 'run-infra':
+        return starts.run(() => runInfra(action.attempt, context));
+      case 'start':
+        return starts.run(() => start(action.id));
+      case 'terminate': {
+        const container = containers.get(action.id);
+        context.memory.killAtMs.set(action.id, options.monotonicMs() + action.graceMs);
+        record(
+          context,
+          container?.container ?? '',
+          'Normal',
+          'Killing',
+          `Stopping container ${container?.container}`,
+        );
+        return runtime.signal(action.id, container?.stopSignal ?? 'SIGTERM');
+      }
+      case 'kill':
+        await runtime.kill(action.id);
+        await containers.refresh(action.id);
+        return;
+      case 'remove':
+        await runtime.remove(action.id);
+        context.memory.killAtMs.delete(action.id);
+        await containers.refresh(action.id);
+        return;
+      case 'clean-up':
+        return removeDirectories(podDirectories(context.uid, options.roots));
+    }
+  }
+
+  async function prepare({ pod, memory }: ActionContext): Promise<void> {
+    if (!pod) return;
+    for (const volume of planVolumes(pod, options.desired, options.roots)) await makeVolume(volume);
+    memory.prepared = true;
+  }
+
+  async function run(action: Extract<Action, { type: 'run' }>, context: ActionContext): Promise<void> {
+    const { pod, memory } = context;
+    const container = pod?.spec.containers.find(({ name }) => name === action.container);
+    if (!pod || !container) return;
+    const { desired: configuration, node, hostIp, roots } = options;
+    const { attempt, crashes } = action;
+    const infraId = needsInfra(pod) ? infraOf(context.containers)?.id : undefined;
+    const placement = { node, hostIp, podIp: podIpOf(pod, context.containers, hostIp) };
+    const spec = containerSpec(pod, container, {
+      configuration,
+      roots,
+      placement,
+      attempt,
+      crashes,
+      infraId,
+    });
+    memory.lastAttempt.set(container.name, attempt);
+    const id = await runtime.create(spec);
+    try {
+      await start(id);
+    } catch (error) {
+      await containers.refresh(id);
+      throw error;
+    }
+    record(context, container.name, 'Normal', 'Started', `Started container ${container.name}`);
+  }
+
+  async function runInfra(attempt: number, { pod, memory }: ActionContext): Promise<void> {
+    if (!pod) return;
+    memory.lastAttempt.set('', attempt);
+    await start(await runtime.create(infraSpec(pod, await runtime.infraImage(), attempt)));
+  }
+
+  async function start(id: string): Promise<void> {
+    await runtime.start(id);
+    await containers.refresh(id);
+  }
+
+  async function failed(action: Action, context: ActionContext, error: Error): Promise<void> {
+    const { memory, pod, uid } = context;
+    const kind = error instanceof RuntimeError ? error.kind : undefined;
+    // The event stream breaks as well, and everything is looked at again when the engine is back.
+    if (kind === 'engine-down') return;
+    if (action.type === 'run' && kind === 'image-absent' && imageIsPulled(pod, action.container)) {
+      images.markAbsent(imageOf(pod, action.container));
+      return;
+    }
+    if (kind === 'name-taken' || kind === 'gone') await lookAgain();
+    const key = failureKey(action);
+    if (key !== undefined) {
+      memory.fail(key, reasonOf(action, error), error.message, options.monotonicMs());
+      record(context, key, 'Warning', 'Failed', `Error: ${error.message}`);
+    }
+    log.warn({ err: error, pod: uid, action: action.type }, 'an action failed: it will be tried again');
+  }
+
+  async function lookAgain(): Promise<void> {
+    await containers.refreshAll().catch(() => {}); // a broken engine is found out by its event stream
+  }
+
+  function record(
+    { uid, pod, containers: [any] }: ActionContext,
+    container: string,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): void {
+    const subject = {
+      kind: 'Pod',
+      namespace: pod?.metadata.namespace ?? any?.podNamespace ?? '',
+      name: pod?.metadata.name ?? any?.podName ?? '',
+      uid,
+      fieldPath: container ? `spec.containers{${container}}` : '',
+    };
+    options.events.record(subject, type, reason, message);
+  }
+}
+
+/** Under which key a failure of the action is remembered, for its back-off; undefined for what is just tried again. */
+function failureKey(action: Action): string | undefined {
+  switch (action.type) {
+    case 'run':
+    case 'start':
+      return action.container;
+    case 'prepare':
+    case 'run-infra':
+      return '';
+    default:
+      return undefined;
+  }
+}
+
+function imageOf(pod: Pod | undefined, container: string): string {
+  return pod?.spec.containers.find(({ name }) => name === container)?.image ?? '';
+}
+
+function imageIsPulled(pod: Pod | undefined, container: string): boolean {
+  return pod?.spec.containers.find(({ name }) => name === container)?.imagePullPolicy !== 'Never';
+}
+
+/** Kubernetes' reasons for a container that waits. */
+function reasonOf(action: Action, error: Error): string {
+  if (error instanceof ConfigurationError) return 'CreateContainerConfigError';
+  if (error instanceof RuntimeError && error.kind === 'image-absent') return 'ErrImageNeverPull';
+  return action.type === 'run' ? 'RunContainerError' : 'CreateContainerError';
+}

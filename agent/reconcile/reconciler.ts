@@ -1,0 +1,282 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { isDeleted, needsInfra, type Pod, type PodStatus } from '../pod/pod.ts';
+import { Probes } from '../pod/probes.ts';
+import { FRESH_FAILURE_MS, podStatus } from '../pod/status.ts';
+import { type ObservedContainer, type Runtime, RuntimeError } from '../runtime/runtime.ts';
+import type { AgentState } from '../state/agent-state.ts';
+import type { DesiredState } from '../state/desired-state.ts';
+import { ContainerCache } from './container-cache.ts';
+import type { EventRecorder } from './event-recorder.ts';
+import { type Executor, makeExecutor } from './execute.ts';
+import { Images } from './images.ts';
+import { attemptsOf, infraOf, type PodInput, planPod } from './plan.ts';
+import { PodMemory } from './pod-memory.ts';
+import { PodWorkers } from './pod-workers.ts';
+
+export interface ReconcilerOptions {
+  readonly node: string;
+  readonly hostIp: string;
+  readonly runtime: Runtime;
+  readonly desired: DesiredState;
+  readonly state: AgentState;
+  readonly roots: { readonly data: string; readonly memory: string };
+  readonly events: EventRecorder;
+  readonly log: Logger;
+  readonly monotonicMs: () => number;
+  /** A pod's status may be another; undefined: nothing is left of it. */
+  readonly onStatus: (uid: string, status: PodStatus | undefined) => void;
+  /** Whether the engine answers has changed. */
+  readonly onEngine: (error: Error | undefined) => void;
+}
+
+/** After an action failed; what failed for a reason in the pod itself waits for its back-off besides. */
+const FAILED_ACTION_RETRY_MS = 1_000;
+/** How soon the engine is asked again after it went away: it is a local socket, so asking is cheap. */
+const ENGINE_RETRY_MS = { first: 100, longest: 5_000 };
+
+/**
+ * Makes the device's containers what the desired state says, for ever: looks at what is there, plans, acts, looks again.
+ * It needs nothing but the engine and the stored state.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #containers: ContainerCache;
+  readonly #images: Images;
+  readonly #probes: Probes;
+  readonly #workers: PodWorkers;
+  readonly #executor: Executor;
+  readonly #memory = new Map<string, PodMemory>();
+  readonly #finished: Map<string, string>;
+  readonly #abort = new AbortController();
+  #engineUp = false;
+
+  constructor(options: ReconcilerOptions) {
+    const { runtime, monotonicMs, log } = options;
+    this.#options = options;
+    this.#finished = options.state.finishedPods();
+    this.#containers = new ContainerCache(runtime);
+    this.#images = new Images({ runtime, monotonicMs, onChange: (image) => this.#pokeUsersOf(image) });
+    this.#probes = new Probes({ runtime, onChange: (id) => this.#onHealth(id) });
+    this.#executor = makeExecutor({ ...options, containers: this.#containers, images: this.#images });
+    this.#workers = new PodWorkers({
+      pass: (uid) => this.#pass(uid),
+      monotonicMs,
+      onBug: (uid, error) => log.fatal({ err: error, pod: uid }, 'reconciling a pod threw'),
+    });
+  }
+
+  /** Runs until `close`. */
+  async run(): Promise<void> {
+    const { signal } = this.#abort;
+    let delayMs = ENGINE_RETRY_MS.first;
+    while (!signal.aborted) {
+      try {
+        await this.#follow(signal, () => {
+          delayMs = ENGINE_RETRY_MS.first;
+        });
+      } catch (error) {
+        if (!signal.aborted) this.#engineLost(error as Error);
+      }
+      await sleep(delayMs, undefined, { signal }).catch(() => {});
+      delayMs = Math.min(delayMs * 2, ENGINE_RETRY_MS.longest);
+    }
+  }
+
+  /** These pods are wanted otherwise than before. */
+  desiredChanged(uids: Iterable<string>): void {
+    for (const uid of uids) {
+      this.#memory.get(uid)?.startOver();
+      this.#workers.poke(uid);
+    }
+  }
+
+  /** The containers of a pod, the newest attempt of each first. */
+  containersOf(uid: string, container: string): ObservedContainer[] {
+    return attemptsOf(this.#containers.ofPod(uid), container);
+  }
+
+  /** Every pod that is wanted or of which something is left, with its status: what a complete report says. */
+  statuses(): Map<string, PodStatus | undefined> {
+    const uids = new Set([...this.#options.desired.pods.keys(), ...this.#containers.podUids()]);
+    return new Map([...uids].map((uid) => [uid, this.#statusOf(uid)]));
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    this.#probes.close();
+    await this.#workers.close();
+  }
+
+  /** Listens first, then looks at everything: so nothing that happens in between is missed. */
+  async #follow(signal: AbortSignal, onUp: () => void): Promise<void> {
+    const changes = await this.#options.runtime.changes(signal);
+    const uids = await this.#containers.refreshAll();
+    onUp();
+    this.#engineUp = true;
+    this.#options.onEngine(undefined);
+    const known = [
+      uids,
+      this.#options.desired.pods.keys(),
+      this.#finished.keys(),
+      await this.#podsWithFiles(),
+    ];
+    for (const uid of new Set(known.flatMap((some) => [...some]))) this.#workers.poke(uid);
+    for await (const id of changes) {
+      const uid = await this.#containers.refresh(id);
+      if (uid) this.#workers.poke(uid);
+    }
+    throw new RuntimeError('engine-down', 'the engine ended its event stream');
+  }
+
+  /** Pods whose directories are there: the agent may have ended between removing a container and its files. */
+  async #podsWithFiles(): Promise<string[]> {
+    return readdir(join(this.#options.roots.data, 'pods')).catch(() => []);
+  }
+
+  #engineLost(error: Error): void {
+    if (this.#engineUp)
+      this.#options.log.warn({ err: error }, 'the container engine is gone: waiting for it');
+    this.#engineUp = false;
+    this.#options.onEngine(error);
+  }
+
+  async #pass(uid: string): Promise<number> {
+    // Without a desired state nothing is known to be unwanted: what runs is kept.
+    if (!this.#engineUp || !this.#options.desired.version) return Number.POSITIVE_INFINITY;
+    const input = this.#inputOf(uid);
+    this.#probe(input);
+    const { actions, wakeAtMs } = planPod(input);
+    const memory = this.#memoryOf(uid);
+    const context = { uid, pod: input.pod, memory, containers: input.containers };
+    const done = await Promise.all(actions.map((action) => this.#executor(action, context)));
+    if (actions.some(({ type }) => type === 'clean-up')) {
+      this.#forget(uid);
+      return Number.POSITIVE_INFINITY;
+    }
+    this.#publish(uid);
+    if (done.includes(false)) return this.#options.monotonicMs() + FAILED_ACTION_RETRY_MS;
+    if (actions.length > 0) this.#workers.poke(uid);
+    return Math.min(wakeAtMs, this.#freshFailureEndsAtMs(input));
+  }
+
+  #inputOf(uid: string): PodInput {
+    const memory = this.#memoryOf(uid);
+    const containers = this.#containers.ofPod(uid);
+    for (const { role, container, attempt } of containers) {
+      const name = role === 'infra' ? '' : container;
+      memory.lastAttempt.set(name, Math.max(attempt, memory.lastAttempt.get(name) ?? 0));
+    }
+    return {
+      pod: this.#options.desired.pods.get(uid),
+      containers,
+      firstSeenAtMs: memory.firstSeenAtMs,
+      image: (name) => this.#images.get(name),
+      prepared: memory.prepared,
+      failures: memory.failures,
+      killAtMs: memory.killAtMs,
+      unhealthy: this.#probes.unhealthy,
+      finished: this.#finished.has(uid),
+      lastAttempt: memory.lastAttempt,
+      nowMs: this.#options.monotonicMs(),
+    };
+  }
+
+  #probe({ pod, containers }: PodInput): void {
+    for (const { id, state, role, container } of containers) {
+      const spec = pod?.spec.containers.find(({ name }) => name === container);
+      if (!pod || !spec || role !== 'container' || state !== 'running') this.#probes.forget(id);
+      else this.#probes.watch({ id, container: spec, ip: this.#probeAddress(pod, containers, id) });
+    }
+  }
+
+  #probeAddress(pod: Pod, containers: readonly ObservedContainer[], id: string): string {
+    if (pod.spec.hostNetwork) return '127.0.0.1';
+    const holder = needsInfra(pod)
+      ? infraOf(containers)
+      : containers.find((container) => container.id === id);
+    return holder?.ip ?? '';
+  }
+
+  #onHealth(id: string): void {
+    const container = this.#containers.get(id);
+    if (!container) return;
+    if (this.#probes.unhealthy.has(id)) {
+      const { podUid: uid, podNamespace: namespace, podName: name } = container;
+      const subject = {
+        kind: 'Pod',
+        namespace,
+        name,
+        uid,
+        fieldPath: `spec.containers{${container.container}}`,
+      };
+      this.#options.events.record(
+        subject,
+        'Warning',
+        'Unhealthy',
+        `Container ${container.container} failed its liveness or startup probe, will be restarted`,
+      );
+    }
+    this.#workers.poke(container.podUid);
+  }
+
+  #publish(uid: string): void {
+    const status = this.#statusOf(uid);
+    if (status) this.#rememberFinished(uid, status);
+    this.#options.onStatus(uid, status);
+  }
+
+  #statusOf(uid: string): PodStatus | undefined {
+    const pod = this.#options.desired.pods.get(uid);
+    if (!pod || (isDeleted(pod) && this.#engineUp && this.#containers.ofPod(uid).length === 0))
+      return undefined;
+    const saved = this.#finished.get(uid);
+    if (saved) return JSON.parse(saved) as PodStatus;
+    return podStatus({
+      ...this.#inputOf(uid),
+      pod,
+      health: (id) => this.#probes.health(id),
+      hostIp: this.#options.hostIp,
+      startTime: this.#memoryOf(uid).startTime,
+    });
+  }
+
+  #rememberFinished(uid: string, status: PodStatus): void {
+    const ended = status.phase === 'Succeeded' || status.phase === 'Failed';
+    if (!ended || this.#finished.has(uid)) return;
+    const json = JSON.stringify(status);
+    this.#finished.set(uid, json);
+    this.#options.state.saveFinishedPod(uid, json);
+  }
+
+  #forget(uid: string): void {
+    this.#memory.delete(uid);
+    if (this.#finished.delete(uid)) this.#options.state.forgetFinishedPod(uid);
+    this.#options.onStatus(uid, undefined);
+  }
+
+  #memoryOf(uid: string): PodMemory {
+    const memory = this.#memory.get(uid) ?? new PodMemory(this.#options.monotonicMs(), Date.now());
+    this.#memory.set(uid, memory);
+    return memory;
+  }
+
+  #pokeUsersOf(image: string): void {
+    for (const [uid, pod] of this.#options.desired.pods) {
+      if (pod.spec.containers.some((container) => container.image === image)) this.#workers.poke(uid);
+    }
+  }
+
+  /** When `ErrImagePull` becomes `ImagePullBackOff`, the status is another though nothing happened. */
+  #freshFailureEndsAtMs({ pod, nowMs }: PodInput): number {
+    const ends = (pod?.spec.containers ?? [])
+      .map(
+        ({ image = '' }) =>
+          (this.#images.get(image).failure?.atMs ?? Number.NEGATIVE_INFINITY) + FRESH_FAILURE_MS,
+      )
+      .filter((atMs) => atMs > nowMs);
+    return Math.min(...ends, Number.POSITIVE_INFINITY);
+  }
+}

@@ -1,0 +1,196 @@
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
+import type { Logger } from 'pino';
+
+/** Who this device is to its hub. Made once, at enrolment. */
+export interface Identity {
+  readonly cluster: string;
+  readonly node: string;
+  /** Host of the hub, and its ports. */
+  readonly hub: { readonly host: string; readonly grpcPort: number; readonly mqttPort: number };
+  /** PEM: the hub's CA, the device's client certificate, and the key of it that never leaves the device. */
+  readonly caCertificate: string;
+  readonly certificate: string;
+  readonly key: string;
+  /** PEM: the X25519 key that secrets are sealed to. */
+  readonly sealingKey: string;
+  /** SPKI DER, base64: the hub's key that signs snapshots. */
+  readonly snapshotKey: string;
+}
+
+const SCHEMA_VERSION = 1;
+const SCHEMA = `
+  CREATE TABLE identity (slot INTEGER PRIMARY KEY CHECK (slot = 1), json TEXT NOT NULL) STRICT;
+  CREATE TABLE desired (slot INTEGER PRIMARY KEY CHECK (slot = 1), snapshot BLOB NOT NULL) STRICT;
+  CREATE TABLE finished (uid TEXT PRIMARY KEY, status TEXT NOT NULL) STRICT;
+`;
+const SNAPSHOTS_KEPT = 2;
+
+/**
+ * What the agent must not forget: in one SQLite file (WAL, `synchronous=FULL`). Identity and snapshots are also kept as
+ * files, from which a damaged database is made anew. Nothing is written while nothing changes.
+ */
+export class AgentState {
+  readonly #dir: string;
+  readonly #db: Database.Database;
+
+  private constructor(dir: string, db: Database.Database) {
+    this.#dir = dir;
+    this.#db = db;
+  }
+
+  /**
+   * Opens the state in `dir`, which is made if need be. A damaged database is renamed aside and rebuilt. Throws when the
+   * directory cannot be used.
+   */
+  static open(dir: string, log: Logger): AgentState {
+    mkdirSync(join(dir, 'snapshots'), { recursive: true, mode: 0o700 });
+    const path = join(dir, 'agent.db');
+    try {
+      return new AgentState(dir, openDatabase(path));
+    } catch (error) {
+      if (!isDamage(error)) throw new Error(`open the agent's database "${path}"`, { cause: error });
+      const aside = `${path}.damaged-${Date.now()}`;
+      log.error({ err: error, aside }, 'the database is damaged: renamed aside, rebuilding it from files');
+      renameSync(path, aside);
+      for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
+      const state = new AgentState(dir, openDatabase(path));
+      state.#rebuild(log);
+      return state;
+    }
+  }
+
+  identity(): Identity | undefined {
+    const json = this.#db.prepare('SELECT json FROM identity').pluck().get() as string | undefined;
+    return json === undefined ? undefined : (JSON.parse(json) as Identity);
+  }
+
+  saveIdentity(identity: Identity): void {
+    const json = JSON.stringify(identity);
+    writeDurably(this.#identityPath, Buffer.from(json));
+    this.#db.prepare('INSERT OR REPLACE INTO identity VALUES (1, ?)').run(json);
+  }
+
+  /** Encoded SignedSnapshots that may be taken up at start, the best first: the database's, then the files'. */
+  snapshots(): Uint8Array[] {
+    const current = this.#db.prepare('SELECT snapshot FROM desired').pluck().get() as Uint8Array | undefined;
+    const files = this.#snapshotFiles().map((name) => readFileSync(join(this.#dir, 'snapshots', name)));
+    return current ? [current, ...files] : files;
+  }
+
+  /** Durable when it returns. Throws when it cannot be made so, and then nothing has changed. */
+  saveSnapshot(name: string, snapshot: Uint8Array): void {
+    const file = join(this.#dir, 'snapshots', name);
+    writeDurably(file, snapshot);
+    try {
+      this.#db.prepare('INSERT OR REPLACE INTO desired VALUES (1, ?)').run(snapshot);
+    } catch (error) {
+      rmSync(file, { force: true });
+      throw error;
+    }
+    for (const old of this.#snapshotFiles().slice(SNAPSHOTS_KEPT)) rmSync(join(this.#dir, 'snapshots', old));
+  }
+
+  /** The last status, JSON, of pods whose containers have ended for good, by uid. */
+  finishedPods(): Map<string, string> {
+    const rows = this.#db.prepare('SELECT uid, status FROM finished').all() as {
+      uid: string;
+      status: string;
+    }[];
+    return new Map(rows.map(({ uid, status }) => [uid, status]));
+  }
+
+  saveFinishedPod(uid: string, status: string): void {
+    this.#db.prepare('INSERT OR REPLACE INTO finished VALUES (?, ?)').run(uid, status);
+  }
+
+  forgetFinishedPod(uid: string): void {
+    this.#db.prepare('DELETE FROM finished WHERE uid = ?').run(uid);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  get #identityPath(): string {
+    return join(this.#dir, 'identity.json');
+  }
+
+  #rebuild(log: Logger): void {
+    try {
+      const json = readFileSync(this.#identityPath, 'utf8');
+      JSON.parse(json);
+      this.#db.prepare('INSERT OR REPLACE INTO identity VALUES (1, ?)').run(json);
+    } catch (error) {
+      log.error(
+        { err: error },
+        'the identity is lost too: join again with a new token; containers go on running',
+      );
+    }
+  }
+
+  /** Names of the kept snapshots, the newest first: they are numbered so that they sort. */
+  #snapshotFiles(): string[] {
+    return readdirSync(join(this.#dir, 'snapshots'))
+      .filter((name) => !name.endsWith('.tmp'))
+      .sort()
+      .reverse();
+  }
+}
+
+function openDatabase(path: string): Database.Database {
+  const db = new Database(path);
+  try {
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL');
+    const found = db.pragma('quick_check', { simple: true });
+    if (found !== 'ok') throw new DamageError(String(found));
+    migrate(db);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+class DamageError extends Error {}
+
+function isDamage(error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return (
+    error instanceof DamageError || code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT') === true
+  );
+}
+
+function migrate(db: Database.Database): void {
+  const version = db.pragma('user_version', { simple: true }) as number;
+  if (version === SCHEMA_VERSION) return;
+  if (version > SCHEMA_VERSION) {
+    throw new Error(`it has schema ${version}, this agent knows ${SCHEMA_VERSION}: use the newer agent`);
+  }
+  db.transaction(() => {
+    db.exec(SCHEMA);
+    db.pragma(`user_version = ${SCHEMA_VERSION}`);
+  })();
+}
+
+/** The file is either as before or complete, also when the power goes: written aside, synced, renamed, synced. */
+function writeDurably(path: string, bytes: Uint8Array): void {
+  const aside = `${path}.tmp`;
+  writeFileSync(aside, bytes, { mode: 0o600, flush: true });
+  renameSync(aside, path);
+  const directory = openSync(dirname(path), 'r');
+  fsyncSync(directory);
+  closeSync(directory);
+}
