@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { StoredComponent, StoredField } from '../hub/schema/stored-schema.ts';
 import { groupVersionOf, type NamedComponent, nameComponent } from './schema/component-names.ts';
 import { type MessageDescriptor, readDescriptors } from './schema/descriptors.ts';
+import { describeField } from './schema/field-descriptions.ts';
 import { ATOMIC_STRUCTS, FIELD_SEMANTICS, shortComponentName } from './schema/list-semantics.ts';
 import { type Model, type ModelField, readModels } from './schema/models.ts';
 
@@ -41,11 +42,12 @@ function storedField(field: ModelField, named: NamedComponent, names: Names): St
   const isQuantity = named.message?.fields.get(field.name) === QUANTITY;
   const type = storedType(field.type, field.format, names, isQuantity);
   if (!type) throw new Error(`${named.component}.${field.name} has the unknown type ${field.type}`);
+  const description = field.description || describeField(named.component, field.name);
   return {
     type,
     ...(field.required && { required: true }),
     ...FIELD_SEMANTICS[shortComponentName(named.component)]?.[field.name],
-    ...(field.description && { description: field.description }),
+    ...(description && { description }),
   };
 }
 

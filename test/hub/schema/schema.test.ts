@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { test } from 'tap';
 import { type Field, type Schema, schemaNames, schemaOf } from '../../../hub/schema/schema.ts';
 import { ensureSchema, generateComponents, SCHEMA_FILE } from '../../../scripts/generate-schema.ts';
+import { nameComponent } from '../../../scripts/schema/component-names.ts';
+import { readDescriptors } from '../../../scripts/schema/descriptors.ts';
+import { readModels } from '../../../scripts/schema/models.ts';
 
 ensureSchema();
 
@@ -101,6 +104,11 @@ test('fields have the types that the API gives them', (t) => {
   t.equal(fieldAt('io.k8s.api.core.v1.Pod', 'spec.containers')?.required, true, 'a pod must have containers');
   t.notOk(fieldAt('io.k8s.api.core.v1.Pod', 'spec.volumes')?.required);
   t.match(fieldAt('io.k8s.api.core.v1.Pod', 'spec.containers.image')?.description, /^Container image name/);
+  t.match(
+    fieldAt('io.k8s.api.apps.v1.Deployment', 'spec.selector')?.description,
+    /^Label selector for pods/,
+    'fields whose type is a struct are described too',
+  );
   t.end();
 });
 
@@ -135,5 +143,35 @@ test('lists and maps say how they merge', (t) => {
 test('a schema may contain itself', (t) => {
   const props = schemaOf('io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps');
   t.equal(props.fields.get('not')?.schema, props);
+  t.end();
+});
+
+test('both sources of the schema know the same fields, except those that only JSON has flat', (t) => {
+  const messages = Map.groupBy(readDescriptors(), ({ name }) => name);
+  const names = new Set(schemaNames());
+  const differing = readModels().flatMap((model) => {
+    const named = nameComponent(model, messages);
+    if (!named?.message || !names.has(named.component)) return [];
+    const known = new Set([...named.message.fields.keys()].map((name) => name.toLowerCase()));
+    const isMissing = ({ name }: { name: string }) =>
+      name !== 'apiVersion' && name !== 'kind' && !known.has(name.toLowerCase());
+    return model.fields.some(isMissing) ? [named.component.split('.').at(-1)] : [];
+  });
+  t.strictSame(differing, [
+    'ConfigMapEnvSource',
+    'ConfigMapKeySelector',
+    'ConfigMapProjection',
+    'ConfigMapVolumeSource',
+    'EphemeralContainer',
+    'IngressRule',
+    'NamedRuleWithOperations',
+    'PersistentVolumeSpec',
+    'Probe',
+    'RuleWithOperations',
+    'SecretEnvSource',
+    'SecretKeySelector',
+    'SecretProjection',
+    'Volume',
+  ]);
   t.end();
 });
