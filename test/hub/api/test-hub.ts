@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { type IncomingHttpHeaders, type IncomingMessage, request as send } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent, request as sendSecurely } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -59,13 +59,21 @@ export class TestHub {
   }
 
   /** A client that holds a certificate for this user. */
-  static async agentFor(authority: CertificateAuthority, user: string, groups: readonly string[]): Promise<Agent> {
+  static async agentFor(
+    authority: CertificateAuthority,
+    user: string,
+    groups: readonly string[],
+  ): Promise<Agent> {
     const { key, publicKey } = newKey();
     const cert = await authority.issueClient({ user, groups }, publicKey, 1);
     return new Agent({ key, cert, ca: authority.certificate, keepAlive: true, servername: 'localhost' });
   }
 
-  async call(method: string, path: string, { body, headers = {}, agent = this.admin }: Call = {}): Promise<Answer> {
+  async call(
+    method: string,
+    path: string,
+    { body, headers = {}, agent = this.admin }: Call = {},
+  ): Promise<Answer> {
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     const request = sendSecurely({
       host: '127.0.0.1',
@@ -74,7 +82,7 @@ export class TestHub {
       method,
       agent,
       headers: { ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
-    } as Parameters<typeof send>[0]);
+    });
     request.end(text);
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     const chunks: Buffer[] = [];
@@ -125,15 +133,26 @@ export class TestHub {
   /** A kubeconfig file for an administrator. */
   async writeKubeconfig(): Promise<string> {
     const { key, publicKey } = newKey();
-    const cert = await this.authority.issueClient({ user: 'admin', groups: ['system:masters'] }, publicKey, 1);
+    const cert = await this.authority.issueClient(
+      { user: 'admin', groups: ['system:masters'] },
+      publicKey,
+      1,
+    );
     const base64 = (text: string) => Buffer.from(text).toString('base64');
     const server = `https://127.0.0.1:${this.port}`;
     const config = {
       apiVersion: 'v1',
       kind: 'Config',
       'current-context': 'test',
-      clusters: [{ name: 'test', cluster: { server, 'certificate-authority-data': base64(this.authority.certificate) } }],
-      users: [{ name: 'admin', user: { 'client-certificate-data': base64(cert), 'client-key-data': base64(key) } }],
+      clusters: [
+        {
+          name: 'test',
+          cluster: { server, 'certificate-authority-data': base64(this.authority.certificate) },
+        },
+      ],
+      users: [
+        { name: 'admin', user: { 'client-certificate-data': base64(cert), 'client-key-data': base64(key) } },
+      ],
       contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
     };
     const path = join(this.directory, 'kubeconfig');
