@@ -87,7 +87,7 @@ export function applyJsonPatch(object: JsonObject, patch: unknown): JsonObject {
   }
   patch.forEach(checkOperation);
   const copy = structuredClone(object);
-  for (const operation of structuredClone(patch) as Operation[]) {
+  for (const operation of patch as Operation[]) {
     const why = whyNot(copy, operation);
     if (why === undefined) continue;
     throw new ApiError(

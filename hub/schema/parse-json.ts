@@ -60,7 +60,6 @@ function scan(text: string): string[] {
       case '}':
       case ']':
         levels.pop();
-        expectsKey = false;
         break;
       case ',':
         if (level) level.index++;

@@ -221,6 +221,27 @@ test('the time of an entry changes only with its fields', (t) => {
   t.end();
 });
 
+test('updates of different versions are different entries, applies are not', (t) => {
+  const live = create('a', { spec: { replicas: 1 } });
+  const next = deployment({ spec: { replicas: 1, paused: true } });
+  const newer = { schema, live, manager: 'a', apiVersion: 'apps/v2', time: T1 };
+  t.match(trackUpdate({ ...newer, next }), [{ apiVersion: 'apps/v1' }, { apiVersion: 'apps/v2' }]);
+  const applied = apply(undefined, 'a', { spec: { replicas: 1 } });
+  const { object } = applyConfiguration({ ...newer, live: applied, applied: next, force: false });
+  t.equal(object?.metadata.managedFields?.length, 1);
+  t.equal(object?.metadata.managedFields?.[0]?.apiVersion, 'apps/v2');
+  t.end();
+});
+
+test('entries are ordered by operation, time and name', (t) => {
+  let object = create('z', { metadata: { labels: { a: '1' } } }, T1);
+  object = update(object, 'y', { metadata: { labels: { a: '1', b: '2' } } }, T0);
+  object = update(object, 'x', { metadata: { labels: { a: '1', b: '2', c: '3' } } }, T1);
+  object = apply(object, 'w', { metadata: { labels: { d: '4' } } });
+  t.strictSame(Object.keys(owners(object)), ['w Apply', 'y Update', 'x Update', 'z Update']);
+  t.end();
+});
+
 test('clients may set and clear managedFields', (t) => {
   const live = create('a', { spec: { replicas: 1 } });
   const fieldsV1 = { 'f:spec': { 'f:replicas': {} } };
@@ -382,6 +403,20 @@ test('apply merges, removes what is no longer sent, and shares equal values', (t
           `${C}[name="b"].name`,
           `${C}[name="x"]`,
           `${C}[name="x"].name`,
+        ],
+      },
+    ],
+    [
+      'items that were not sent keep their places',
+      create('u', pods({ name: 'a' }, { name: 'x' }, { name: 'b' }, { name: 'y' })),
+      'a',
+      pods({ name: 'a' }, { name: 'b' }),
+      pods({ name: 'a' }, { name: 'x' }, { name: 'b' }, { name: 'y' }),
+      {
+        'a Apply': [`${C}[name="a"]`, `${C}[name="a"].name`, `${C}[name="b"]`, `${C}[name="b"].name`],
+        'u Update': [
+          C,
+          ...['a', 'b', 'x', 'y'].flatMap((n) => [`${C}[name="${n}"]`, `${C}[name="${n}"].name`]),
         ],
       },
     ],

@@ -16,6 +16,7 @@ test('keys that come twice are named with their paths', (t) => {
     [' { "a" : [ ] , "a" : { } } ', ['duplicate field "a"']],
     ['{"a":{},"c":[[],{}],"a":"x"}', ['duplicate field "a"']],
     ['"a"', []],
+    [JSON.stringify({ a: '","a":"' }), []],
   ];
   for (const [text, duplicates] of cases) {
     const parsed = parseJson(text);
