@@ -238,7 +238,8 @@ test('entries are ordered by operation, time and name', (t) => {
   object = update(object, 'y', { metadata: { labels: { a: '1', b: '2' } } }, T0);
   object = update(object, 'x', { metadata: { labels: { a: '1', b: '2', c: '3' } } }, T1);
   object = apply(object, 'w', { metadata: { labels: { d: '4' } } });
-  t.strictSame(Object.keys(owners(object)), ['w Apply', 'y Update', 'x Update', 'z Update']);
+  object = apply(object, 'v', { metadata: { labels: { e: '5' } } }, { time: T0 });
+  t.strictSame(Object.keys(owners(object)), ['v Apply', 'w Apply', 'y Update', 'x Update', 'z Update']);
   t.end();
 });
 
