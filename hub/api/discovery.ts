@@ -184,11 +184,20 @@ export function discover(exchange: Exchange, segments: readonly string[]): void 
 }
 
 /** A document that clients keep: 304 when they have it already. */
-export function sendCached({ request, response }: Exchange, text: string, type: string): void {
-  const tag = `"${createHash('sha256').update(text).digest('hex').toUpperCase()}"`;
-  response.setHeader('ETag', tag);
+export function sendCached(
+  { request, response }: Exchange,
+  body: string | Uint8Array,
+  type: string,
+  { tag = hashOf(body), headers = {} }: { tag?: string; headers?: Readonly<Record<string, string>> } = {},
+): void {
+  response.setHeader('ETag', `"${tag}"`);
   response.setHeader('Vary', 'Accept');
   response.setHeader('Cache-Control', 'public');
-  if (request.headers['if-none-match'] === tag) response.writeHead(304).end();
-  else sendText(response, 200, text, type);
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (request.headers['if-none-match'] === `"${tag}"`) response.writeHead(304).end();
+  else sendText(response, 200, body, type);
+}
+
+function hashOf(body: string | Uint8Array): string {
+  return createHash('sha256').update(body).digest('hex').toUpperCase();
 }

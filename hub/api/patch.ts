@@ -4,10 +4,11 @@ import { applyMergePatch } from '../patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../patch/strategic-merge-patch.ts';
 import type { UpdateOptions } from '../registry/registry.ts';
 import { badRequest, conflict, invalid, methodNotAllowed, notFound } from '../resources/api-error.ts';
-import { apiVersionOf } from '../resources/definition.ts';
+import { apiVersionOf, type ResourceDefinition } from '../resources/definition.ts';
 import { forbiddenField, required } from '../resources/field-errors.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { isJsonObject, type JsonObject } from '../schema/json-type.ts';
+import { hasStrategicPatch } from '../schema/openapi-paths.ts';
 import { type ObjectSchema, schemaOf } from '../schema/schema.ts';
 import { type BodyKind, decodeObject, type ParsedBody, readParsedBody } from './body.ts';
 import { type Exchange, fieldManagerOf, isDryRun } from './exchange.ts';
@@ -39,7 +40,7 @@ async function readPatch(exchange: Exchange, accepted: readonly string[]): Promi
 export async function patch(exchange: Exchange, target: ResourceRequest): Promise<void> {
   const { resource, namespace, name = '', subresource } = target;
   if (resource.namespaced && namespace === undefined) throw methodNotAllowed();
-  const given = await readPatch(exchange, [...ORDINARY_PATCHES, APPLY_PATCH]);
+  const given = await readPatch(exchange, patchTypesOf(resource));
   const isApply = given.type === APPLY_PATCH;
   checkOptions(exchange, isApply);
   const options: UpdateOptions = {
@@ -57,6 +58,11 @@ export async function patch(exchange: Exchange, target: ResourceRequest): Promis
     options,
   );
   sendObject(exchange, created ? 201 : 200, resource, object);
+}
+
+function patchTypesOf(resource: ResourceDefinition): string[] {
+  const strategic = hasStrategicPatch(resource) ? [STRATEGIC_PATCH] : [];
+  return [JSON_PATCH, MERGE_PATCH, ...strategic, APPLY_PATCH];
 }
 
 function checkOptions({ url }: Exchange, isApply: boolean): void {

@@ -20,7 +20,12 @@ function warningHeader(text: string): string {
   return `299 - "${printable.replace(/["\\]/g, '\\$&')}"`;
 }
 
-export function sendText(response: ServerResponse, code: number, text: string, type = 'text/plain'): void {
+export function sendText(
+  response: ServerResponse,
+  code: number,
+  text: string | Uint8Array,
+  type = 'text/plain',
+): void {
   response.writeHead(code, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
   response.end(text);
 }
