@@ -37,7 +37,7 @@ export interface Stream {
   close(): void;
 }
 
-type Teardown = { teardown(end: () => unknown): void; testdir(files: object): string };
+type Teardown = { teardown(end: () => unknown): void; testdir(files: Record<string, never>): string };
 
 /** The API as it really is, on a free port, with what is needed to talk to it. */
 export class TestHub {
