@@ -1,0 +1,191 @@
+import { join } from 'node:path';
+import type { LogRequest } from '../proto/gen/holdfast/v1/link_pb.ts';
+import { formatVersion } from '../proto/snapshot.ts';
+import type { Config } from './config.ts';
+import type { Link } from './link/link.ts';
+import { type Reported, Reporter } from './link/reporter.ts';
+import { Session, type SessionState } from './link/session.ts';
+import { StreamError, Streams } from './link/streams.ts';
+import { serveLocally } from './local/server.ts';
+import type { LocalStatus } from './local/status.ts';
+import type { Logger } from './log.ts';
+import { hostAddress, nodeReport, type SlowFacts } from './node/facts.ts';
+import { gatherSlowFacts } from './node/slow-facts.ts';
+import type { PodStatus } from './pod/pod.ts';
+import { EventRecorder } from './reconcile/event-recorder.ts';
+import { Reconciler } from './reconcile/reconciler.ts';
+import { DockerRuntime } from './runtime/docker-runtime.ts';
+import type { EngineInfo } from './runtime/runtime.ts';
+import type { AgentState, Identity } from './state/agent-state.ts';
+import { DesiredState } from './state/desired-state.ts';
+import { agentVersion } from './version.ts';
+
+/** The agent of one device: builds its parts and joins them. */
+export class Agent {
+  readonly #config: Config;
+  readonly #identity: Identity;
+  readonly #log: Logger;
+  readonly #hostIp = hostAddress();
+  readonly #runtime: DockerRuntime;
+  readonly #desired: DesiredState;
+  readonly #events: EventRecorder;
+  readonly #reporter: Reporter;
+  readonly #reconciler: Reconciler;
+  readonly #session: Session;
+  readonly #state: AgentState;
+  #link: SessionState = { connected: false, transport: undefined, error: undefined };
+  #engine: EngineInfo | undefined;
+  #engineError: string | undefined = 'not asked yet';
+  #slowFacts: SlowFacts | undefined;
+  #closeLocal: () => void = () => {};
+
+  constructor(config: Config, state: AgentState, identity: Identity, log: Logger) {
+    const monotonicMs = () => performance.now();
+    this.#config = config;
+    this.#identity = identity;
+    this.#state = state;
+    this.#log = log;
+    this.#runtime = new DockerRuntime({ host: config.dockerHost, node: identity.node, monotonicMs });
+    this.#desired = DesiredState.load(state, identity, log);
+    this.#events = new EventRecorder(Date.now, () => this.#reporter.eventsWaiting());
+    this.#reporter = new Reporter({ everything: () => this.#everything(), events: this.#events });
+    this.#reconciler = new Reconciler({
+      node: identity.node,
+      hostIp: this.#hostIp,
+      runtime: this.#runtime,
+      desired: this.#desired,
+      state,
+      roots: { data: config.dataDir, memory: join(config.runDir, 'memory') },
+      events: this.#events,
+      log: log.child({ part: 'reconciler' }),
+      monotonicMs,
+      onStatus: (uid, status) => this.#podChanged(uid, status),
+      onEngine: (error) => void this.#engineChanged(error),
+    });
+    this.#session = new Session({
+      links: linksOf(config.transport, identity),
+      desired: this.#desired,
+      reporter: this.#reporter,
+      streams: new Streams({ openLog: (request, signal) => this.#openLog(request, signal) }),
+      agentVersion: agentVersion(),
+      log: log.child({ part: 'link' }),
+      onDesired: (uids) => this.#reconciler.desiredChanged(uids),
+      onState: (link) => {
+        this.#link = link;
+      },
+    });
+  }
+
+  /** Runs until `close`. Rejects when a part of it cannot work at all. */
+  async run(): Promise<void> {
+    const server = await serveLocally(this.#config.runDir, () => this.#localStatus());
+    this.#closeLocal = () => {
+      server.close();
+      server.closeAllConnections();
+    };
+    await Promise.all([this.#reconciler.run(), this.#session.run(), this.#gatherFacts()]);
+  }
+
+  /** Lets go of everything but the containers. */
+  async close(): Promise<void> {
+    this.#closeLocal();
+    await this.#session.close();
+    await this.#reconciler.close();
+    this.#state.close();
+  }
+
+  #podChanged(uid: string, status: PodStatus | undefined): void {
+    const reported = this.#reportedPod(uid, status);
+    if (reported) this.#reporter.update(reported);
+  }
+
+  /** Undefined for a pod that the hub does not know of any more. */
+  #reportedPod(uid: string, status: PodStatus | undefined): Reported | undefined {
+    const pod = this.#desired.pods.get(uid);
+    if (!pod) return undefined;
+    const { namespace, name } = pod.metadata;
+    return { kind: 'Pod', namespace, name, uid, status };
+  }
+
+  #everything(): Reported[] {
+    const pods = [...this.#reconciler.statuses()].map(([uid, status]) => this.#reportedPod(uid, status));
+    return [this.#reportedNode(), ...pods.filter((pod) => pod !== undefined)];
+  }
+
+  #reportedNode(): Reported {
+    const { node } = this.#identity;
+    const report = nodeReport({
+      node,
+      hostIp: this.#hostIp,
+      agentVersion: agentVersion(),
+      engine: this.#engine,
+      engineError: this.#engineError,
+      slow: this.#slowFacts,
+      now: `${new Date().toISOString().slice(0, 19)}Z`,
+    });
+    return { kind: 'Node', namespace: '', name: node, uid: '', status: report };
+  }
+
+  async #engineChanged(error: Error | undefined): Promise<void> {
+    const message = error?.message;
+    if (message === this.#engineError) return;
+    this.#engineError = message;
+    if (!error) this.#engine = await this.#runtime.info().catch(() => this.#engine);
+    this.#reporter.update(this.#reportedNode());
+  }
+
+  /** Not before the work is done: nothing waits for these facts. */
+  async #gatherFacts(): Promise<void> {
+    try {
+      this.#slowFacts = await gatherSlowFacts();
+      this.#reporter.update(this.#reportedNode());
+    } catch (error) {
+      this.#log.warn({ err: error }, 'some facts of this device could not be found out');
+    }
+  }
+
+  #openLog(request: LogRequest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const attempts = this.#reconciler.containersOf(request.podUid, request.container);
+    const container = attempts.filter(({ state }) => state !== 'created')[request.previous ? 1 : 0];
+    if (!container) {
+      const which = request.previous ? 'previous terminated container' : 'container';
+      throw new StreamError(400, `${which} "${request.container}" in pod not found on this device`);
+    }
+    return this.#runtime.logs(
+      container.id,
+      {
+        follow: request.follow && container.state === 'running',
+        timestamps: request.timestamps,
+        ...(request.tailLines !== undefined && { tailLines: Number(request.tailLines) }),
+        ...(request.sinceMs !== undefined && { sinceMs: Number(request.sinceMs) }),
+      },
+      signal,
+    );
+  }
+
+  #localStatus(): LocalStatus {
+    const { cluster, node, hub } = this.#identity;
+    const pods = [...this.#reconciler.statuses()].flatMap(([uid, status]) => {
+      const pod = this.#desired.pods.get(uid);
+      return pod && status ? [{ namespace: pod.metadata.namespace, name: pod.metadata.name, status }] : [];
+    });
+    return {
+      node,
+      cluster,
+      hub: hub.host,
+      connected: this.#link.connected,
+      transport: this.#link.transport,
+      connectionError: this.#link.error,
+      engineError: this.#engineError,
+      desired: formatVersion(this.#desired.version),
+      pods,
+    };
+  }
+}
+
+/** Loaded when first tried: a device that connects over MQTT never loads gRPC. */
+function linksOf(transport: Config['transport'], identity: Identity): (() => Promise<Link>)[] {
+  const mqtt = async () => new (await import('./link/mqtt-link.ts')).MqttLink(identity);
+  const grpc = async () => new (await import('./link/grpc-link.ts')).GrpcLink(identity);
+  return { auto: [mqtt, grpc], mqtt: [mqtt], grpc: [grpc] }[transport];
+}

@@ -1,0 +1,104 @@
+import { hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+
+/** Everything that can be set. Frozen. */
+export interface Config {
+  readonly dataDir: string;
+  readonly runDir: string;
+  readonly node: string;
+  /** `host` or `host:port` of the hub's gRPC port; only to join. */
+  readonly hub: string | undefined;
+  readonly token: string | undefined;
+  readonly tokenFile: string | undefined;
+  readonly transport: 'auto' | 'mqtt' | 'grpc';
+  readonly dockerHost: string;
+  readonly logLevel: string;
+  readonly output: 'text' | 'json';
+}
+
+interface Setting {
+  readonly flag: string;
+  readonly env: string;
+  readonly fallback?: string;
+  readonly check?: (value: string) => string | undefined;
+}
+
+const oneOf =
+  (...values: string[]) =>
+  (value: string) =>
+    values.includes(value) ? undefined : `must be one of ${values.join(', ')}`;
+const NODE_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+const SETTINGS = {
+  dataDir: { flag: 'data-dir', env: 'HOLDFAST_DATA_DIR', fallback: '/var/lib/holdfast/agent' },
+  runDir: { flag: 'run-dir', env: 'HOLDFAST_RUN_DIR', fallback: '/run/holdfast/agent' },
+  node: {
+    flag: 'node-name',
+    env: 'HOLDFAST_NODE_NAME',
+    check: (value) =>
+      NODE_NAME.test(value) && value.length <= 253
+        ? undefined
+        : 'must be a DNS subdomain: lower-case letters, digits, "-" and "."',
+  },
+  hub: { flag: 'hub', env: 'HOLDFAST_HUB' },
+  token: { flag: 'token', env: 'HOLDFAST_TOKEN' },
+  tokenFile: { flag: 'token-file', env: 'HOLDFAST_TOKEN_FILE' },
+  transport: {
+    flag: 'transport',
+    env: 'HOLDFAST_TRANSPORT',
+    fallback: 'auto',
+    check: oneOf('auto', 'mqtt', 'grpc'),
+  },
+  dockerHost: {
+    flag: 'docker-host',
+    env: 'DOCKER_HOST',
+    fallback: 'unix:///var/run/docker.sock',
+    check: (value) =>
+      /^(unix|tcp):\/\/./.test(value) ? undefined : 'must look like unix:///path or tcp://host:port',
+  },
+  logLevel: {
+    flag: 'log-level',
+    env: 'HOLDFAST_LOG_LEVEL',
+    fallback: 'info',
+    check: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+  },
+  output: { flag: 'output', env: 'HOLDFAST_OUTPUT', fallback: 'text', check: oneOf('text', 'json') },
+} as const satisfies Record<keyof Config, Setting>;
+
+export const USAGE = `holdfast-agent: runs what its hub wants on this device, connected or not
+
+Usage:
+  holdfast-agent join   --hub HOST[:6444] --token-file FILE [--node-name NAME]
+  holdfast-agent run    [--transport auto|mqtt|grpc]   (joins first when given --hub and a token)
+  holdfast-agent status [--output text|json]
+
+Settings, each a flag or an environment variable:
+${Object.values(SETTINGS as Record<string, Setting>)
+  .map(({ flag, env, fallback }) =>
+    `  --${flag.padEnd(14)} ${env.padEnd(22)} ${fallback ? `default ${fallback}` : ''}`.trimEnd(),
+  )
+  .join('\n')}
+`;
+
+/** Flags win over the environment. All problems are told at once. Throws. */
+export function readConfig(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Config {
+  const options = Object.fromEntries(
+    Object.values(SETTINGS).map(({ flag }) => [flag, { type: 'string' as const }]),
+  );
+  const { values } = parseArgs({ args: [...args], options, allowPositionals: false });
+  const problems: string[] = [];
+  const entries = Object.entries(SETTINGS as Record<string, Setting>).map(
+    ([name, { flag, env: variable, fallback, check }]) => {
+      const value = (values[flag] as string | undefined) ?? (env[variable] || undefined) ?? fallback;
+      const problem = value === undefined ? undefined : check?.(value);
+      if (problem) problems.push(`--${flag} (${variable}) ${problem}, is "${value}"`);
+      return [name, value];
+    },
+  );
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+  const config = Object.fromEntries(entries) as { node?: string };
+  return Object.freeze({ ...config, node: config.node ?? hostname().toLowerCase() }) as Config;
+}

@@ -1,0 +1,115 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { parseJoinToken } from '../proto/join-token.ts';
+import { type Config, readConfig, USAGE } from './config.ts';
+import { createLog, type Logger } from './log.ts';
+import { AgentState } from './state/agent-state.ts';
+
+const DEFAULT_GRPC_PORT = 6444;
+
+const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]) => Promise<void>>> = {
+  run,
+  join,
+  status,
+  facts: async () => (await import('./node/slow-facts.ts')).printSlowFacts(),
+};
+
+async function run(config: Config, args: readonly string[]): Promise<void> {
+  const log = createLog(config.logLevel, config.node);
+  let state = AgentState.open(config.dataDir, log);
+  if (!state.identity() && config.hub) {
+    // In a process of its own: what joining loads is needed once in a device's life.
+    state.close();
+    const joined = spawnSync(
+      process.execPath,
+      [...process.execArgv, process.argv[1] ?? '', 'join', ...args],
+      {
+        stdio: 'inherit',
+      },
+    );
+    if (joined.status !== 0) throw new Reported();
+    state = AgentState.open(config.dataDir, log);
+  }
+  const identity = state.identity();
+  if (!identity) {
+    throw new Error(
+      `this device has not joined a hub: run "holdfast-agent join" first (data: "${config.dataDir}")`,
+    );
+  }
+  const { Agent } = await import('./agent.ts');
+  const agent = new Agent(config, state, identity, log);
+  stopOn(['SIGINT', 'SIGTERM'], () => agent.close(), log);
+  log.info({ transport: config.transport, cluster: identity.cluster }, 'the agent starts');
+  await agent.run();
+}
+
+async function join(config: Config): Promise<void> {
+  const log = createLog(config.logLevel, config.node);
+  const state = AgentState.open(config.dataDir, log);
+  const joined = state.identity();
+  if (joined) {
+    throw new Error(
+      `this device has joined as "${joined.node}" already: to join anew, move "${config.dataDir}" aside`,
+    );
+  }
+  if (!config.hub) throw new Error('--hub must say where the hub is: HOST or HOST:PORT');
+  const token = parseJoinToken(readToken(config));
+  const { enrol } = await import('./link/enrol.ts');
+  const identity = await enrol({ ...parseAddress(config.hub), node: config.node, token });
+  state.saveIdentity(identity);
+  state.close();
+  log.info({ cluster: identity.cluster, hub: identity.hub.host }, 'joined');
+}
+
+async function status(config: Config): Promise<void> {
+  const { readLocalStatus } = await import('./local/client.ts');
+  const { formatStatus } = await import('./local/status.ts');
+  const found = await readLocalStatus(config.runDir);
+  console.log(config.output === 'json' ? JSON.stringify(found, undefined, 2) : formatStatus(found));
+}
+
+function readToken({ token, tokenFile }: Config): string {
+  if (token) return token;
+  if (!tokenFile) throw new Error('a join token is needed: --token-file FILE (or HOLDFAST_TOKEN)');
+  return readFileSync(tokenFile, 'utf8');
+}
+
+/** `host`, `host:port`, `[v6]:port` or `https://host:port`. */
+function parseAddress(text: string): { host: string; port: number } {
+  const url = new URL(text.includes('://') ? text : `https://${text}`);
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) || DEFAULT_GRPC_PORT };
+}
+
+function stopOn(signals: readonly NodeJS.Signals[], close: () => Promise<void>, log: Logger): void {
+  for (const signal of signals) {
+    process.once(signal, () => {
+      log.info({ signal }, 'the agent stops; containers go on running');
+      void close().then(() => process.exit(0));
+    });
+  }
+}
+
+/** Another process has told the user already. */
+class Reported extends Error {}
+
+/** The message and those of its causes, outermost first. */
+function describe(error: Error): string {
+  return error.cause instanceof Error
+    ? `${error.message}\n  because: ${describe(error.cause)}`
+    : error.message;
+}
+
+const [name = '', ...args] = process.argv.slice(2);
+const command = COMMANDS[name];
+if (!command) {
+  console.error(
+    name === '' || name === 'help' || name === '--help' ? USAGE : `no command "${name}"\n\n${USAGE}`,
+  );
+  process.exit(name === 'help' || name === '--help' ? 0 : 1);
+}
+try {
+  await command(readConfig(args, process.env), args);
+} catch (error) {
+  if (!(error instanceof Reported)) console.error(`holdfast-agent ${name}: ${describe(error as Error)}`);
+  process.exit(1);
+}

@@ -1,0 +1,96 @@
+import { arch, cpus, hostname, networkInterfaces, release, totalmem } from 'node:os';
+import type { NodeStatus } from 'kubernetes-types/core/v1.d.ts';
+import type { EngineInfo } from '../runtime/runtime.ts';
+
+/** What one must ask other programs for; see slow-facts.ts. */
+export interface SlowFacts {
+  readonly osImage: string;
+  readonly machineId: string;
+  readonly systemUuid: string;
+  readonly model: string;
+  readonly diskBytes: number;
+}
+
+export interface NodeFacts {
+  readonly node: string;
+  readonly hostIp: string;
+  readonly agentVersion: string;
+  readonly engine: EngineInfo | undefined;
+  /** Why the engine does not answer; undefined when it does. */
+  readonly engineError: string | undefined;
+  readonly slow: SlowFacts | undefined;
+  /** RFC 3339. */
+  readonly now: string;
+}
+
+const MAX_PODS = 110; // Kubernetes' default
+
+/** What the device says of its Node object: labels, and status. Pure but for what `node:os` knows. */
+export function nodeReport(facts: NodeFacts): { labels: Record<string, string>; status: NodeStatus } {
+  const { node, hostIp, engine, slow } = facts;
+  const capacity = {
+    cpu: String(cpus().length),
+    memory: `${Math.floor(totalmem() / 1024)}Ki`,
+    pods: String(MAX_PODS),
+    ...(slow?.diskBytes && { 'ephemeral-storage': `${Math.floor(slow.diskBytes / 1024)}Ki` }),
+  };
+  return {
+    labels: {
+      'kubernetes.io/arch': goArchitecture(),
+      'kubernetes.io/os': 'linux',
+      'kubernetes.io/hostname': node,
+      ...(slow?.model && { 'node.kubernetes.io/instance-type': labelValue(slow.model) }),
+    },
+    status: {
+      addresses: [
+        { type: 'InternalIP', address: hostIp },
+        { type: 'Hostname', address: hostname() },
+      ],
+      capacity,
+      allocatable: capacity,
+      conditions: [readyCondition(facts)],
+      nodeInfo: {
+        architecture: goArchitecture(),
+        bootID: '',
+        containerRuntimeVersion: engine?.version ?? 'docker://unknown',
+        kernelVersion: engine?.kernelVersion || release(),
+        kubeProxyVersion: '',
+        kubeletVersion: facts.agentVersion,
+        machineID: slow?.machineId ?? '',
+        operatingSystem: 'linux',
+        osImage: slow?.osImage ?? engine?.osImage ?? '',
+        systemUUID: slow?.systemUuid ?? '',
+      },
+    },
+  };
+}
+
+/** The address by which others in its network reach this device: the first that is not its own. */
+export function hostAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
+  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
+}
+
+function readyCondition({ engineError, now }: NodeFacts) {
+  const ready = engineError === undefined;
+  return {
+    type: 'Ready',
+    status: ready ? 'True' : 'False',
+    reason: ready ? 'AgentReady' : 'ContainerEngineDown',
+    message: ready ? 'the agent is connected and its container engine answers' : engineError,
+    lastHeartbeatTime: now,
+    lastTransitionTime: now,
+  };
+}
+
+function goArchitecture(): string {
+  return arch() === 'x64' ? 'amd64' : arch();
+}
+
+/** Made to fit a label's value. */
+function labelValue(text: string): string {
+  return text
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .slice(0, 63)
+    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
+}
