@@ -15,6 +15,8 @@ import { parseMediaType } from './negotiate.ts';
 export const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
 /** A client that sends slower than this is not one of ours. */
 const BODY_TIMEOUT_MS = 60_000;
+const DISCARD_LIMIT_BYTES = 4 * BODY_LIMIT_BYTES;
+const DISCARD_TIMEOUT_MS = 5_000;
 const BODY_TYPES = ['application/json', 'application/yaml'];
 
 /** What a body holds before anything is known about its kind. */
@@ -39,7 +41,7 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   try {
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       sizeBytes += chunk.length;
       if (sizeBytes > BODY_LIMIT_BYTES) throw tooLarge();
       chunks.push(chunk);
@@ -48,6 +50,31 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * Reads what is left of a body that nobody wanted, so that the client reads the answer instead of a broken connection.
+ * False when there is too much of it: then the connection cannot go on.
+ */
+export function discardBody(request: IncomingMessage): Promise<boolean> {
+  if (request.complete || request.destroyed) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    let sizeBytes = 0;
+    const finish = (isRead: boolean) => {
+      clearTimeout(timer);
+      request.off('data', count).pause();
+      resolve(isRead);
+    };
+    const count = (chunk: Buffer) => {
+      sizeBytes += chunk.length;
+      if (sizeBytes > DISCARD_LIMIT_BYTES) finish(false);
+    };
+    const timer = setTimeout(() => finish(false), DISCARD_TIMEOUT_MS);
+    request
+      .on('data', count)
+      .once('end', () => finish(true))
+      .once('close', () => finish(true));
+  });
 }
 
 /** The body as JSON, whichever way it is written. `undefined` when there is none. */

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Registry } from '../registry/registry.ts';
 import { ApiError, badRequest, serviceUnavailable, unauthorized } from '../resources/api-error.ts';
 import { type Authorizer, administratorsOnly, authenticate, isOpen } from './access.ts';
+import { discardBody } from './body.ts';
 import type { ApiContext, Exchange } from './exchange.ts';
 import type { LogSource } from './logs.ts';
 import { sendError, setCommonHeaders } from './reply.ts';
@@ -101,9 +102,12 @@ export class ApiServer {
       if (this.#closing.signal.aborted) response.setHeader('Connection', 'close');
       await this.#route(request, response);
     } catch (error) {
-      sendError(response, this.#apiError(error));
-      // What is left of a body that nobody read would otherwise be taken for the next request.
-      if (!request.complete) response.once('finish', () => request.destroy());
+      const answer = this.#apiError(error);
+      if (!(await discardBody(request))) {
+        response.setHeader('Connection', 'close');
+        response.once('finish', () => request.destroy());
+      }
+      sendError(response, answer);
     }
   }
 

@@ -1,13 +1,5 @@
-import type {
-  Container,
-  EnvVar,
-  PodSpec,
-  Probe,
-  ResourceRequirements,
-  Volume,
-} from 'kubernetes-types/core/v1.d.ts';
+import type { Container, EnvVar, PodSpec, Probe, Volume } from 'kubernetes-types/core/v1.d.ts';
 import { setDefault } from './define.ts';
-import { canonicalQuantity, parseQuantity } from './quantity.ts';
 
 const FILE_MODE = 0o644;
 const TOKEN_EXPIRY_SECONDS = 3600;
@@ -41,7 +33,6 @@ function setContainerDefaults(container: Container): void {
     if (probe) setProbeDefaults(probe);
   for (const action of [container.lifecycle?.postStart, container.lifecycle?.preStop])
     if (action?.httpGet) setHttpDefaults(action.httpGet);
-  makeCanonical(container.resources);
 }
 
 /** An image that may change under its name is looked up again each time. */
@@ -83,16 +74,6 @@ function setVolumeDefaults(volume: Volume): void {
       setDefault(source.serviceAccountToken, 'expirationSeconds', TOKEN_EXPIRY_SECONDS);
     for (const item of source.downwardAPI?.items ?? [])
       if (item.fieldRef) setDefault(item.fieldRef, 'apiVersion', 'v1');
-  }
-}
-
-/** Quantities are stored in their one spelling, so that `1000m` and `1` are no difference to anybody. */
-function makeCanonical(resources: ResourceRequirements | undefined): void {
-  for (const amounts of [resources?.limits, resources?.requests]) {
-    for (const [name, text] of Object.entries(amounts ?? {})) {
-      const quantity = parseQuantity(text);
-      if (quantity && amounts) amounts[name] = canonicalQuantity(quantity);
-    }
   }
 }
 

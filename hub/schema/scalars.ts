@@ -1,3 +1,4 @@
+import { canonicalQuantity, parseQuantity } from '../resources/quantity.ts';
 import type { ScalarType } from './schema.ts';
 
 /** The value as the API writes it, or why it is none: `type` for a wrong JSON type, else Go's message. */
@@ -28,13 +29,14 @@ function readTime(value: unknown, digits: number): ScalarResult {
   return { value: digits ? `${seconds}.${fraction.padEnd(digits, '0').slice(0, digits)}Z` : `${seconds}Z` };
 }
 
-const QUANTITY = /^[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/;
-
-/** A quantity may be written as a number; it is kept as the text that the client chose otherwise. */
+/**
+ * A quantity may be written as a number. It is kept in its one spelling, as Kubernetes does: who applies `1000m` then
+ * has no conflict with who applied `1`.
+ */
 function readQuantity(value: unknown): ScalarResult {
   if (typeof value !== 'string' && typeof value !== 'number') return WRONG_TYPE;
-  const text = String(value).trim();
-  if (QUANTITY.test(text)) return { value: text };
+  const quantity = parseQuantity(String(value).trim());
+  if (quantity) return { value: canonicalQuantity(quantity) };
   return {
     error: "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
   };

@@ -81,7 +81,7 @@ export class TestHub {
       path,
       method,
       agent,
-      headers: { ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
+      headers: { ...(text !== undefined && bodyHeaders(text)), ...headers },
     });
     request.end(text);
     const [response] = (await once(request, 'response')) as [IncomingMessage];
@@ -159,6 +159,10 @@ export class TestHub {
     await writeFile(path, JSON.stringify(config));
     return path;
   }
+}
+
+function bodyHeaders(text: string): Record<string, string> {
+  return { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) };
 }
 
 function parsed(text: string): unknown {

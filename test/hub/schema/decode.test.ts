@@ -131,10 +131,10 @@ test('values are written as the API writes them', (t) => {
       { spec: { renewTime: '2026-01-02T03:04:05.600000Z', acquireTime: '2026-01-02T03:04:05.123456Z' } },
     ],
     [
-      'quantities may be numbers',
+      'quantities may be numbers, and have one spelling',
       POD,
       { spec: { overhead: { cpu: 2, memory: '1.5Gi' } } },
-      { spec: { overhead: { cpu: '2', memory: '1.5Gi' } } },
+      { spec: { overhead: { cpu: '2', memory: '1536Mi' } } },
     ],
     [
       'an int-or-string keeps its type',

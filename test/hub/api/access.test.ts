@@ -1,0 +1,125 @@
+import { once } from 'node:events';
+import { Agent } from 'node:https';
+import { connect } from 'node:tls';
+import t from 'tap';
+import { CertificateAuthority } from '../../../hub/security/certificate-authority.ts';
+import { startHub, TestHub } from './test-hub.ts';
+
+t.test('only who is known gets in, and only administrators may do things', async (t) => {
+  const hub = await startHub(t);
+  const stranger = new Agent({ ca: hub.authority.certificate });
+  const nobody = await hub.get('/api/v1/pods', { agent: stranger });
+  t.match(nobody, {
+    code: 401,
+    body: { kind: 'Status', reason: 'Unauthorized', message: 'Unauthorized', code: 401 },
+  });
+  for (const path of ['/healthz', '/livez', '/readyz', '/version'])
+    t.equal((await hub.get(path, { agent: stranger })).code, 200, `${path} is open`);
+
+  const other = await CertificateAuthority.load(await CertificateAuthority.create('other'));
+  const impostor = await TestHub.agentFor(other, 'admin', ['system:masters']);
+  impostor.options.ca = hub.authority.certificate;
+  t.equal(
+    (await hub.get('/api/v1/pods', { agent: impostor })).code,
+    401,
+    'a certificate of another authority',
+  );
+
+  const user = await TestHub.agentFor(hub.authority, 'eve', ['people']);
+  const cases: [string, string, string][] = [
+    [
+      'GET',
+      '/api/v1/namespaces/n/pods/x',
+      'pods "x" is forbidden: User "eve" cannot get resource "pods" in API group "" in the namespace "n"',
+    ],
+    [
+      'DELETE',
+      '/apis/apps/v1/namespaces/n/deployments/x',
+      'deployments.apps "x" is forbidden: User "eve" cannot delete resource "deployments" in API group "apps" in the namespace "n"',
+    ],
+    [
+      'GET',
+      '/api/v1/nodes?watch=1',
+      'nodes is forbidden: User "eve" cannot watch resource "nodes" in API group "" at the cluster scope',
+    ],
+    [
+      'GET',
+      '/api/v1/namespaces/n/pods/x/log',
+      'pods "x" is forbidden: User "eve" cannot get resource "pods/log" in API group "" in the namespace "n"',
+    ],
+    ['GET', '/other', 'forbidden: User "eve" cannot get path "/other"'],
+  ];
+  for (const [method, path, message] of cases)
+    t.match(
+      await hub.call(method, path, { agent: user }),
+      { code: 403, body: { reason: 'Forbidden', message } },
+      path,
+    );
+  t.equal((await hub.get('/apis', { agent: user })).code, 200, 'anybody known may see what there is');
+  t.equal((await hub.get('/api/v1/pods')).code, 200, 'an administrator');
+});
+
+t.test("a rule of one's own decides", async (t) => {
+  const seen: unknown[] = [];
+  const hub = await startHub(t, {
+    authorize: (user, action) => {
+      seen.push([user.name, user.groups, action.type === 'resource' ? action.verb : action.path]);
+      return false;
+    },
+  });
+  t.equal((await hub.get('/api/v1/pods')).code, 403);
+  t.same(seen, [['admin', ['system:masters', 'system:authenticated'], 'list']]);
+});
+
+t.test('the server', async (t) => {
+  const hub = await startHub(t, {
+    otherPaths: (request, response) => {
+      if (request.url !== '/mine') return false;
+      response.end('mine');
+      return true;
+    },
+  });
+  t.equal((await hub.get('/mine')).text, 'mine', 'serves other things on the same port');
+  const { headers } = await hub.get('/api/v1/pods');
+  t.match(headers, {
+    'cache-control': 'no-cache, private',
+    'content-type': 'application/json',
+    'audit-id': /^[0-9a-f-]{36}$/,
+  });
+  t.match(await hub.get('/nothing'), {
+    code: 404,
+    body: { message: 'the server could not find the requested resource' },
+  });
+  t.equal((await hub.call('POST', '/version')).code, 405);
+  t.equal((await hub.call('TRACE', '/api/v1/pods')).code, 400);
+  const large = await hub.post('/api/v1/namespaces/default/configmaps', 'x'.repeat(3 * 1024 * 1024 + 1));
+  t.match(large, { code: 413, body: { reason: 'RequestEntityTooLarge' } });
+  t.equal((await hub.get('/version')).code, 200, 'and goes on');
+});
+
+t.test('a bug is told to the operator, not to the client', async (t) => {
+  const hub = await startHub(t, {
+    now: () => {
+      throw new Error('a secret');
+    },
+  });
+  const { code, body } = await hub.get('/api/v1/pods');
+  t.equal(code, 500);
+  t.match(body, { reason: 'InternalError', message: /^Internal error occurred: [0-9a-f-]{36}$/ });
+  t.match(hub.errors, [{ message: 'a secret' }]);
+});
+
+t.test('closing does not wait for idle or silent connections', async (t) => {
+  const hub = await startHub(t);
+  const stream = await hub.watch('/api/v1/pods?watch=1');
+  const silent = connect({
+    host: '127.0.0.1',
+    port: hub.port,
+    ca: hub.authority.certificate,
+    servername: 'localhost',
+  });
+  await once(silent, 'secureConnect');
+  await hub.server.close();
+  t.equal(await stream.next(), undefined, 'the watch has ended properly');
+  silent.destroy();
+});
