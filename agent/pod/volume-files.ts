@@ -77,7 +77,8 @@ async function makeFiles(path: string, files: readonly ProjectedFile[]): Promise
   await makeDirectory(path);
   await chmod(path, 0o755);
   if (await isCurrent(path, files)) return;
-  const fresh = await mkdtemp(join(path, '..'));
+  // Not join(): it would take the two dots that begin the name for the parent directory.
+  const fresh = await mkdtemp(`${path}/..`);
   await chmod(fresh, 0o755);
   for (const { path: file, content, mode } of files) {
     const target = join(fresh, file);

@@ -6,8 +6,8 @@ const UNKNOWN: ImageState = { absent: false, pulling: false, triedAtMs: undefine
 export interface ImagesOptions {
   readonly runtime: Runtime;
   readonly monotonicMs: () => number;
-  /** A pull has ended, well or not: pods that use the image must be looked at. */
-  readonly onChange: (image: string) => void;
+  /** A pull has ended, well or, for a reason, not: pods that use the image must be looked at. */
+  readonly onPulled: (image: string, failure: Failure | undefined) => void;
 }
 
 /** What is known of each image, and the pulls that are under way: at most one per image. */
@@ -36,7 +36,7 @@ export class Images {
   }
 
   async #pull(image: string): Promise<void> {
-    const { runtime, monotonicMs, onChange } = this.#options;
+    const { runtime, monotonicMs, onPulled } = this.#options;
     try {
       // Somebody may have put it there by hand while the pull was waiting for its next attempt.
       if (!(this.get(image).absent && (await runtime.hasImage(image)))) await runtime.pull(image);
@@ -45,7 +45,7 @@ export class Images {
       this.#set(image, { failure: this.#failure(image, error) });
     }
     this.#set(image, { pulling: false, triedAtMs: monotonicMs() });
-    onChange(image);
+    onPulled(image, this.get(image).failure);
   }
 
   #failure(image: string, error: unknown): Failure {

@@ -12,7 +12,7 @@ import { ContainerCache } from './container-cache.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import { type Executor, makeExecutor } from './execute.ts';
 import { Images } from './images.ts';
-import { attemptsOf, infraOf, type PodInput, planPod } from './plan.ts';
+import { attemptsOf, type Failure, infraOf, type PodInput, planPod } from './plan.ts';
 import { PodMemory } from './pod-memory.ts';
 import { PodWorkers } from './pod-workers.ts';
 
@@ -58,7 +58,11 @@ export class Reconciler {
     this.#options = options;
     this.#finished = options.state.finishedPods();
     this.#containers = new ContainerCache(runtime);
-    this.#images = new Images({ runtime, monotonicMs, onChange: (image) => this.#pokeUsersOf(image) });
+    this.#images = new Images({
+      runtime,
+      monotonicMs,
+      onPulled: (image, failure) => this.#imagePulled(image, failure),
+    });
     this.#probes = new Probes({ runtime, onChange: (id) => this.#onHealth(id) });
     this.#executor = makeExecutor({ ...options, containers: this.#containers, images: this.#images });
     this.#workers = new PodWorkers({
@@ -263,9 +267,15 @@ export class Reconciler {
     return memory;
   }
 
-  #pokeUsersOf(image: string): void {
-    for (const [uid, pod] of this.#options.desired.pods) {
-      if (pod.spec.containers.some((container) => container.image === image)) this.#workers.poke(uid);
+  #imagePulled(image: string, failure: Failure | undefined): void {
+    for (const [uid, { metadata, spec }] of this.#options.desired.pods) {
+      if (!spec.containers.some((container) => container.image === image)) continue;
+      const subject = { kind: 'Pod', namespace: metadata.namespace, name: metadata.name, uid, fieldPath: '' };
+      const { events } = this.#options;
+      if (failure)
+        events.record(subject, 'Warning', 'Failed', `Failed to pull image "${image}": ${failure.message}`);
+      else events.record(subject, 'Normal', 'Pulled', `Successfully pulled image "${image}"`);
+      this.#workers.poke(uid);
     }
   }
 

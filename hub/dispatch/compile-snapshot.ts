@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { encodeObjects, type NamedObject } from '../../proto/snapshot.ts';
+import type { ResourceDefinition } from '../resources/definition.ts';
+import type { KubeObject } from '../resources/object.ts';
+import { configMaps, pods, secrets } from '../resources/table-of-resources.ts';
+
+/** What a node needs, before it is numbered, sealed and signed. */
+export interface CompiledSnapshot {
+  /** Canonical JSON of the pods and ConfigMaps. */
+  readonly objects: Buffer;
+  /** Canonical JSON of the Secrets; undefined when there are none. */
+  readonly secrets: Buffer | undefined;
+  /** Of all of it, and of the key it is to be sealed to: the same hash is the same snapshot. */
+  readonly hash: string;
+}
+
+export interface SnapshotSource {
+  /** The pods that are bound to the node. */
+  readonly pods: readonly KubeObject[];
+  readonly get: (resource: ResourceDefinition, namespace: string, name: string) => KubeObject | undefined;
+  /** SPKI DER, base64. */
+  readonly sealingKey: string;
+}
+
+/** The node's pods and everything that they refer to: pure, and the same for the same objects. */
+export function compileSnapshot({ pods: bound, get, sealingKey }: SnapshotSource): CompiledSnapshot {
+  const referred = (resource: ResourceDefinition, index: 'configMap' | 'secret') =>
+    [...new Set(bound.flatMap((pod) => [...(pods.indexes?.[index]?.(pod) ?? [])]))].flatMap((key) => {
+      const [namespace = '', name = ''] = key.split('/');
+      return get(resource, namespace, name) ?? [];
+    });
+  const plain = encodeObjects([...bound, ...referred(configMaps, 'configMap')].map(forDevice));
+  const sealed = referred(secrets, 'secret').map(forDevice);
+  const secretBytes = sealed.length > 0 ? encodeObjects(sealed) : undefined;
+  const hash = createHash('sha256')
+    .update(sealingKey)
+    .update('\0')
+    .update(plain)
+    .update('\0')
+    .update(secretBytes ?? '');
+  return { objects: plain, secrets: secretBytes, hash: hash.digest('hex') };
+}
+
+/**
+ * What the device needs of an object. Its status is the device's own to say, and what changes with each write, such as
+ * resourceVersion, would make a new snapshot of every status that the device reports.
+ */
+function forDevice(object: KubeObject): NamedObject {
+  const { status, metadata, ...rest } = object;
+  const { name = '', namespace, uid, labels, deletionTimestamp, deletionGracePeriodSeconds } = metadata;
+  const annotations = Object.entries(metadata.annotations ?? {}).filter(([key]) => key !== LAST_APPLIED);
+  const qosClass = (status as { qosClass?: string } | undefined)?.qosClass;
+  return {
+    ...rest,
+    ...(qosClass && { status: { qosClass } }),
+    metadata: {
+      name,
+      ...(namespace && { namespace }),
+      ...(uid && { uid }),
+      ...(labels && { labels }),
+      ...(annotations.length > 0 && { annotations: Object.fromEntries(annotations) }),
+      ...(deletionTimestamp && { deletionTimestamp, deletionGracePeriodSeconds }),
+    },
+  };
+}
+
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';

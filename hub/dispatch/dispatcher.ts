@@ -1,0 +1,165 @@
+import type { KeyObject } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { SignedSnapshot, Version } from '../../proto/gen/holdfast/v1/link_pb.ts';
+import { seal } from '../../proto/seal.ts';
+import { compareVersions, compressObjects, formatVersion, signSnapshot } from '../../proto/snapshot.ts';
+import { WorkQueue } from '../controllers/work-queue.ts';
+import type { Registry, WatchEvent } from '../registry/registry.ts';
+import type { ResourceDefinition } from '../resources/definition.ts';
+import { objectKey } from '../resources/object.ts';
+import { configMaps, nodes, pods, secrets } from '../resources/table-of-resources.ts';
+import type { PodObject } from '../resources/typed.ts';
+import { SEALING_KEY_ANNOTATION } from '../security/node-identity.ts';
+import type { Store } from '../store/store.ts';
+import { type CompiledSnapshot, compileSnapshot } from './compile-snapshot.ts';
+
+export interface DispatcherOptions {
+  readonly registry: Registry;
+  readonly store: Store;
+  readonly cluster: string;
+  /** Grows only when a hub is restored from a backup. */
+  readonly epoch: bigint;
+  readonly signingKey: KeyObject;
+  /** Brings a snapshot on its way to a node. */
+  readonly send: (node: string, snapshot: SignedSnapshot) => void;
+  readonly log: Logger;
+}
+
+/** The number and content of the newest snapshot of a node: durable before the snapshot is sent. */
+interface Issued {
+  readonly epoch: string;
+  readonly revision: number;
+  readonly hash: string;
+}
+
+/**
+ * Compiles each node's snapshot when something in it may have changed, and sends it if it has. Found through indexes,
+ * never by a search of all objects: a change costs what the nodes it concerns cost.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #queue: WorkQueue;
+  readonly #issued = new Map<string, Issued & { readonly storeRevision: number }>();
+  /** What each connected node has said that it holds; the newest that was sent to it counts as held. */
+  readonly #held = new Map<string, Version | undefined>();
+  readonly #stopWatching: (() => void)[] = [];
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    for (const { key, value, revision } of options.store.list(PREFIX)) {
+      this.#issued.set(key.slice(PREFIX.length), {
+        ...(JSON.parse(value) as Issued),
+        storeRevision: revision,
+      });
+    }
+    this.#queue = new WorkQueue({
+      sync: async (node) => {
+        await this.#sync(node);
+        return undefined;
+      },
+      onError: ({ key: node, error, retryInMs }) =>
+        options.log.error({ err: error, node, retryInMs }, 'the snapshot of a node could not be made'),
+    });
+  }
+
+  start(): void {
+    const { registry } = this.#options;
+    const follow = (resource: ResourceDefinition, concerned: (event: WatchEvent) => void) =>
+      this.#stopWatching.push(registry.watch(resource, { fromRevision: registry.revision }, concerned));
+    follow(pods, (event) => this.#podChanged(event));
+    follow(configMaps, (event) => this.#configurationChanged('configMap', event));
+    follow(secrets, (event) => this.#configurationChanged('secret', event));
+    // What was written while no dispatcher ran, or before a crash could issue it.
+    for (const { metadata } of registry.list(nodes).items) this.#queue.add(metadata.name ?? '');
+  }
+
+  /** A node has connected and says what it holds. */
+  nodeHolds(node: string, held: Version | undefined): void {
+    this.#held.set(node, held);
+    this.#queue.add(node);
+  }
+
+  nodeGone(node: string): void {
+    this.#held.delete(node);
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.#stopWatching) stop();
+    await this.#queue.stop();
+  }
+
+  #podChanged(event: WatchEvent): void {
+    if (event.type === 'SYNCED') return;
+    const { nodeName } = (event.object as PodObject).spec;
+    if (nodeName) this.#queue.add(nodeName);
+  }
+
+  #configurationChanged(index: 'configMap' | 'secret', event: WatchEvent): void {
+    if (event.type === 'SYNCED') return;
+    for (const pod of this.#options.registry.byIndex(pods, index, objectKey(event.object))) {
+      const { nodeName } = (pod as PodObject).spec;
+      if (nodeName) this.#queue.add(nodeName);
+    }
+  }
+
+  async #sync(node: string): Promise<void> {
+    const { registry, epoch } = this.#options;
+    const sealingKey = registry.get(nodes, undefined, node)?.metadata.annotations?.[SEALING_KEY_ANNOTATION];
+    if (!sealingKey) return; // no device has enrolled under this name
+    const compiled = compileSnapshot({
+      pods: registry.byIndex(pods, 'spec.nodeName', node),
+      get: (resource, namespace, name) => registry.get(resource, namespace, name),
+      sealingKey,
+    });
+    const before = this.#issued.get(node);
+    const isNew = before?.hash !== compiled.hash || BigInt(before.epoch) !== epoch;
+    const issued = isNew ? await this.#issue(node, compiled) : before;
+    const version = { epoch: BigInt(issued.epoch), revision: BigInt(issued.revision) } as Version;
+    if (!isNew && !this.#isBehind(node, version)) return;
+    this.#send(node, version, compiled, sealingKey);
+  }
+
+  /** Whether the node is connected and holds less than this. */
+  #isBehind(node: string, version: Version): boolean {
+    return this.#held.has(node) && compareVersions(this.#held.get(node), version) < 0;
+  }
+
+  async #issue(node: string, { hash }: CompiledSnapshot): Promise<Issued> {
+    const { store, epoch } = this.#options;
+    const before = this.#issued.get(node);
+    const sameEpoch = before !== undefined && BigInt(before.epoch) === epoch;
+    const issued = { epoch: String(epoch), revision: (sameEpoch ? before.revision : 0) + 1, hash };
+    const key = PREFIX + node;
+    const { revision } = await store.commit(
+      [{ key, revision: before?.storeRevision ?? 0 }],
+      [{ key, value: JSON.stringify(issued) }],
+    );
+    if (revision === undefined) throw new Error(`another writer issues snapshots for node "${node}"`);
+    this.#issued.set(node, { ...issued, storeRevision: revision });
+    return issued;
+  }
+
+  #send(
+    node: string,
+    version: Version,
+    { objects, secrets: plain }: CompiledSnapshot,
+    sealingKey: string,
+  ): void {
+    const { cluster, signingKey, send, log } = this.#options;
+    const snapshot = signSnapshot(
+      {
+        cluster,
+        node,
+        version,
+        objects: compressObjects(objects),
+        ...(plain && { sealedObjects: seal(compressObjects(plain), Buffer.from(sealingKey, 'base64')) }),
+      },
+      signingKey,
+    );
+    if (this.#held.has(node)) this.#held.set(node, version);
+    send(node, snapshot);
+    log.debug({ node, version: formatVersion(version), bytes: snapshot.snapshot.length }, 'snapshot sent');
+  }
+}
+
+const PREFIX = '/dispatch/';

@@ -1,0 +1,178 @@
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { EnrolRequest } from '../proto/gen/holdfast/v1/enrolment_pb.ts';
+import { ApiServer } from './api/server.ts';
+import { bootstrapObjects } from './bootstrap-objects.ts';
+import { type HubConfig, ownHosts } from './config.ts';
+import { startControllers } from './controllers/start-controllers.ts';
+import { Dispatcher } from './dispatch/dispatcher.ts';
+import { GrpcServer } from './link/grpc-server.ts';
+import { LinkHandler } from './link/link-handler.ts';
+import { LogStreams } from './link/log-streams.ts';
+import { MqttBroker } from './link/mqtt-broker.ts';
+import { MqttServer } from './link/mqtt-server.ts';
+import { NodeRegistration } from './link/node-registration.ts';
+import { Sessions } from './link/sessions.ts';
+import { StatusIntake } from './link/status-intake.ts';
+import type { Logger } from './log.ts';
+import { StoreRegistry } from './registry/store-registry.ts';
+import { trackFields } from './registry/track-fields.ts';
+import { resources } from './resources/table-of-resources.ts';
+import { clientPair, type HubKeys, loadHubKeys } from './security/hub-keys.ts';
+import { kubeconfig } from './security/kubeconfig.ts';
+import { startCompaction } from './store/compaction.ts';
+import { SqliteStore } from './store/sqlite-store.ts';
+import { hubVersion } from './version.ts';
+
+/** Grows when a hub is restored from a backup, which is not done yet. */
+const EPOCH = 1n;
+
+/** The ports that a hub listens on: those of its configuration, or free ones where that says 0. */
+export interface HubPorts {
+  readonly api: number;
+  readonly grpc: number;
+  readonly mqtt: number;
+}
+
+export interface RunningHub {
+  readonly ports: HubPorts;
+  /** Ends what is under way and lets go of the database. */
+  close(): Promise<void>;
+}
+
+/** Starts a hub: builds its parts in the order of the data flow and joins them. Rejects with what to do about it. */
+export async function startHub(config: HubConfig, log: Logger): Promise<RunningHub> {
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  const keys = await loadHubKeys(config.dataDir, [...ownHosts(), ...config.hosts]);
+  const store = SqliteStore.open(join(config.dataDir, 'hub.db'));
+  const stopCompaction = startCompaction(store);
+  const registry = new StoreRegistry({ store, definitions: resources, trackFields });
+  await bootstrapObjects(registry);
+
+  const tls = { ...keys.server, ca: keys.ca.certificate };
+  const sessions = new Sessions();
+  const streams = new LogStreams(sessions);
+  const registration = new NodeRegistration({ registry, ca: keys.ca, now: Date.now });
+  const dispatcher = new Dispatcher({
+    registry,
+    store,
+    cluster: keys.cluster,
+    epoch: EPOCH,
+    signingKey: keys.snapshotKey,
+    send: (node, snapshot) => {
+      const session = sessions.get(node);
+      if (session?.transport === 'grpc') session.offer(snapshot);
+      mqttServer.publishDesired(node, snapshot);
+    },
+    log: log.child({ part: 'dispatch' }),
+  });
+  sessions.onChange((node, session) => {
+    if (session) return;
+    log.info({ node }, 'node disconnected');
+    dispatcher.nodeGone(node);
+  });
+  const handler = new LinkHandler({
+    sessions,
+    registration,
+    status: new StatusIntake(registry, log.child({ part: 'status' })),
+    streams,
+    onHeld: (node, held) => dispatcher.nodeHolds(node, held),
+    hubVersion: hubVersion(),
+    log: log.child({ part: 'link' }),
+  });
+
+  const broker = new MqttBroker({ cluster: keys.cluster, tls, log: log.child({ part: 'broker' }) });
+  const mqttPort = await listening('MQTT', config.mqttPort, broker.listen(config.bind, config.mqttPort));
+  const mqttServer = new MqttServer({
+    cluster: keys.cluster,
+    broker: { host: loopbackOf(config.bind), port: mqttPort },
+    ca: keys.ca.certificate,
+    pair: keys.brokerClient,
+    handler,
+    sessions,
+    log: log.child({ part: 'link' }),
+  });
+  await mqttServer.start();
+  const grpcServer = new GrpcServer({
+    tls,
+    handler,
+    sessions,
+    enrol: (request) => enrol(request, registration, keys, mqttPort),
+    log: log.child({ part: 'link' }),
+  });
+  const grpcPort = await listening('gRPC', config.grpcPort, grpcServer.listen(config.bind, config.grpcPort));
+
+  dispatcher.start();
+  const controllers = startControllers({
+    registry,
+    log: log.child({ part: 'controllers' }),
+    liveness: {
+      isConnected: (node) => sessions.get(node) !== undefined,
+      changedAtMs: (node) => sessions.changedAtMs(node),
+      onChange: (listener) => sessions.onChange((node) => listener(node)),
+    },
+    nodeGraceMs: config.nodeGraceSeconds * 1000,
+  });
+  const api = new ApiServer({
+    registry,
+    tls,
+    logs: streams,
+    onError: (error, id) => log.error({ err: error, id }, 'a request failed'),
+  });
+  const apiPort = await listening('the API', config.apiPort, api.listen(config.apiPort, config.bind));
+  await writeKubeconfig(config, keys, apiPort);
+  log.info({ api: apiPort, grpc: grpcPort, mqtt: mqttPort, version: hubVersion() }, 'the hub is ready');
+
+  return {
+    ports: { api: apiPort, grpc: grpcPort, mqtt: mqttPort },
+    close: async () => {
+      await api.close();
+      await controllers.stop();
+      await dispatcher.stop();
+      sessions.closeAll();
+      grpcServer.close();
+      await mqttServer.close();
+      await broker.close();
+      stopCompaction();
+      registry.close();
+      store.close();
+    },
+  };
+}
+
+async function enrol(request: EnrolRequest, registration: NodeRegistration, keys: HubKeys, mqttPort: number) {
+  return {
+    certificate: await registration.enrol(request),
+    caCertificate: keys.ca.certificate,
+    cluster: keys.cluster,
+    snapshotKey: keys.snapshotPublicKey,
+    mqttPort,
+  };
+}
+
+/** The administrator's, with a new certificate at each start: nothing else on this machine needs to be kept for it. */
+async function writeKubeconfig(config: HubConfig, keys: HubKeys, apiPort: number): Promise<void> {
+  const pair = await clientPair(keys.ca, 'admin', ['system:masters']);
+  const text = kubeconfig(
+    `https://${loopbackOf(config.bind)}:${apiPort}`,
+    keys.ca.certificate,
+    'admin',
+    pair,
+  );
+  mkdirSync(dirname(config.kubeconfig), { recursive: true, mode: 0o700 });
+  writeFileSync(`${config.kubeconfig}.tmp`, text, { mode: 0o600 });
+  renameSync(`${config.kubeconfig}.tmp`, config.kubeconfig);
+}
+
+/** Where this machine itself reaches a server that is bound to `bind`. */
+function loopbackOf(bind: string): string {
+  return bind === '0.0.0.0' || bind === '::' ? '127.0.0.1' : bind;
+}
+
+async function listening(what: string, port: number, listen: Promise<number>): Promise<number> {
+  try {
+    return await listen;
+  } catch (error) {
+    throw new Error(`listen on port ${port} for ${what}: is another program using it?`, { cause: error });
+  }
+}

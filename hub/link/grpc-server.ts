@@ -1,0 +1,155 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import {
+  EnrolmentService,
+  type EnrolRequest,
+  type EnrolResponse,
+  EnrolResponseSchema,
+} from '../../proto/gen/holdfast/v1/enrolment_pb.ts';
+import {
+  type ConnectRequest,
+  type ConnectResponse,
+  ConnectResponseSchema,
+  LinkService,
+} from '../../proto/gen/holdfast/v1/link_pb.ts';
+import { grpcService } from '../../proto/grpc.ts';
+import { holderOf, nodeOfUser } from '../security/node-identity.ts';
+import type { LinkHandler } from './link-handler.ts';
+import { EnrolmentRefused } from './node-registration.ts';
+import type { DownMessage, Sessions } from './sessions.ts';
+
+type LinkStream = ServerDuplexStream<ConnectRequest, ConnectResponse>;
+
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+const KEEP_ALIVE_MS = 60_000;
+const KEEP_ALIVE_TIMEOUT_MS = 20_000;
+/** Clients may ping this often; ours do once a minute. */
+const MIN_PING_INTERVAL_MS = 10_000;
+
+const CODES = {
+  unauthenticated: status.UNAUTHENTICATED,
+  invalid: status.INVALID_ARGUMENT,
+  exists: status.ALREADY_EXISTS,
+} as const satisfies Record<EnrolmentRefused['reason'], status>;
+
+export interface GrpcServerOptions {
+  /** PEM. */
+  readonly tls: { readonly key: string; readonly certificate: string; readonly ca: string };
+  readonly handler: LinkHandler;
+  readonly sessions: Sessions;
+  /** All of the answer to a device that enrols. Throws EnrolmentRefused. */
+  readonly enrol: (request: EnrolRequest) => Promise<Omit<EnrolResponse, '$typeName'>>;
+  readonly log: Logger;
+}
+
+/** Enrolment and the link over gRPC, on one TLS port. Devices that enrol have no certificate yet; the link needs one. */
+export class GrpcServer {
+  readonly #server: Server;
+  readonly #options: GrpcServerOptions;
+
+  constructor(options: GrpcServerOptions) {
+    this.#options = options;
+    this.#server = new Server({
+      'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+      'grpc.keepalive_time_ms': KEEP_ALIVE_MS,
+      'grpc.keepalive_timeout_ms': KEEP_ALIVE_TIMEOUT_MS,
+      'grpc.http2.min_ping_interval_without_data_ms': MIN_PING_INTERVAL_MS,
+    });
+    this.#server.addService(grpcService(EnrolmentService), {
+      enrol: (call: ServerUnaryCall<EnrolRequest, EnrolResponse>, done: sendUnaryData<EnrolResponse>) =>
+        void this.#enrol(call.request, done),
+    });
+    this.#server.addService(grpcService(LinkService), {
+      connect: (stream: LinkStream) => this.#connect(stream),
+    });
+  }
+
+  /** Resolves with the port. */
+  listen(host: string, port: number): Promise<number> {
+    const { key, certificate, ca } = this.#options.tls;
+    const pair = { private_key: Buffer.from(key), cert_chain: Buffer.from(certificate) };
+    // A certificate is asked for and, if there is one, verified; who shows none may only enrol.
+    const credentials = ServerCredentials.createSsl(Buffer.from(ca), [pair], false);
+    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(address, credentials, (error, bound) => {
+        if (error) reject(error);
+        else resolve(bound);
+      });
+    });
+  }
+
+  close(): void {
+    this.#server.forceShutdown();
+  }
+
+  async #enrol(request: EnrolRequest, done: sendUnaryData<EnrolResponse>): Promise<void> {
+    const { log, enrol } = this.#options;
+    try {
+      const response = await enrol(request);
+      log.info({ node: request.nodeName }, 'node enrolled');
+      done(null, create(EnrolResponseSchema, response));
+    } catch (error) {
+      if (error instanceof EnrolmentRefused) {
+        log.warn({ node: request.nodeName, reason: error.message }, 'enrolment refused');
+        done({ code: CODES[error.reason], details: error.message });
+        return;
+      }
+      log.error({ err: error, node: request.nodeName }, 'enrolment failed');
+      done({ code: status.INTERNAL, details: 'the hub could not enrol the device: see its log' });
+    }
+  }
+
+  #connect(stream: LinkStream): void {
+    const node = nodeOf(stream);
+    if (!node) {
+      stream.emit('error', {
+        code: status.UNAUTHENTICATED,
+        details: 'a client certificate of a node is needed',
+      });
+      return;
+    }
+    const { handler, sessions, log } = this.#options;
+    const send = (body: DownMessage) => void stream.write(create(ConnectResponseSchema, { body }));
+    const transport = {
+      transport: 'grpc' as const,
+      send,
+      offer: (value: NonNullable<DownMessage & { case: 'snapshot' }>['value']) =>
+        send({ case: 'snapshot', value }),
+      close: () => stream.end(),
+    };
+    let connectionId: string | undefined;
+    let received = Promise.resolve();
+    stream.on('data', (message: ConnectRequest) => {
+      connectionId ??= message.connectionId;
+      received = received
+        .then(() => handler.receive(node, message, transport))
+        .catch((error: unknown) => {
+          log.error({ err: error, node }, 'a message of the node could not be taken: closing its connection');
+          stream.end();
+        });
+    });
+    const over = () => {
+      if (connectionId) sessions.end(node, connectionId);
+    };
+    stream.on('end', () => stream.end());
+    stream.on('close', over);
+    stream.on('cancelled', over);
+    stream.on('error', over);
+  }
+}
+
+/** Who the peer is by its verified certificate; undefined for who shows none, or one that is no node's. */
+function nodeOf(stream: LinkStream): string | undefined {
+  const { sslPeerCertificate } = stream.getAuthContext();
+  if (!sslPeerCertificate?.raw) return undefined;
+  return nodeOfUser(holderOf(sslPeerCertificate.raw).user);
+}

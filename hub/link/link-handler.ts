@@ -1,0 +1,74 @@
+import type { Logger } from 'pino';
+import type { ConnectRequest, Version } from '../../proto/gen/holdfast/v1/link_pb.ts';
+import { formatVersion } from '../../proto/snapshot.ts';
+import type { LogStreams } from './log-streams.ts';
+import type { NodeRegistration } from './node-registration.ts';
+import type { NodeSession, Sessions } from './sessions.ts';
+import type { StatusIntake } from './status-intake.ts';
+
+export interface LinkHandlerOptions {
+  readonly sessions: Sessions;
+  readonly registration: NodeRegistration;
+  readonly status: StatusIntake;
+  readonly streams: LogStreams;
+  /** The node has said what it holds; it is offered what is newer. */
+  readonly onHeld: (node: string, held: Version | undefined) => void;
+  readonly hubVersion: string;
+  readonly log: Logger;
+}
+
+/** A transport's own part of a session: all but who it is. */
+export type SessionTransport = Omit<NodeSession, 'node' | 'connectionId'>;
+
+/** What the hub does with the messages of agents: the same for both transports. */
+export class LinkHandler {
+  readonly #options: LinkHandlerOptions;
+
+  constructor(options: LinkHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** `node` is who TLS says that the sender is. Messages of one connection must come one after the other. */
+  async receive(
+    node: string,
+    { connectionId, body }: ConnectRequest,
+    transport: SessionTransport,
+  ): Promise<void> {
+    const { sessions, status, streams, log } = this.#options;
+    // Late messages of a connection that is over: what they say has been said again since.
+    if (body.case !== 'hello' && sessions.get(node)?.connectionId !== connectionId) return;
+    switch (body.case) {
+      case 'hello':
+        await this.#welcome({ ...transport, node, connectionId }, body.value.held);
+        return;
+      case 'snapshotResult': {
+        const { refusal, held } = body.value;
+        if (refusal)
+          log.error({ node, refusal, held: formatVersion(held) }, 'the node refused its desired state');
+        return;
+      }
+      case 'statusReport':
+        await status.take(node, body.value);
+        transport.send({ case: 'statusAck', value: { sequence: body.value.sequence } });
+        return;
+      case 'streamData':
+        streams.data(node, body.value);
+        return;
+      case 'streamEnd':
+        streams.end(node, body.value);
+        return;
+      case undefined:
+        log.warn({ node }, 'dropped a message that this hub does not know: is the agent newer than the hub?');
+    }
+  }
+
+  async #welcome(session: NodeSession, held: Version | undefined): Promise<void> {
+    const { sessions, registration, onHeld, hubVersion, log } = this.#options;
+    const { node, connectionId, transport } = session;
+    await registration.ensureNode(node);
+    sessions.open(session);
+    log.info({ node, transport, held: formatVersion(held) }, 'node connected');
+    session.send({ case: 'welcome', value: { connectionId, hubVersion } });
+    onHeld(node, held);
+  }
+}

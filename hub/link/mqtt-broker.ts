@@ -1,0 +1,122 @@
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { Aedes, type AuthenticateError, type Client } from 'aedes';
+import type { Logger } from 'pino';
+import { parseTopic } from '../../proto/topics.ts';
+import { HUB_USER } from '../security/hub-keys.ts';
+import { nodeOfUser } from '../security/node-identity.ts';
+
+export interface MqttBrokerOptions {
+  readonly cluster: string;
+  /** PEM. */
+  readonly tls: { readonly key: string; readonly certificate: string; readonly ca: string };
+  readonly log: Logger;
+}
+
+const NOT_AUTHORIZED = 5; // MQTT 3.1.1, table 3.1
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * The embedded MQTT broker, on TLS with client certificates. Who a client is, and so its client id and its topics,
+ * follows from its certificate alone: a node may publish to its own `up` and `presence`, and read its own `desired` and
+ * `down`. It holds retained messages in memory: the hub publishes them again when it has been restarted.
+ */
+export class MqttBroker {
+  readonly #options: MqttBrokerOptions;
+  readonly #server: Server;
+  /** Who each connection is: asked once, for a will is published when its connection cannot be asked any more. */
+  readonly #users = new WeakMap<object, string>();
+  #aedes: Aedes | undefined;
+
+  constructor(options: MqttBrokerOptions) {
+    this.#options = options;
+    const { key, certificate: cert, ca } = options.tls;
+    this.#server = createServer({
+      key,
+      cert,
+      ca,
+      requestCert: true,
+      rejectUnauthorized: true,
+      noDelay: true,
+    });
+    this.#server.on('tlsClientError', (error) =>
+      options.log.debug({ err: error }, 'a TLS handshake of an MQTT client failed'),
+    );
+  }
+
+  /** Resolves with the port. */
+  async listen(host: string, port: number): Promise<number> {
+    const aedes = await Aedes.createBroker({
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      authenticate: (client, _user, _password, done) => {
+        const refusal = this.#refusal(client);
+        done(refusal ? authenticateError(refusal) : null, refusal === undefined);
+      },
+      authorizePublish: (client, { topic }, done) =>
+        done(this.#mayPublish(client, topic) ? null : forbidden(topic)),
+      authorizeSubscribe: (client, subscription, done) => {
+        const allowed = this.#maySubscribe(client, subscription.topic);
+        done(allowed ? null : forbidden(subscription.topic), allowed ? subscription : null);
+      },
+    });
+    aedes.on('clientError', (client, error) =>
+      this.#options.log.debug({ err: error, client: client?.id }, 'an MQTT client failed'),
+    );
+    this.#aedes = aedes;
+    this.#server.on('secureConnection', (socket) => {
+      this.#users.set(socket, commonNameOf(socket));
+      aedes.handle(socket);
+    });
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, () => resolve((this.#server.address() as AddressInfo).port));
+    });
+  }
+
+  async close(): Promise<void> {
+    const aedes = this.#aedes;
+    if (aedes) await new Promise<void>((resolve) => aedes.close(resolve));
+    this.#server.close();
+  }
+
+  #userOf({ conn }: Client): string | undefined {
+    return this.#users.get(conn);
+  }
+
+  /** Why a client may not come in; undefined when it may. */
+  #refusal(client: Client): string | undefined {
+    const user = this.#userOf(client);
+    const expected = user === HUB_USER ? HUB_USER : nodeOfUser(user);
+    if (!expected) return 'the certificate is no node of this hub';
+    return client.id === expected ? undefined : `the client id must be "${expected}"`;
+  }
+
+  #mayPublish(client: Client | null, topic: string): boolean {
+    if (!client) return true; // the broker itself, for wills of clients that it has let in
+    if (this.#userOf(client) === HUB_USER) return true;
+    const parsed = parseTopic(this.#options.cluster, topic);
+    const own = parsed?.node === nodeOfUser(this.#userOf(client));
+    return own && (parsed?.channel === 'up' || parsed?.channel === 'presence');
+  }
+
+  #maySubscribe(client: Client, topic: string): boolean {
+    if (this.#userOf(client) === HUB_USER) return true;
+    const parsed = parseTopic(this.#options.cluster, topic);
+    const own = parsed?.node === nodeOfUser(this.#userOf(client));
+    return own && (parsed?.channel === 'desired' || parsed?.channel === 'down');
+  }
+}
+
+/** TLS has verified the certificate before this is asked. */
+function commonNameOf(socket: TLSSocket): string {
+  const name = socket.getPeerCertificate().subject?.CN as string | string[] | undefined;
+  return typeof name === 'string' ? name : '';
+}
+
+function authenticateError(message: string): AuthenticateError {
+  return Object.assign(new Error(message), { returnCode: NOT_AUTHORIZED as number }) as AuthenticateError;
+}
+
+function forbidden(topic: string): Error {
+  return new Error(`topic "${topic}" is not this client's`);
+}

@@ -1,0 +1,31 @@
+import { createHash, X509Certificate } from 'node:crypto';
+
+const PREFIX = 'system:node:';
+
+/** The group of every device, as of every kubelet. */
+export const NODES_GROUP = 'system:nodes';
+
+/** On the Node object: SHA-256, hex, of the device's public key (SPKI DER). It is pinned by the first enrolment. */
+export const KEY_ANNOTATION = 'holdfast.dev/public-key-sha256';
+/** On the Node object: the device's X25519 key, SPKI DER in base64, to which its secrets are sealed. */
+export const SEALING_KEY_ANNOTATION = 'holdfast.dev/sealing-key';
+
+export function userOfNode(node: string): string {
+  return `${PREFIX}${node}`;
+}
+
+/** The node that a user is, or undefined for a user who is none. */
+export function nodeOfUser(user: string | undefined): string | undefined {
+  return user?.startsWith(PREFIX) ? user.slice(PREFIX.length) : undefined;
+}
+
+export function keyHash(publicKey: Uint8Array): string {
+  return createHash('sha256').update(publicKey).digest('hex');
+}
+
+/** CN and the hash of the key of a certificate (DER) that TLS has verified. */
+export function holderOf(der: Uint8Array): { user: string | undefined; keyHash: string } {
+  const certificate = new X509Certificate(der);
+  const user = /(?:^|\n)CN=(.*)/.exec(certificate.subject)?.[1];
+  return { user, keyHash: keyHash(certificate.publicKey.export({ format: 'der', type: 'spki' })) };
+}
