@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { ApiError, forbidden } from '../resources/api-error.ts';
@@ -30,6 +31,15 @@ export function authenticate(socket: Socket): User | undefined {
   const name = [subject?.CN].flat()[0];
   if (!name) return undefined;
   return { name, groups: [...[subject.O ?? []].flat(), AUTHENTICATED] };
+}
+
+/** Acting as somebody else is not to be had yet; it must not be ignored, or it would be done as oneself. */
+export function refuseImpersonation(user: User, headers: IncomingHttpHeaders): void {
+  const header = Object.keys(headers).find((name) => name.startsWith('impersonate-'));
+  if (header === undefined) return;
+  const as = [headers['impersonate-user'] ?? ''].flat().join();
+  const why = `User "${user.name}" cannot impersonate resource "users" in API group "" at the cluster scope`;
+  throw forbidden({ group: '', plural: 'users' }, as, why);
 }
 
 export function isOpen(path: string): boolean {

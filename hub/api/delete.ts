@@ -1,5 +1,5 @@
 import type { DeleteOptions } from '../registry/registry.ts';
-import { badRequest, invalid } from '../resources/api-error.ts';
+import { badRequest, forbidden, invalid } from '../resources/api-error.ts';
 import { forbiddenField, notSupported } from '../resources/field-errors.ts';
 import { selectionOf } from '../resources/selector.ts';
 import { decode } from '../schema/decode.ts';
@@ -70,12 +70,18 @@ function policyOf({
   return known;
 }
 
+function checkProtected(resource: ResourceRequest['resource'], name: string): void {
+  if (resource.protectedNames?.includes(name))
+    throw forbidden(resource, name, `this ${resource.singular} may not be deleted`);
+}
+
 /** The answer names the uid, so that a client which waits can tell a new object of the same name. */
 export async function remove(
   exchange: Exchange,
   { resource, namespace, name = '' }: ResourceRequest,
 ): Promise<void> {
   const options = await readDeleteOptions(exchange);
+  checkProtected(resource, name);
   const { object, removed } = await exchange.context.registry.delete(resource, namespace, name, options);
   if (!removed || resource.gracePeriodSeconds) {
     sendObject(exchange, 200, resource, object);
@@ -105,9 +111,11 @@ export async function removeCollection(
   });
   const { items, revision } = registry.list(resource, selection);
   for (const { metadata } of items) {
+    const name = metadata.name ?? '';
     // Somebody else may have removed it meanwhile, which is as good.
-    if (!registry.get(resource, metadata.namespace, metadata.name ?? '')) continue;
-    await registry.delete(resource, metadata.namespace, metadata.name ?? '', options);
+    if (!registry.get(resource, metadata.namespace, name) || resource.protectedNames?.includes(name))
+      continue;
+    await registry.delete(resource, metadata.namespace, name, options);
   }
   sendList(exchange, resource, items, { resourceVersion: String(revision) });
 }

@@ -3,12 +3,14 @@ import type { Registry } from '../registry/registry.ts';
 import { ApiError, invalid } from '../resources/api-error.ts';
 import { notSupported } from '../resources/field-errors.ts';
 import type { User } from './access.ts';
+import type { ListPages } from './list-pages.ts';
 import type { LogSource } from './logs.ts';
 
 /** What all requests need of the hub. */
 export interface ApiContext {
   readonly registry: Registry;
   readonly logs: LogSource;
+  readonly pages: ListPages;
   readonly now: () => number;
   /** Aborted when the server closes: what streams then ends. */
   readonly closing: AbortSignal;

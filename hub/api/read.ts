@@ -21,6 +21,11 @@ export function checkVersion({ context, url }: Exchange): void {
       'resourceVersionMatch',
       'resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
     );
+  if (match && url.searchParams.get('continue'))
+    throw invalidListOptions(
+      'resourceVersionMatch',
+      'resourceVersionMatch is forbidden when continue is provided',
+    );
   if (!text) return;
   const wanted = parseVersion(text);
   if (wanted > revision) throw tooLarge(wanted, revision);
@@ -59,19 +64,33 @@ export function get(exchange: Exchange, target: ResourceRequest): void {
   sendObject(exchange, 200, target.resource, existing(exchange, target));
 }
 
-/** `limit` is ignored, as a server may: lists come whole, and so always show one state. */
+/** Collections, in pages if the client wants pages. */
 export function list(exchange: Exchange, { resource, namespace }: ResourceRequest): void {
   const { searchParams: query } = exchange.url;
+  const { registry, pages } = exchange.context;
   checkVersion(exchange);
   if (query.has('sendInitialEvents'))
     throw invalidListOptions('sendInitialEvents', 'sendInitialEvents is forbidden for list');
-  if (query.get('continue'))
-    throw expired('The provided continue parameter is too old to display a consistent list result.');
-  const selection = selectionOf(resource, {
-    namespace,
+  const selectors = {
     labelSelector: query.get('labelSelector') ?? undefined,
     fieldSelector: query.get('fieldSelector') ?? undefined,
+  };
+  const selection = selectionOf(resource, { namespace, ...selectors });
+  const limit = limitOf(query);
+  const token = query.get('continue');
+  const { items, revision, ...rest } = token
+    ? pages.next(token, { resource, namespace }, limit)
+    : pages.first({ resource, namespace, ...registry.list(resource, selection) }, limit);
+  const isSelected = selectors.labelSelector || selectors.fieldSelector;
+  sendList(exchange, resource, items, {
+    resourceVersion: String(revision),
+    ...(rest.token && { continue: rest.token }),
+    ...(rest.token && !isSelected && { remainingItemCount: rest.remaining }),
   });
-  const { items, revision } = exchange.context.registry.list(resource, selection);
-  sendList(exchange, resource, items, { resourceVersion: String(revision) });
+}
+
+function limitOf(query: URLSearchParams): number {
+  const text = query.get('limit') || '0';
+  if (!/^\d+$/.test(text)) throw badRequest(`limit must be a number of objects, is ${JSON.stringify(text)}`);
+  return Number(text);
 }

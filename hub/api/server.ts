@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from '../registry/registry.ts';
 import { ApiError, badRequest, serviceUnavailable, unauthorized } from '../resources/api-error.ts';
-import { type Authorizer, administratorsOnly, authenticate, isOpen } from './access.ts';
+import { type Authorizer, administratorsOnly, authenticate, isOpen, refuseImpersonation } from './access.ts';
 import { discardBody } from './body.ts';
 import type { ApiContext, Exchange } from './exchange.ts';
+import { ListPages } from './list-pages.ts';
 import type { LogSource } from './logs.ts';
 import { sendError, setCommonHeaders } from './reply.ts';
 import { route, routePath } from './router.ts';
@@ -47,10 +49,13 @@ export class ApiServer {
   readonly #otherPaths: NonNullable<ApiServerOptions['otherPaths']>;
 
   constructor({ registry, tls, ...options }: ApiServerOptions) {
+    const now = options.now ?? Date.now;
+    setMaxListeners(0, this.#closing.signal); // one for every watch
     this.#context = {
       registry,
       logs: options.logs ?? NO_LOGS,
-      now: options.now ?? Date.now,
+      pages: new ListPages(now),
+      now,
       closing: this.#closing.signal,
     };
     this.#authorize = options.authorize ?? administratorsOnly;
@@ -124,6 +129,7 @@ export class ApiServer {
     };
     if (isOpen(url.pathname)) return routePath(exchange);
     if (!user) throw unauthorized();
+    refuseImpersonation(user, request.headers);
     await route(exchange, user, this.#authorize);
   }
 

@@ -68,6 +68,8 @@ export interface ResourceDefinition {
    * a deletionTimestamp, until it is deleted again with 0. Undefined: removed at once.
    */
   readonly gracePeriodSeconds?: (object: KubeObject, requested: number | undefined) => number | undefined;
+  /** Objects that nobody may delete: the cluster cannot be without them. */
+  readonly protectedNames?: readonly string[];
   /** Whether an ending object must stay although no finalizer is left (a Namespace's `spec.finalizers`). */
   readonly holdsRemoval?: (object: KubeObject) => boolean;
   /** Fields that `fieldSelector` may name besides metadata.name and metadata.namespace. */

@@ -17,6 +17,7 @@ export const namespaces = defineResource({
   hasStatus: true,
   subresources: [{ name: 'finalize', verbs: ['update'] }],
   nameRule: 'label',
+  protectedNames: ['default', 'kube-system', 'kube-public'],
   setDefaults: (object) => {
     const { name } = object.metadata;
     if (name) object.metadata.labels = { ...object.metadata.labels, [NAME_LABEL]: name };

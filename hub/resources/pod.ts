@@ -89,7 +89,7 @@ function fixedPart(spec: PodSpec, old: PodSpec): object {
   const withoutImage = ({ image: _, ...container }: Container) => container;
   return {
     ...rest,
-    containers: spec.containers.map(withoutImage),
+    containers: (spec.containers ?? []).map(withoutImage),
     initContainers: (spec.initContainers ?? []).map(withoutImage),
     nodeName: old.nodeName ? nodeName : undefined,
     grace:

@@ -178,6 +178,10 @@ t.test('tables', async (t) => {
   );
   const [, wide] = columns(await succeeds(t, 'get deploy web -o wide'));
   t.same(wide?.slice(5), ['main', 'nginx:1.25', 'app=web']);
+  t.match(
+    await succeeds(t, 'get deploy --chunk-size=1 -o name'),
+    'deployment.apps/api\ndeployment.apps/web\n',
+  );
   t.match(await succeeds(t, 'get all'), /deployment\.apps\/web/);
   t.same((await succeeds(t, 'get deploy -l app=web -o name')).trim(), 'deployment.apps/web');
   t.match(await succeeds(t, 'get deploy -l app!=web,app --show-labels'), /api.*app=api/);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent } from 'node:https';
-import { connect } from 'node:tls';
+import { type ConnectionOptions, connect } from 'node:tls';
 import t from 'tap';
 import { CertificateAuthority } from '../../../hub/security/certificate-authority.ts';
 import { startHub, TestHub } from './test-hub.ts';
@@ -57,6 +57,8 @@ t.test('only who is known gets in, and only administrators may do things', async
     );
   t.equal((await hub.get('/apis', { agent: user })).code, 200, 'anybody known may see what there is');
   t.equal((await hub.get('/api/v1/pods')).code, 200, 'an administrator');
+  const as = await hub.get('/api/v1/pods', { headers: { 'impersonate-user': 'eve' } });
+  t.match(as, { code: 403, body: { message: /^users "eve" is forbidden: User "admin" cannot impersonate/ } });
 });
 
 t.test("a rule of one's own decides", async (t) => {
@@ -95,6 +97,30 @@ t.test('the server', async (t) => {
   const large = await hub.post('/api/v1/namespaces/default/configmaps', 'x'.repeat(3 * 1024 * 1024 + 1));
   t.match(large, { code: 413, body: { reason: 'RequestEntityTooLarge' } });
   t.equal((await hub.get('/version')).code, 200, 'and goes on');
+});
+
+t.test('who comes back with a resumed session is still known', async (t) => {
+  const hub = await startHub(t);
+  const agent = await TestHub.agentFor(hub.authority, 'admin', ['system:masters']);
+  const { key, cert, ca } = agent.options;
+  const ask = async (session?: Buffer) => {
+    const options = { host: '127.0.0.1', port: hub.port, servername: 'localhost', key, cert, ca, session };
+    const socket = connect(options as ConnectionOptions);
+    let ticket: Buffer | undefined;
+    socket.on('session', (given) => {
+      ticket = given;
+    });
+    await once(socket, 'secureConnect');
+    const isReused = socket.isSessionReused();
+    socket.write('GET /api/v1/pods HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    let text = '';
+    for await (const chunk of socket) text += chunk;
+    return { text, isReused, session: ticket };
+  };
+  const first = await ask();
+  const second = await ask(first.session);
+  t.equal(second.isReused, true, 'the session was resumed');
+  t.match(second.text, /^HTTP\/1\.1 200 /);
 });
 
 t.test('a bug is told to the operator, not to the client', async (t) => {

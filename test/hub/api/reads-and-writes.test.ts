@@ -267,8 +267,34 @@ t.test('selectors and versions', async (t) => {
   t.equal((await hub.get(`${maps}?resourceVersion=0&resourceVersionMatch=Exact`)).code, 422);
   t.equal((await hub.get(`${maps}?resourceVersionMatch=Exact`)).code, 422);
   t.equal((await hub.get(`${maps}?sendInitialEvents=true`)).code, 422);
-  t.equal((await hub.get(`${maps}?continue=abc`)).code, 410);
+  t.equal((await hub.get(`${maps}?continue=abc`)).code, 400);
+  t.equal((await hub.get(`${maps}?limit=x`)).code, 400);
   t.equal((await hub.get(`${maps}?resourceVersion=x`)).code, 400);
+});
+
+t.test('pages of one state', async (t) => {
+  const secrets = '/api/v1/namespaces/default/secrets';
+  const names = ({ body }: { body: { items: { metadata: { name: string } }[] } }) =>
+    body.items.map(({ metadata }) => metadata.name);
+  for (const name of ['s1', 's2', 's3', 's4', 's5']) await hub.post(secrets, { metadata: { name } });
+  const first = await hub.get(`${secrets}?limit=2`);
+  t.same(names(first), ['s1', 's2']);
+  t.equal(first.body.metadata.remainingItemCount, 3);
+  await hub.delete(`${secrets}/s3`);
+  await hub.post(secrets, { metadata: { name: 's6' } });
+  const second = await hub.get(`${secrets}?limit=2&continue=${first.body.metadata.continue}`);
+  t.same(names(second), ['s3', 's4'], 'what changed meanwhile is not seen');
+  t.equal(second.body.metadata.resourceVersion, first.body.metadata.resourceVersion);
+  const elsewhere = await hub.get(`${maps}?continue=${second.body.metadata.continue}`);
+  t.equal(elsewhere.code, 400, 'a token is for its collection only');
+  const third = await hub.get(`${secrets}?limit=2&continue=${second.body.metadata.continue}`);
+  t.same(names(third), ['s5']);
+  t.equal(third.body.metadata.continue, undefined);
+  t.equal((await hub.get(`${secrets}?continue=${second.body.metadata.continue}`)).code, 410, 'it is over');
+  const selected = await hub.get(`${secrets}?limit=2&labelSelector=!x`);
+  t.ok(selected.body.metadata.continue);
+  t.equal(selected.body.metadata.remainingItemCount, undefined, 'unknown where a selector is');
+  t.equal((await hub.get(`${secrets}?limit=5`)).body.metadata.continue, undefined, 'exactly one page');
 });
 
 t.test('delete', async (t) => {
@@ -307,6 +333,14 @@ t.test('delete a collection', async (t) => {
   });
   t.equal((await hub.get(`${maps}/c1`)).code, 404);
   t.equal((await hub.get(`${maps}/c3`)).code, 200);
+});
+
+t.test('namespaces that must stay', async (t) => {
+  const message = 'namespaces "default" is forbidden: this namespace may not be deleted';
+  t.match(await hub.delete('/api/v1/namespaces/default'), { code: 403, body: { message } });
+  t.equal((await hub.delete('/api/v1/namespaces?fieldSelector=metadata.name%3Ddefault')).code, 200);
+  const { body } = await hub.get('/api/v1/namespaces/default');
+  t.equal(body.metadata.deletionTimestamp, undefined, 'nor with all the others');
 });
 
 t.test('a namespace ends when its finalizer is taken away', async (t) => {
