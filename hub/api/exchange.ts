@@ -11,6 +11,8 @@ export interface ApiContext {
   readonly registry: Registry;
   readonly logs: LogSource;
   readonly pages: ListPages;
+  /** How many changes may wait for a client of a watch before it is cut off. */
+  readonly watchBacklog: number;
   readonly now: () => number;
   /** Aborted when the server closes: what streams then ends. */
   readonly closing: AbortSignal;

@@ -16,6 +16,8 @@ import { route, routePath } from './router.ts';
 const HEADERS_TIMEOUT_MS = 30_000;
 /** Longer than the pause between the requests of a client that polls. */
 const KEEP_ALIVE_TIMEOUT_MS = 90_000;
+/** More than a change of the whole fleet makes at once: waiting changes are but references to shared objects. */
+const WATCH_BACKLOG = 50_000;
 /** How long answers that are under way may take once the server closes. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
@@ -30,6 +32,8 @@ export interface ApiServerOptions {
   readonly onError?: (error: unknown, id: string) => void;
   /** Asked before the API, for what else is served on this port; answers true when it took the request. */
   readonly otherPaths?: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** How many changes may wait for a client of a watch before it is cut off. */
+  readonly watchBacklog?: number;
   readonly now?: () => number;
 }
 
@@ -55,6 +59,7 @@ export class ApiServer {
       registry,
       logs: options.logs ?? NO_LOGS,
       pages: new ListPages(now),
+      watchBacklog: options.watchBacklog ?? WATCH_BACKLOG,
       now,
       closing: this.#closing.signal,
     };

@@ -8,8 +8,6 @@ export type StreamEvent =
   | { readonly type: 'BOOKMARK'; readonly object: KubeObject; readonly revision: number }
   | { readonly type: 'ERROR'; readonly status: object };
 
-/** Changes that may wait for a client to read; what existed at the start waits besides. */
-const MAX_WAITING_EVENTS = 2_000;
 /** A client that reads nothing for so long is gone or broken. */
 const STALL_TIMEOUT_MS = 60_000;
 
@@ -21,6 +19,7 @@ export class WatchStream {
   readonly closed: Promise<void>;
   readonly #response: ServerResponse;
   readonly #encode: (event: StreamEvent) => string;
+  readonly #backlog: number;
   #waiting: StreamEvent[] = [];
   #next = 0;
   #allowed = Number.POSITIVE_INFINITY;
@@ -29,7 +28,9 @@ export class WatchStream {
   #isFull = false;
   #stall: NodeJS.Timeout | undefined;
 
-  constructor(response: ServerResponse, encode: (event: StreamEvent) => string) {
+  /** `backlog` is how many changes may wait for the client; what existed at the start waits besides. */
+  constructor(response: ServerResponse, encode: (event: StreamEvent) => string, backlog: number) {
+    this.#backlog = backlog;
     this.#response = response;
     this.#encode = encode;
     this.closed = new Promise((resolve) => {
@@ -49,7 +50,7 @@ export class WatchStream {
   open(): void {
     this.#response.writeHead(200, { 'Content-Type': 'application/json', 'Transfer-Encoding': 'chunked' });
     this.#response.flushHeaders();
-    this.#allowed = this.#waiting.length + MAX_WAITING_EVENTS;
+    this.#allowed = this.#waiting.length + this.#backlog;
     this.#isOpen = true;
     this.#pump();
   }
@@ -84,7 +85,7 @@ export class WatchStream {
   #allSent(): void {
     this.#waiting = [];
     this.#next = 0;
-    this.#allowed = MAX_WAITING_EVENTS;
+    this.#allowed = this.#backlog;
     if (this.#isEnding && !this.#response.writableEnded) this.#response.end();
   }
 

@@ -69,7 +69,7 @@ export function watch(exchange: Exchange, { resource, namespace, name }: Resourc
     fieldSelector,
   });
   const encode = encoder(exchange, resource, negotiate(exchange.request.headers.accept));
-  const stream = new WatchStream(response, encode);
+  const stream = new WatchStream(response, encode, context.watchBacklog);
   const { fromRevision } = options;
   const start = { ...selection, ...(fromRevision !== undefined && { fromRevision }) };
   const stop = startWatch(

@@ -4,7 +4,7 @@ import t from 'tap';
 import { configMaps } from '../../../hub/resources/table-of-resources.ts';
 import { startHub } from './test-hub.ts';
 
-const hub = await startHub(t);
+const hub = await startHub(t, { watchBacklog: 300 });
 const maps = '/api/v1/namespaces/default/configmaps';
 const map = (name: string, data: object = {}, labels: object = {}) => ({ metadata: { name, labels }, data });
 const summary = ({ type, object }: { type: string; object: { metadata: { name: string } } }) => [
@@ -171,7 +171,7 @@ t.test('who does not read is cut off, others are not', async (t) => {
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'big', namespace: 'default' } };
   const options = { fieldManager: 'test' };
   await hub.registry.create(configMaps, { ...object, data: {} }, options);
-  const writes = 2500;
+  const writes = 800;
   const reading = (async () => {
     while (read <= writes) {
       if (!(await reader.next())) break;
