@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Registry } from '../registry/registry.ts';
+import { Scheduler } from '../scheduler/scheduler.ts';
 import type { ControllerContext, Running } from './controller.ts';
 import { startDeploymentController } from './deployment/deployment-controller.ts';
 import { EventRecorder } from './event-recorder.ts';
@@ -15,7 +16,16 @@ export interface StartControllersOptions {
 export function startControllers({ registry, log, now = Date.now }: StartControllersOptions): Running {
   const events = new EventRecorder({ registry, log, now });
   const context: ControllerContext = { registry, log, now, events };
-  const running: Running[] = [startDeploymentController(context), startReplicaSetController(context)];
+  const running: Running[] = [
+    startDeploymentController(context),
+    startReplicaSetController(context),
+    new Scheduler({
+      registry,
+      log: log.child({ part: 'scheduler' }),
+      now,
+      record: (about, text) => events.record('default-scheduler', about, text),
+    }),
+  ];
   return {
     stop: async () => {
       await Promise.all(running.map((each) => each.stop()));

@@ -35,3 +35,12 @@ export function availableInMs(pod: PodObject, minReadySeconds: number, nowMs: nu
 export function isAvailable(pod: PodObject, minReadySeconds: number, nowMs: number): boolean {
   return availableInMs(pod, minReadySeconds, nowMs) === 0;
 }
+
+/** The pod with one condition set. Its time of transition stays while its status does. */
+export function withPodCondition(pod: PodObject, condition: PodCondition): PodObject {
+  const old = podCondition(pod, condition.type);
+  const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== condition.type);
+  const since = old?.status === condition.status ? old.lastTransitionTime : undefined;
+  const next = { ...condition, ...(since !== undefined && { lastTransitionTime: since }) };
+  return { ...pod, status: { ...pod.status, conditions: [...others, next] } };
+}
