@@ -2,29 +2,55 @@ import type { Logger } from 'pino';
 import type { Registry } from '../registry/registry.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import type { ControllerContext, Running } from './controller.ts';
+import { startDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { startDeploymentController } from './deployment/deployment-controller.ts';
+import { startEventExpiry } from './event-expiry.ts';
 import { EventRecorder } from './event-recorder.ts';
+import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { startNamespaceController } from './namespace/namespace-controller.ts';
+import { startNodeHealthController } from './node-health/node-health-controller.ts';
+import type { NodeLiveness } from './node-health/node-liveness.ts';
+import { startRemovedNodesController } from './node-health/removed-nodes.ts';
 import { startReplicaSetController } from './replica-set/replica-set-controller.ts';
 
 export interface StartControllersOptions {
   readonly registry: Registry;
   readonly log: Logger;
+  /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** Which nodes are connected. Without it a node is as ready as its agent last said. */
+  readonly liveness?: NodeLiveness;
+  /** `--node-monitor-grace-period`, 40 s by default. */
+  readonly nodeMonitorGracePeriodMs?: number;
 }
 
+const NODE_MONITOR_GRACE_PERIOD_MS = 40_000;
+
 /** Starts every controller and the scheduler. They meet in the registry only: each could as well run alone. */
-export function startControllers({ registry, log, now = Date.now }: StartControllersOptions): Running {
+export function startControllers({
+  registry,
+  log,
+  now = Date.now,
+  liveness,
+  nodeMonitorGracePeriodMs: gracePeriodMs = NODE_MONITOR_GRACE_PERIOD_MS,
+}: StartControllersOptions): Running {
   const events = new EventRecorder({ registry, log, now });
   const context: ControllerContext = { registry, log, now, events };
   const running: Running[] = [
+    startNamespaceController(context),
+    startNodeHealthController(context, { liveness, gracePeriodMs }),
+    startRemovedNodesController(context),
     startDeploymentController(context),
     startReplicaSetController(context),
+    startDaemonSetController(context),
     new Scheduler({
       registry,
       log: log.child({ part: 'scheduler' }),
       now,
       record: (about, text) => events.record('default-scheduler', about, text),
     }),
+    startGarbageCollector(context),
+    startEventExpiry(context),
   ];
   return {
     stop: async () => {

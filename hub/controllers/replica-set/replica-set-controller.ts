@@ -12,6 +12,7 @@ import {
 import { controllerReference, Orphans, planClaims, settleClaims } from '../ownership.ts';
 import { podFromTemplate } from '../pod-from-template.ts';
 import { writeStatus } from '../status.ts';
+import { sooner } from '../time.ts';
 import { planPods, planStatus } from './replica-set-plan.ts';
 
 const SOURCE = 'replicaset-controller';
@@ -59,7 +60,7 @@ async function syncReplicaSet(
   const claims = planClaims(set, set.spec.selector, podsOf(context, set), orphans.in(namespace));
   const reference = controllerReference(replicaSets, set);
   const owned = (await settleClaims(registry, pods, reference, claims, SOURCE)) as readonly PodObject[];
-  const plan = planPods(set, owned, () => relatedPods(context, set));
+  const plan = planPods(set, owned, () => relatedPods(context, set), now());
   const [failure] = await Promise.all([
     createPods(context, set, plan.create),
     removePods(context, set, plan.remove),
@@ -67,7 +68,7 @@ async function syncReplicaSet(
   const { status, wakeInMs } = planStatus(set, podsOf(context, set), failure?.message, now());
   await unlessGone(writeStatus(registry, replicaSets, set, status, SOURCE));
   if (failure) throw failure;
-  return wakeInMs;
+  return sooner(wakeInMs, plan.wakeInMs);
 }
 
 function podsOf({ registry }: ControllerContext, set: KubeObject): readonly PodObject[] {

@@ -1,25 +1,61 @@
 import type { ReplicaSetCondition, ReplicaSetStatus } from 'kubernetes-types/apps/v1.d.ts';
 import { availableInMs, isActive, isReady } from '../../resources/pod-state.ts';
 import type { PodObject, ReplicaSetObject } from '../../resources/typed.ts';
-import { sooner, timestamp } from '../time.ts';
+import { parseTime, sooner, timestamp } from '../time.ts';
 import { choosePodsToDelete } from './deletion-order.ts';
 
 export interface ReplicaSetPlan {
   readonly create: number;
   readonly remove: readonly PodObject[];
+  /** Milliseconds after which missing pods may be created that may not be yet. */
+  readonly wakeInMs?: number;
 }
+
+/** So many failed pods are replaced at once and kept for people to look at. */
+const FAILED_AT_ONCE = 3;
+const FAILED_KEPT = 10;
+const SLOWEST_MS = 300_000;
 
 /** How many pods to add, or which to remove. An ending ReplicaSet leaves its pods to the garbage collector. */
 export function planPods(
   { metadata, spec }: ReplicaSetObject,
   pods: readonly PodObject[],
   related: () => readonly PodObject[],
+  nowMs: number,
 ): ReplicaSetPlan {
   const active = pods.filter(isActive);
   const missing = (spec.replicas ?? 1) - active.length;
-  if (metadata.deletionTimestamp !== undefined || missing === 0) return { create: 0, remove: [] };
-  if (missing > 0) return { create: missing, remove: [] };
-  return { create: 0, remove: choosePodsToDelete(active, related().filter(isActive), -missing) };
+  if (metadata.deletionTimestamp !== undefined) return { create: 0, remove: [] };
+  const forgotten = failedPods(pods).slice(FAILED_KEPT);
+  if (missing < 0) {
+    const surplus = choosePodsToDelete(active, related().filter(isActive), -missing);
+    return { create: 0, remove: [...surplus, ...forgotten] };
+  }
+  const wakeInMs = missing > 0 ? failureWait(pods, nowMs) : 0;
+  return wakeInMs > 0 ? { create: 0, remove: forgotten, wakeInMs } : { create: missing, remove: forgotten };
+}
+
+/** Those that failed, the newest first. */
+function failedPods(pods: readonly PodObject[]): PodObject[] {
+  return pods
+    .filter(({ metadata, status }) => status?.phase === 'Failed' && metadata.deletionTimestamp === undefined)
+    .toSorted((a, b) => createdAtMs(b) - createdAtMs(a));
+}
+
+function createdAtMs({ metadata }: PodObject): number {
+  return parseTime(metadata.creationTimestamp) ?? 0;
+}
+
+/**
+ * A device may refuse a pod for good (a guard rail, a missing runtime): replacing it at once, for ever, would fill the
+ * store. The more pods have failed, the longer since the last one it must be.
+ */
+function failureWait(pods: readonly PodObject[], nowMs: number): number {
+  const failed = failedPods(pods);
+  const [newest] = failed;
+  if (!newest || failed.length < FAILED_AT_ONCE) return 0;
+  const delayMs = Math.min(1000 * 2 ** (failed.length - FAILED_AT_ONCE), SLOWEST_MS);
+  return Math.max(0, Math.min(delayMs, createdAtMs(newest) + delayMs - nowMs));
 }
 
 /** What the pods are now, and in how many milliseconds that changes by itself. */

@@ -1,0 +1,89 @@
+import type { NodeCondition, Taint } from 'kubernetes-types/core/v1.d.ts';
+import { readinessOf } from '../../resources/node-matching.ts';
+import type { NodeObject } from '../../resources/typed.ts';
+import { sameJson } from '../../schema/json-type.ts';
+import { timestamp } from '../time.ts';
+import type { Connection } from './node-liveness.ts';
+
+const NOT_READY = 'node.kubernetes.io/not-ready';
+const UNREACHABLE = 'node.kubernetes.io/unreachable';
+const EFFECTS = ['NoSchedule', 'NoExecute'];
+/** What the agent reports and nobody knows any more once it is silent. Network is not the agent's to report here. */
+const REPORTED = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
+const LOST: Pick<NodeCondition, 'reason' | 'message'> = {
+  reason: 'NodeStatusUnknown',
+  message: 'The agent has lost its connection to the hub.',
+};
+
+export interface NodeHealthPlan {
+  /** Undefined: they are right. */
+  readonly conditions: NodeCondition[] | undefined;
+  readonly taints: Taint[] | undefined;
+  /** Whether the pods of the node cannot be ready any more. */
+  readonly losesPods: boolean;
+  /** Milliseconds until silence becomes loss. */
+  readonly wakeInMs: number | undefined;
+}
+
+/** `connection` is undefined where nobody knows about connections: the conditions are then as the agent left them. */
+export function planNodeHealth(
+  node: NodeObject,
+  connection: Connection | undefined,
+  { gracePeriodMs, nowMs }: { gracePeriodMs: number; nowMs: number },
+): NodeHealthPlan {
+  const isSilent = connection !== undefined && !connection.isConnected;
+  const graceLeftMs = isSilent ? connection.sinceMs + gracePeriodMs - nowMs : 0;
+  const isLost = isSilent && graceLeftMs <= 0;
+  const conditions = isLost ? lostConditions(node, timestamp(nowMs)) : undefined;
+  const readiness = conditions || isLost ? 'Unknown' : readinessOf(node);
+  return {
+    conditions,
+    taints: planTaints(node, readiness, nowMs),
+    losesPods: readiness === 'Unknown' || readiness === 'False',
+    wakeInMs: isSilent && graceLeftMs > 0 ? graceLeftMs : undefined,
+  };
+}
+
+function lostConditions({ status }: NodeObject, at: string): NodeCondition[] | undefined {
+  const known = status?.conditions ?? [];
+  const missesReady = !known.some(({ type }) => type === 'Ready');
+  if (!missesReady && known.every(({ type, status }) => !REPORTED.includes(type) || status === 'Unknown'))
+    return undefined;
+  const lost = (type: string): NodeCondition => ({
+    type,
+    status: 'Unknown',
+    ...LOST,
+    lastTransitionTime: at,
+  });
+  const conditions = known.map((condition) =>
+    REPORTED.includes(condition.type) && condition.status !== 'Unknown'
+      ? { ...condition, ...lost(condition.type) }
+      : condition,
+  );
+  return missesReady ? [...conditions, lost('Ready')] : conditions;
+}
+
+/** A node that has not reported yet is not tainted: it has no pods, and the scheduler knows that it is not ready. */
+function planTaints(
+  { spec }: NodeObject,
+  readiness: 'True' | 'False' | 'Unknown' | undefined,
+  nowMs: number,
+): Taint[] | undefined {
+  const taints = spec.taints ?? [];
+  const wanted = readiness === 'Unknown' ? UNREACHABLE : readiness === 'False' ? NOT_READY : undefined;
+  const kept = taints.filter(({ key }) => (key !== NOT_READY && key !== UNREACHABLE) || key === wanted);
+  const missing = EFFECTS.filter(
+    (effect) => wanted && !kept.some((taint) => taint.key === wanted && taint.effect === effect),
+  );
+  const next = [
+    ...kept,
+    ...missing.map(
+      (effect): Taint => ({
+        key: wanted ?? '',
+        effect,
+        ...(effect === 'NoExecute' && { timeAdded: timestamp(nowMs) }),
+      }),
+    ),
+  ];
+  return sameJson(next, taints) ? undefined : next;
+}
