@@ -1,0 +1,4 @@
+import t from 'tap';
+import { offlineScenarios } from './offline-scenarios.ts';
+
+offlineScenarios(t, 'grpc', 12);

@@ -1,0 +1,137 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Docker from 'dockerode';
+import { until } from './until.ts';
+
+/** A container as tests look at it. */
+export interface SeenContainer {
+  readonly id: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly running: boolean;
+  readonly image: string;
+}
+
+/** A Docker engine, and what tests do to it behind the agent's back. */
+export class Engine {
+  readonly host: string;
+  readonly docker: Docker;
+
+  constructor(host: string) {
+    this.host = host;
+    this.docker = new Docker({ socketPath: host.replace('unix://', '') });
+  }
+
+  /** The pods' containers of a node (not those that only hold networks), by name and attempt. */
+  async containers(node: string, { all = false } = {}): Promise<SeenContainer[]> {
+    const found = await this.docker.listContainers({
+      all,
+      filters: { label: [`holdfast.dev/node=${node}`] },
+    });
+    return found
+      .filter(({ Labels }) => Labels['holdfast.dev/role'] !== 'infra')
+      .map(({ Id, Labels, State, Image }) => ({
+        id: Id,
+        pod: Labels['holdfast.dev/pod.name'] ?? '',
+        container: Labels['holdfast.dev/container'] ?? '',
+        running: State === 'running',
+        image: Image,
+      }))
+      .sort((a, b) => (a.pod + a.id < b.pod + b.id ? -1 : 1));
+  }
+
+  async kill(id: string): Promise<void> {
+    await this.docker.getContainer(id).kill({ signal: 'SIGKILL' });
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.docker.getContainer(id).remove({ force: true, v: true });
+  }
+
+  async removeAllOf(node: string): Promise<void> {
+    const found = await this.docker.listContainers({
+      all: true,
+      filters: { label: [`holdfast.dev/node=${node}`] },
+    });
+    await Promise.all(found.map(({ Id }) => this.remove(Id)));
+  }
+
+  answers(): Promise<boolean> {
+    return this.docker.ping().then(
+      () => true,
+      () => false,
+    );
+  }
+}
+
+/** An engine of a test's own, which it may stop and start: its own data, socket and bridge. */
+export class PrivateEngine extends Engine {
+  readonly #dir: string;
+  readonly #bridge: string;
+  readonly #subnet: string;
+  #pid = 0;
+
+  /** `number` tells engines of tests that run at once apart: 1 to 250. */
+  constructor(number: number) {
+    const dir = mkdtempSync(join(tmpdir(), 'hf-engine-'));
+    super(`unix://${dir}/docker.sock`);
+    this.#dir = dir;
+    this.#bridge = `hftest${number}`;
+    this.#subnet = `10.213.${number}.1/24`;
+    mkdirSync(join(dir, 'data'));
+  }
+
+  async start(): Promise<void> {
+    ip('link', 'show', this.#bridge) ?? ip('link', 'add', this.#bridge, 'type', 'bridge');
+    ip('addr', 'replace', this.#subnet, 'dev', this.#bridge);
+    ip('link', 'set', this.#bridge, 'up');
+    const options = {
+      'data-root': join(this.#dir, 'data'),
+      'exec-root': join(this.#dir, 'exec'),
+      pidfile: join(this.#dir, 'docker.pid'),
+      host: this.host,
+      bridge: this.#bridge,
+      iptables: 'false',
+      'ip-masq': 'false',
+    };
+    const args = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
+    const child = spawn('dockerd', args, { stdio: 'ignore' });
+    this.#pid = child.pid ?? 0;
+    await until('the private engine answers', () => this.answers());
+  }
+
+  /** As `systemctl stop docker` does it: its containers end. */
+  async stop(): Promise<void> {
+    if (this.#pid === 0) return;
+    const pid = this.#pid;
+    this.#pid = 0;
+    process.kill(pid, 'SIGTERM');
+    await until('the private engine has stopped', () => !isAlive(pid));
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    ip('link', 'delete', this.#bridge);
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}
+
+/** Its output, or undefined when it fails. */
+function ip(...args: string[]): string | undefined {
+  try {
+    return execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

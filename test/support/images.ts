@@ -1,0 +1,52 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import type { Engine } from './engine.ts';
+
+/** Images of busybox that differ only in their number: what a new version of an application looks like. */
+export const appImage = (version: number) => `holdfast.test/app:${version}`;
+
+/** Makes them on the engine. No registry is needed. */
+export async function makeAppImages(engine: Engine, versions: readonly number[]): Promise<void> {
+  for (const version of versions) {
+    const answer = await engine.docker.importImage(PassThrough.from([rootArchive(version)]), {
+      repo: 'holdfast.test/app',
+      tag: String(version),
+    } as object);
+    for await (const _ of answer as AsyncIterable<unknown>);
+  }
+}
+
+function rootArchive(version: number): Buffer {
+  const root = mkdtempSync(join(tmpdir(), 'hf-image-'));
+  for (const dir of ['bin', 'tmp', 'etc', 'www']) mkdirSync(join(root, dir));
+  copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
+  for (const applet of [
+    'sh',
+    'sleep',
+    'httpd',
+    'wget',
+    'cat',
+    'echo',
+    'trap',
+    'true',
+    'false',
+    'ls',
+    'id',
+    'test',
+    'rm',
+    'touch',
+    'seq',
+  ]) {
+    symlinkSync('busybox', join(root, 'bin', applet));
+  }
+  writeFileSync(join(root, 'www/version'), `${version}\n`);
+  const archive = execFileSync('tar', ['-C', root, '-c', '.'], { maxBuffer: 64 * 1024 * 1024 });
+  rmSync(root, { recursive: true });
+  return archive;
+}
+
+/** A shell line that works until it is told to end, and then ends at once. */
+export const WORK = 'trap "exit 0" TERM; while true; do sleep 1000 & wait $!; done';
