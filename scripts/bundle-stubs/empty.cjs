@@ -1,0 +1,1 @@
+// Stands in a bundle for a package that is loaded but never used.

@@ -1,0 +1,239 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import type { BuildOptions, Metafile, Plugin } from 'esbuild';
+import { SCHEMA_FILE } from './generate-schema.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const OLDEST_NODE = 24;
+const HERE = `linux-${process.arch}`;
+const TARGETS = ['linux-x64', 'linux-arm64'];
+
+/** Programs and the places of their bundles for this machine. */
+export const AGENT = join(ROOT, 'dist/agent/agent.mjs');
+export const HUB = join(ROOT, 'dist/hub/holdfast.mjs');
+
+interface Program {
+  readonly folder: string;
+  /** The bundle's first file, without `.mjs`. */
+  readonly entry: string;
+  readonly source: string;
+  /** Data files that it reads beside itself: path in the bundle → source. */
+  readonly assets: Readonly<Record<string, string>>;
+}
+
+const PROGRAMS: readonly Program[] = [
+  { folder: 'agent', entry: 'agent', source: 'agent/main.ts', assets: {} },
+  {
+    folder: 'hub',
+    entry: 'holdfast',
+    source: 'hub/main.ts',
+    assets: { 'generated/kubernetes.json': relative(ROOT, SCHEMA_FILE) },
+  },
+];
+
+const stub = (name: string) => join(ROOT, 'scripts/bundle-stubs', `${name}.cjs`);
+
+/**
+ * Packages that ours load and neither program uses. ssh2 and cpu-features: Docker over ssh. proto-loader: gRPC's own
+ * descriptions of services. ws, socks, worker-timers: MQTT over WebSocket, through proxies, in browsers. tar-fs and
+ * dockerignore: builds of images. thread-stream: log transports.
+ */
+const UNUSED = [
+  'ssh2',
+  'cpu-features',
+  '@grpc/proto-loader',
+  'ws',
+  'socks',
+  'worker-timers',
+  'tar-fs',
+  '@balena/dockerignore',
+  'thread-stream',
+];
+
+const ALIASES = {
+  ...Object.fromEntries(UNUSED.map((name) => [name, stub('empty')])),
+  debug: stub('debug'),
+  'readable-stream': stub('readable-stream'),
+};
+
+/** Files of packages that load much and are not used: dockerode's BuildKit session alone loads all of gRPC. */
+const UNUSED_FILES: Plugin = {
+  name: 'unused-files',
+  setup: (build) => {
+    build.onLoad({ filter: /\/node_modules\/dockerode\/lib\/(session|buildkit)\.js$/ }, () => ({
+      contents: '',
+    }));
+  },
+};
+
+/** Runs first: before the native addon is loaded, which crashes in an older Node.js. CommonJS packages need the names. */
+const banner = (program: string) => `
+import { createRequire as requireFrom } from 'node:module';
+if (Number.parseInt(process.versions.node, 10) < ${OLDEST_NODE}) {
+  console.error('${program} needs Node.js ${OLDEST_NODE} or later, this is ' + process.version);
+  process.exit(1);
+}
+const require = requireFrom(import.meta.url), __dirname = import.meta.dirname, __filename = import.meta.filename;
+`;
+
+function optionsOf({ folder, entry, source }: Program, target: string): BuildOptions & { metafile: true } {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+  return {
+    absWorkingDir: ROOT,
+    entryPoints: { [entry]: source },
+    outdir: outputOf(folder, target),
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true, // what is loaded later, or never, costs no memory
+    platform: 'node',
+    format: 'esm',
+    target: `node${OLDEST_NODE}`,
+    minify: true,
+    lineLimit: 120, // a crash prints the source line: keep it a line
+    sourcemap: 'external',
+    metafile: true,
+    write: false,
+    define: { HOLDFAST_VERSION: JSON.stringify(`v${version}`) },
+    alias: { ...ALIASES, 'better-sqlite3': `better-sqlite3/${target}` },
+    plugins: [UNUSED_FILES],
+    loader: { '.node': 'copy' },
+    assetNames: '[name]',
+    chunkNames: '[name]-[hash]',
+    banner: { js: banner(entry === 'agent' ? 'holdfast-agent' : 'holdfast') },
+  };
+}
+
+/** Folder of a bundle, relative to the repository. */
+function outputOf(folder: string, target: string): string {
+  return target === HERE ? `dist/${folder}` : `dist/${target}/${folder}`;
+}
+
+/** What is remembered of a build, in the bundle's folder. */
+interface BuildRecord {
+  readonly startedMs: number;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** Beside the folder, in which is only what a device needs. */
+const recordOf = (output: string) => join(ROOT, `${output}.build.json`);
+
+function readRecord(output: string): BuildRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(recordOf(output), 'utf8')) as BuildRecord;
+  } catch {
+    return undefined; // none, or none that can be read: build
+  }
+}
+
+const modifiedMs = (file: string) => statSync(join(ROOT, file), { throwIfNoEntry: false })?.mtimeMs;
+
+/** Whether the bundle is there and nothing that it was made from has changed since. */
+function isCurrent(output: string): boolean {
+  const record = readRecord(output);
+  if (!record) return false;
+  const isOlder = (file: string) => (modifiedMs(file) ?? Number.POSITIVE_INFINITY) < record.startedMs;
+  return record.inputs.every(isOlder) && record.outputs.every((file) => modifiedMs(file) !== undefined);
+}
+
+/** Our sources one by one; the packages as a whole, which change only when they are installed anew. */
+function inputsOf(metafile: Metafile, { assets }: Program): string[] {
+  const sources = Object.keys(metafile.inputs).filter((file) => !file.startsWith('node_modules/'));
+  const stubs = readdirSync(dirname(stub('empty'))).map((name) => `scripts/bundle-stubs/${name}`);
+  return [
+    ...new Set([
+      ...sources,
+      ...stubs,
+      ...Object.values(assets),
+      'scripts/bundle.ts',
+      'package.json',
+      'node_modules/.package-lock.json',
+    ]),
+  ];
+}
+
+/** Files appear complete, the entry last: another process may start the program, or build it, at the same time. */
+function put(file: string, content: Uint8Array): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const part = `${file}.${process.pid}`;
+  writeFileSync(part, content);
+  renameSync(part, file);
+}
+
+async function build(program: Program, target: string): Promise<Metafile | undefined> {
+  const output = outputOf(program.folder, target);
+  if (isCurrent(output)) return undefined;
+  const startedMs = Date.now();
+  const { build } = await import('esbuild');
+  const before = readRecord(output);
+  const { metafile, outputFiles = [] } = await build(optionsOf(program, target));
+  const addons = outputFiles.filter(({ path }) => path.endsWith('.node'));
+  if (addons.length !== 1) {
+    const found = addons.map(({ path }) => basename(path)).join(', ');
+    throw new Error(`the bundle of ${program.folder} must have one native addon, has ${found || 'none'}`);
+  }
+  for (const [file, source] of Object.entries(program.assets))
+    put(join(ROOT, output, file), readFileSync(join(ROOT, source)));
+  const isEntry = ({ path }: { path: string }) => basename(path) === `${program.entry}.mjs`;
+  for (const file of outputFiles.filter((file) => !isEntry(file))) put(file.path, file.contents);
+  for (const file of outputFiles.filter(isEntry)) put(file.path, file.contents);
+
+  const outputs = outputFiles.map(({ path }) => relative(ROOT, path));
+  removeOld(output, [...outputs, ...(before?.outputs ?? [])]);
+  const record: BuildRecord = { startedMs, inputs: inputsOf(metafile, program), outputs };
+  put(recordOf(output), Buffer.from(JSON.stringify(record)));
+  return metafile;
+}
+
+/** Chunks of the build before this one stay: a program that runs from it may not have loaded all of them yet. */
+function removeOld(output: string, keep: readonly string[]): void {
+  const kept = new Set(keep.map((file) => basename(file)));
+  for (const name of readdirSync(join(ROOT, output))) {
+    if (/\.mjs(\.map)?$/.test(name) && !kept.has(name)) rmSync(join(ROOT, output, name), { force: true });
+  }
+}
+
+/** Makes the bundles of hub and agent where they are missing or older than what they are made from. */
+export async function bundle(target = HERE): Promise<ReadonlyMap<string, Metafile>> {
+  if (!TARGETS.includes(target))
+    throw new Error(`a bundle is for one of ${TARGETS.join(', ')}, not for "${target}"`);
+  const built = new Map<string, Metafile>();
+  for (const program of PROGRAMS) {
+    const metafile = await build(program, target);
+    if (metafile) built.set(program.folder, metafile);
+  }
+  return built;
+}
+
+/** One line for each file that runs, largest first. */
+function sizes(metafile: Metafile): string[] {
+  return Object.entries(metafile.outputs)
+    .filter(([file]) => !file.endsWith('.map'))
+    .sort(([, a], [, b]) => b.bytes - a.bytes)
+    .map(([file, { bytes }]) => `${bytes.toLocaleString('en').padStart(12)}  ${file}`);
+}
+
+/** What each package costs in the files that run, largest first. */
+function packages(metafile: Metafile): string[] {
+  const bytesOf = new Map<string, number>();
+  for (const [file, { inputs }] of Object.entries(metafile.outputs)) {
+    if (file.endsWith('.map')) continue;
+    for (const [input, { bytesInOutput }] of Object.entries(inputs)) {
+      const [, name = input.split('/')[0] ?? ''] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input) ?? [];
+      bytesOf.set(name, (bytesOf.get(name) ?? 0) + bytesInOutput);
+    }
+  }
+  return [...bytesOf]
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, bytes]) => `${bytes.toLocaleString('en').padStart(12)}  ${name}`);
+}
+
+if (import.meta.main) {
+  const [target] = process.argv.slice(2);
+  const built = await bundle(target);
+  for (const [folder, metafile] of built) {
+    console.log(`${folder}: files\n${sizes(metafile).join('\n')}`);
+    console.log(`${folder}: by package\n${packages(metafile).slice(0, 12).join('\n')}`);
+  }
+  if (built.size === 0) console.log('the bundles are newer than all that they are made from');
+}

@@ -1,0 +1,192 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { promisify } from 'node:util';
+import { AGENT, HUB } from './bundle.ts';
+import { files } from './local-files.ts';
+import type { Ports } from './ports.ts';
+import { choosePorts } from './ports.ts';
+import {
+  lastLines,
+  readFrom,
+  runningPid,
+  type StartedDaemon,
+  startDaemon,
+  stopProcess,
+} from './processes.ts';
+import { until } from './until.ts';
+
+/* The hub and the agent of this checkout: how they are started, found and stopped. */
+
+const run = promisify(execFile);
+const ADDRESS = '127.0.0.1';
+const START_TIMEOUT_MS = 30_000;
+
+/** Of packages that we do not write: they say it once at every start. */
+const QUIET = ['--disable-warning=DEP0169', '--disable-warning=DEP0123'];
+
+export const HUB_FLAGS: readonly string[] = QUIET;
+export const AGENT_FLAGS: readonly string[] = [...QUIET, '--max-semi-space-size=1'];
+
+/** The environment of both. An extra file of certificates would only slow down their start: they trust their own CA alone. */
+export function environment(): NodeJS.ProcessEnv {
+  const { NODE_EXTRA_CA_CERTS: _, ...rest } = process.env;
+  return { ...rest, NODE_COMPILE_CACHE: files.cache };
+}
+
+const isHub = (command: readonly string[]) => command.includes(HUB);
+const isAgent = (command: readonly string[]) => command.includes(AGENT);
+
+export const runningHub = () => runningPid(files.hubPid, isHub);
+export const runningAgent = () => runningPid(files.agentPid, isAgent);
+
+/** Resolves with whether it ran. */
+export const stopHub = () => stopProcess(files.hubPid, isHub);
+/** Resolves with whether it ran. Its containers go on running. */
+export const stopAgent = () => stopProcess(files.agentPid, isAgent);
+
+/** Starts the hub and waits until it is ready. */
+export async function startHub(): Promise<StartedDaemon> {
+  const ports = await choosePorts(files.ports);
+  const logBefore = sizeOf(files.hubLog);
+  const daemon = startDaemon({
+    program: process.execPath,
+    args: [...HUB_FLAGS, HUB, 'hub', ...hubSettings(ports)],
+    env: environment(),
+    logFile: files.hubLog,
+    pidFile: files.hubPid,
+  });
+  const isReady = () => readFrom(files.hubLog, logBefore).includes('"the hub is ready"');
+  await started('the hub', daemon, files.hubLog, files.hubPid, logBefore, isReady);
+  return daemon;
+}
+
+function hubSettings({ api, grpc, mqtt }: Ports): string[] {
+  const settings = {
+    'data-dir': files.hubData,
+    'bind-address': ADDRESS,
+    'api-port': api,
+    'grpc-port': grpc,
+    'mqtt-port': mqtt,
+    'write-kubeconfig': files.kubeconfig,
+  };
+  return Object.entries(settings).map(([flag, value]) => `--${flag}=${value}`);
+}
+
+/** Starts the agent, which joins the hub if it never did, and waits until it serves its own status. */
+export async function startAgent(dockerHost: string): Promise<StartedDaemon> {
+  if (!existsSync(files.node)) await join();
+  const logBefore = sizeOf(files.agentLog);
+  const daemon = startDaemon({
+    program: process.execPath,
+    args: [
+      ...AGENT_FLAGS,
+      AGENT,
+      'run',
+      `--data-dir=${files.agentData}`,
+      `--run-dir=${files.run}`,
+      `--docker-host=${dockerHost}`,
+      `--node-name=${readFrom(files.node, 0).trim()}`,
+    ],
+    env: environment(),
+    logFile: files.agentLog,
+    pidFile: files.agentPid,
+  });
+  const isReady = () => readFrom(files.agentLog, logBefore).includes('"the agent starts"');
+  await started('the agent', daemon, files.agentLog, files.agentPid, logBefore, isReady);
+  return daemon;
+}
+
+async function join(): Promise<void> {
+  const node = nodeName(process.env['HOLDFAST_NODE_NAME'] || hostname());
+  const { grpc } = await readPorts();
+  const token = await call(HUB, HUB_FLAGS, [
+    'token',
+    'create',
+    '--ttl=10m',
+    `--kubeconfig=${files.kubeconfig}`,
+  ]);
+  writeFileSync(files.token, token, { mode: 0o600 });
+  try {
+    await call(AGENT, AGENT_FLAGS, [
+      'join',
+      `--hub=${ADDRESS}:${grpc}`,
+      `--token-file=${files.token}`,
+      `--data-dir=${files.agentData}`,
+      `--node-name=${node}`,
+    ]);
+  } catch (error) {
+    // It had, and this process ended before it could note it.
+    if (!(error as Error).message.includes('has joined as')) throw error;
+  } finally {
+    rmSync(files.token, { force: true });
+  }
+  writeFileSync(files.node, `${node}\n`);
+}
+
+const readPorts = async () => JSON.parse(readFrom(files.ports, 0)) as Ports;
+
+/** A machine's name as a node's: a DNS subdomain. */
+export function nodeName(machine: string): string {
+  const name = machine
+    .toLowerCase()
+    .replace(/[^a-z0-9.]+/g, '-')
+    .replace(/(^|\.)[-.]+/g, '$1')
+    .replace(/[-.]+($|\.)/g, '$1');
+  return name || 'this-machine';
+}
+
+/** Runs a command of a bundle. Resolves with what it printed; rejects with what it said. */
+async function call(program: string, flags: readonly string[], args: readonly string[]): Promise<string> {
+  try {
+    const { stdout } = await run(process.execPath, [...flags, program, ...args], { env: environment() });
+    return stdout;
+  } catch (error) {
+    throw new Error((error as { stderr?: string }).stderr?.trim() || (error as Error).message, {
+      cause: error,
+    });
+  }
+}
+
+async function started(
+  what: string,
+  daemon: StartedDaemon,
+  logFile: string,
+  pidFile: string,
+  logBefore: number,
+  isReady: () => boolean,
+): Promise<void> {
+  const outcome = await until(() => daemon.ended() ?? isReady(), START_TIMEOUT_MS);
+  if (outcome === true) return;
+  if (outcome !== undefined) rmSync(pidFile, { force: true });
+  const why = outcome ?? `not ready within ${START_TIMEOUT_MS / 1000} s`;
+  throw new Error(`${what} does not start (${why}); it says (${logFile}):\n${complaint(logFile, logBefore)}`);
+}
+
+/** What a program said for people, if anything: its other lines are JSON. */
+function complaint(logFile: string, offset: number): string {
+  const lines = readFrom(logFile, offset).trim().split('\n');
+  const plain = lines.filter((line) => line && !line.startsWith('{'));
+  return plain.length > 0 ? plain.slice(-6).join('\n') : lastLines(logFile, offset);
+}
+
+const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+
+/** `holdfast` and `holdfast-agent` as commands that know where this checkout's data is. */
+export function writeCommands(): void {
+  mkdirSync(files.bin, { recursive: true });
+  const command = (name: string, program: string, flags: readonly string[], variables: object) => {
+    const settings = Object.entries(variables).map(
+      ([key, value]) => `export ${key}="\${${key}:-${value}}"\n`,
+    );
+    const file = `${files.bin}/${name}`;
+    const line = `exec '${process.execPath}' ${flags.join(' ')} '${program}' "$@"`;
+    writeFileSync(file, `#!/bin/sh\n${settings.join('')}${line}\n`);
+    chmodSync(file, 0o755);
+  };
+  command('holdfast', HUB, HUB_FLAGS, { KUBECONFIG: files.kubeconfig });
+  command('holdfast-agent', AGENT, AGENT_FLAGS, {
+    HOLDFAST_DATA_DIR: files.agentData,
+    HOLDFAST_RUN_DIR: files.run,
+  });
+}
