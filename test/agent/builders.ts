@@ -1,0 +1,63 @@
+import { type Container, type Pod, specHash } from '../../agent/pod/pod.ts';
+import type { ObservedContainer } from '../../agent/runtime/runtime.ts';
+
+export const UID = 'uid-web';
+
+export function container(name = 'main', rest: Partial<Container> = {}): Container {
+  return { name, image: 'web:1', ...rest };
+}
+
+export function makePod(spec: Partial<Pod['spec']> = {}, metadata: Partial<Pod['metadata']> = {}): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'web', namespace: 'default', uid: UID, ...metadata },
+    spec: { containers: [container()], terminationGracePeriodSeconds: 30, ...spec },
+  };
+}
+
+/** A container of the pod's first, or named, container as the engine would show it: running, with the right hash. */
+export function observed(pod: Pod, rest: Partial<ObservedContainer> = {}): ObservedContainer {
+  const name = rest.container ?? pod.spec.containers[0]?.name ?? '';
+  const spec = pod.spec.containers.find((each) => each.name === name) ?? container(name);
+  const attempt = rest.attempt ?? 0;
+  return {
+    id: `${name || 'infra'}-${attempt}`,
+    role: 'container',
+    podUid: pod.metadata.uid,
+    podNamespace: pod.metadata.namespace,
+    podName: pod.metadata.name,
+    container: name,
+    attempt,
+    specHash: specHash(pod, spec),
+    crashes: 0,
+    graceSeconds: 30,
+    image: spec.image ?? '',
+    imageId: 'sha256:1',
+    state: 'running',
+    exitCode: 0,
+    oomKilled: false,
+    error: '',
+    startedAtMs: 1_000,
+    finishedAtMs: undefined,
+    exitedAtMs: undefined,
+    ip: '172.17.0.2',
+    stopSignal: 'SIGTERM',
+    ...rest,
+  };
+}
+
+/** One that ended `ranMs` after its start, at `exitedAtMs` of the monotonic clock. */
+export function ended(
+  pod: Pod,
+  rest: Partial<ObservedContainer> & { ranMs?: number } = {},
+): ObservedContainer {
+  const { ranMs = 1_000, ...fields } = rest;
+  return observed(pod, {
+    state: 'exited',
+    exitCode: 1,
+    finishedAtMs: 1_000 + ranMs,
+    exitedAtMs: 0,
+    ...fields,
+  });
+}

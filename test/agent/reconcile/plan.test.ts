@@ -1,0 +1,271 @@
+import t from 'tap';
+import {
+  type Action,
+  type Failure,
+  type ImageState,
+  type PodInput,
+  planPod,
+} from '../../../agent/reconcile/plan.ts';
+import { container, ended, makePod, observed } from '../builders.ts';
+
+const pod = makePod();
+const deleted = makePod({}, { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 30 });
+const two = makePod({ containers: [container('a'), container('b')] });
+const infra = (rest = {}) =>
+  observed(two, { role: 'infra', container: '', id: 'infra', specHash: '', ...rest });
+const unknown: ImageState = { absent: false, pulling: false, triedAtMs: undefined, failure: undefined };
+const failure = (rest: Partial<Failure> = {}): Failure => ({
+  count: 1,
+  atMs: 0,
+  reason: 'R',
+  message: 'm',
+  ...rest,
+});
+
+function plan(input: Partial<PodInput> = {}) {
+  return planPod({
+    pod,
+    containers: [],
+    firstSeenAtMs: 0,
+    image: () => unknown,
+    prepared: true,
+    failures: new Map(),
+    killAtMs: new Map(),
+    unhealthy: new Set(),
+    finished: false,
+    lastAttempt: new Map(),
+    nowMs: 0,
+    ...input,
+  });
+}
+
+function describe(action: Action): string {
+  switch (action.type) {
+    case 'run':
+      return `run ${action.container} ${action.attempt} after ${action.crashes}`;
+    case 'run-infra':
+      return `run-infra ${action.attempt}`;
+    case 'pull':
+      return `pull ${action.image}`;
+    case 'terminate':
+      return `terminate ${action.id} ${action.graceMs}`;
+    case 'prepare':
+    case 'clean-up':
+      return action.type;
+    default:
+      return `${action.type} ${action.id}`;
+  }
+}
+
+const steps = (input: Partial<PodInput> = {}) => plan(input).actions.map(describe);
+
+t.test('a pod that is wanted', async (t) => {
+  t.same(steps({ prepared: false }), ['prepare'], 'gets its files first');
+  t.same(steps(), ['run main 0 after 0'], 'is run');
+  t.same(
+    steps({ containers: [observed(pod, { state: 'created' })] }),
+    ['start main-0'],
+    'is started when it was made only',
+  );
+  t.same(
+    plan({ containers: [observed(pod)] }),
+    { actions: [], wakeAtMs: Infinity },
+    'is left alone when it runs',
+  );
+  t.same(
+    steps({ lastAttempt: new Map([['main', 3]]) }),
+    ['run main 4 after 0'],
+    'goes on counting when its container was removed by somebody else',
+  );
+  t.same(steps({ finished: true }), [], 'is not run again when it had finished and its container is gone');
+});
+
+t.test('a container whose spec is another now', async (t) => {
+  const old = { specHash: 'old' };
+  t.same(steps({ containers: [observed(pod, old)] }), ['terminate main-0 30000'], 'is ended');
+  t.same(steps({ containers: [ended(pod, old)] }), ['run main 1 after 0'], 'and then run anew, at once');
+  t.same(
+    steps({ containers: [observed(pod, { ...old, state: 'created' })] }),
+    ['remove main-0'],
+    'is removed if it never ran',
+  );
+});
+
+t.test('a container that ended', async (t) => {
+  const at = (crashes: number, nowMs: number, rest = {}) =>
+    plan({ containers: [ended(pod, { crashes, ...rest })], nowMs });
+  t.same(at(0, 0).actions.map(describe), ['run main 1 after 1'], 'runs again at once the first time');
+  for (const [crashes, delayMs] of [
+    [1, 10_000],
+    [2, 20_000],
+    [3, 40_000],
+    [5, 160_000],
+    [6, 300_000],
+    [60, 300_000],
+  ] as const) {
+    t.same(
+      at(crashes, delayMs - 1),
+      { actions: [], wakeAtMs: delayMs },
+      `after ${crashes} crashes waits ${delayMs} ms`,
+    );
+    t.same(at(crashes, delayMs).actions.map(describe), [`run main 1 after ${crashes + 1}`], 'and no longer');
+  }
+  t.same(
+    at(7, 0, { ranMs: 600_000 }).actions.map(describe),
+    ['run main 1 after 1'],
+    'is forgiven after ten minutes',
+  );
+});
+
+t.test('the restart policy', async (t) => {
+  const end = (restartPolicy: string, exitCode: number) => {
+    const spec = makePod({ restartPolicy });
+    return steps({ pod: spec, containers: [ended(spec, { exitCode })] });
+  };
+  t.same(end('Always', 0), ['run main 1 after 1']);
+  t.same(end('OnFailure', 0), []);
+  t.same(end('OnFailure', 1), ['run main 1 after 1']);
+  t.same(end('Never', 1), []);
+});
+
+t.test('an unhealthy container', async (t) => {
+  const containers = [observed(pod)];
+  const unhealthy = new Set(['main-0']);
+  t.same(steps({ containers, unhealthy }), ['terminate main-0 30000'], 'is asked to end');
+  const killAtMs = new Map([['main-0', 30_000]]);
+  t.same(plan({ containers, unhealthy, killAtMs }), { actions: [], wakeAtMs: 30_000 }, 'and gets its time');
+  t.same(
+    steps({ containers, unhealthy, killAtMs, nowMs: 30_000 }),
+    ['kill main-0'],
+    'and is killed after it',
+  );
+});
+
+t.test('a pod that is deleted, or wanted no more', async (t) => {
+  const containers = [observed(deleted)];
+  t.same(steps({ pod: deleted, containers }), ['terminate main-0 30000'], 'is asked to end');
+  t.same(
+    steps({ pod: undefined, containers: [observed(pod, { graceSeconds: 7 })] }),
+    ['terminate main-0 7000'],
+    'with the time its label says',
+  );
+  t.same(
+    steps({ pod: deleted, containers, killAtMs: new Map([['main-0', 5]]), nowMs: 5 }),
+    ['remove main-0'],
+    'is removed by force when its time is over',
+  );
+  t.same(
+    steps({ pod: deleted, containers: [ended(deleted)] }),
+    ['remove main-0'],
+    'is removed when it ended',
+  );
+  t.same(steps({ pod: deleted }), ['clean-up'], 'leaves nothing');
+  const shortened = makePod({}, { deletionTimestamp: 'now', deletionGracePeriodSeconds: 0 });
+  t.same(
+    steps({ pod: shortened, containers, killAtMs: new Map([['main-0', 30_000]]) }),
+    ['remove main-0'],
+    'a second deletion may shorten its time',
+  );
+  t.same(
+    steps({ pod: undefined, containers: [observed(two, { container: 'a', graceSeconds: 0 }), infra()] }),
+    ['remove a-0'],
+    'the network goes last',
+  );
+  t.same(steps({ pod: undefined, containers: [infra()] }), ['remove infra']);
+});
+
+t.test('images', async (t) => {
+  const policy = (imagePullPolicy: string) =>
+    makePod({ containers: [container('main', { imagePullPolicy })] });
+  const absent = { ...unknown, absent: true };
+  const image = (state: Partial<ImageState>) => () => ({ ...unknown, ...state });
+  t.same(
+    steps({ pod: policy('IfNotPresent') }),
+    ['run main 0 after 0'],
+    'IfNotPresent does not pull what may be there',
+  );
+  t.same(
+    steps({ pod: policy('IfNotPresent'), image: () => absent }),
+    ['pull web:1'],
+    'and pulls what is not',
+  );
+  t.same(steps({ image: image({ absent: true, pulling: true }) }), [], 'never pulls twice at once');
+  t.same(
+    plan({ image: image({ absent: true, failure: failure() }), nowMs: 5 }),
+    { actions: [], wakeAtMs: 10_000 },
+    'backs off after a failed pull',
+  );
+  t.same(
+    steps({ image: image({ absent: true, failure: failure({ count: 2 }) }), nowMs: 20_000 }),
+    ['pull web:1'],
+    'and tries again',
+  );
+  t.same(
+    steps({ pod: policy('Never'), image: () => absent }),
+    ['run main 0 after 0'],
+    'Never tries with what is there',
+  );
+  t.same(steps({ pod: policy('Always'), firstSeenAtMs: 5 }), ['pull web:1'], 'Always pulls');
+  t.same(
+    steps({ pod: policy('Always'), firstSeenAtMs: 5, image: image({ triedAtMs: 6 }) }),
+    ['run main 0 after 0'],
+    'once',
+  );
+  t.same(
+    steps({ pod: policy('Always'), firstSeenAtMs: 5, image: image({ triedAtMs: 6, failure: failure() }) }),
+    ['run main 0 after 0'],
+    'and uses what is there when the pull failed',
+  );
+  t.same(
+    steps({ pod: policy('Always'), containers: [ended(policy('Always'))] }),
+    ['run main 1 after 1'],
+    'and does not pull to restart',
+  );
+});
+
+t.test('what failed', async (t) => {
+  const failures = new Map([['main', failure({ count: 2, atMs: 100 })]]);
+  t.same(plan({ failures, nowMs: 101 }), { actions: [], wakeAtMs: 20_100 }, 'waits for its back-off');
+  t.same(steps({ failures, nowMs: 20_100 }), ['run main 0 after 0'], 'and is tried again');
+  t.same(
+    steps({ failures, nowMs: 20_100, containers: [observed(pod, { state: 'created' })] }),
+    ['remove main-0'],
+    'with a new container',
+  );
+  t.same(
+    steps({ pod: two, containers: [infra()], failures: new Map([['a', failure({ atMs: 1 })]]), nowMs: 2 }),
+    ['run b 0 after 0'],
+    'does not hold up the other containers of the pod',
+  );
+  t.same(plan({ prepared: false, failures: new Map([['', failure()]]), nowMs: 1 }).wakeAtMs, 10_000);
+});
+
+t.test('a pod of several containers', async (t) => {
+  t.same(steps({ pod: two }), ['run-infra 0'], 'has a network first');
+  t.same(
+    steps({ pod: two, containers: [infra()] }),
+    ['run a 0 after 0', 'run b 0 after 0'],
+    'then all of them',
+  );
+  const both = [observed(two, { container: 'a' }), observed(two, { container: 'b' })];
+  t.same(steps({ pod: two, containers: [infra(), ...both] }), []);
+  t.same(
+    steps({ pod: two, containers: [infra({ state: 'exited' }), ...both] }),
+    ['terminate a-0 30000', 'terminate b-0 30000'],
+    'starts over when its network is lost',
+  );
+  t.same(steps({ pod: two, containers: [infra({ state: 'exited' })] }), ['remove infra']);
+});
+
+t.test('earlier attempts are removed, but for the last, whose logs may be asked for', async (t) => {
+  const containers = [3, 1, 2].map((attempt) =>
+    attempt === 3 ? observed(pod, { attempt }) : ended(pod, { attempt }),
+  );
+  t.same(steps({ containers }), ['remove main-1']);
+});
+
+t.test('a container that the spec does not name any more is removed', async (t) => {
+  t.same(steps({ containers: [observed(pod), observed(pod, { container: 'old', id: 'old' })] }), [
+    'remove old',
+  ]);
+});
