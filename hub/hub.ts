@@ -4,6 +4,7 @@ import type { EnrolRequest } from '../proto/gen/holdfast/v1/enrolment_pb.ts';
 import { ApiServer } from './api/server.ts';
 import { bootstrapObjects } from './bootstrap-objects.ts';
 import { type HubConfig, ownHosts } from './config.ts';
+import { NodeConnections } from './controllers/node-health/node-liveness.ts';
 import { startControllers } from './controllers/start-controllers.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { GrpcServer } from './link/grpc-server.ts';
@@ -66,9 +67,14 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     },
     log: log.child({ part: 'dispatch' }),
   });
+  const connections = new NodeConnections();
   sessions.onChange((node, session) => {
-    if (session) return;
+    if (session) {
+      connections.connected(node);
+      return;
+    }
     log.info({ node }, 'node disconnected');
+    connections.disconnected(node);
     dispatcher.nodeGone(node);
   });
   const handler = new LinkHandler({
@@ -106,12 +112,8 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   const controllers = startControllers({
     registry,
     log: log.child({ part: 'controllers' }),
-    liveness: {
-      isConnected: (node) => sessions.get(node) !== undefined,
-      changedAtMs: (node) => sessions.changedAtMs(node),
-      onChange: (listener) => sessions.onChange((node) => listener(node)),
-    },
-    nodeGraceMs: config.nodeGraceSeconds * 1000,
+    liveness: connections,
+    nodeMonitorGracePeriodMs: config.nodeGraceSeconds * 1000,
   });
   const api = new ApiServer({
     registry,

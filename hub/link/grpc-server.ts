@@ -1,3 +1,5 @@
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server as TlsServer } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import {
   Server,
@@ -52,11 +54,23 @@ export interface GrpcServerOptions {
 
 /** Enrolment and the link over gRPC, on one TLS port. Devices that enrol have no certificate yet; the link needs one. */
 export class GrpcServer {
+  readonly #listener: TlsServer;
   readonly #server: Server;
   readonly #options: GrpcServerOptions;
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
+    const { key, certificate: cert, ca } = options.tls;
+    this.#listener = createServer({
+      key,
+      cert,
+      ca,
+      requestCert: true,
+      rejectUnauthorized: false, // what a peer may do follows from whether its certificate was verified
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['h2'],
+      noDelay: true,
+    });
     this.#server = new Server({
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
       'grpc.keepalive_time_ms': KEEP_ALIVE_MS,
@@ -74,20 +88,17 @@ export class GrpcServer {
 
   /** Resolves with the port. */
   listen(host: string, port: number): Promise<number> {
-    const { key, certificate, ca } = this.#options.tls;
-    const pair = { private_key: Buffer.from(key), cert_chain: Buffer.from(certificate) };
-    // A certificate is asked for and, if there is one, verified; who shows none may only enrol.
-    const credentials = ServerCredentials.createSsl(Buffer.from(ca), [pair], false);
-    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    const connections = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    // TLS is ours: grpc-js either asks for no certificate or refuses who has none, and here who has none may enrol.
+    this.#listener.on('secureConnection', (socket) => connections.injectConnection(socket));
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, credentials, (error, bound) => {
-        if (error) reject(error);
-        else resolve(bound);
-      });
+      this.#listener.once('error', reject);
+      this.#listener.listen(port, host, () => resolve((this.#listener.address() as AddressInfo).port));
     });
   }
 
   close(): void {
+    this.#listener.close();
     this.#server.forceShutdown();
   }
 
@@ -147,7 +158,7 @@ export class GrpcServer {
   }
 }
 
-/** Who the peer is by its verified certificate; undefined for who shows none, or one that is no node's. */
+/** Who the peer is by its verified certificate (of others grpc-js tells nothing); undefined for who is no node. */
 function nodeOf(stream: LinkStream): string | undefined {
   const { sslPeerCertificate } = stream.getAuthContext();
   if (!sslPeerCertificate?.raw) return undefined;

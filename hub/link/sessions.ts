@@ -23,12 +23,6 @@ export type SessionListener = (node: string, session: NodeSession | undefined) =
 export class Sessions {
   readonly #sessions = new Map<string, NodeSession>();
   readonly #listeners = new Set<SessionListener>();
-  readonly #changedAtMs = new Map<string, number>();
-  readonly #now: () => number;
-
-  constructor(now: () => number = Date.now) {
-    this.#now = now;
-  }
 
   get(node: string): NodeSession | undefined {
     return this.#sessions.get(node);
@@ -36,11 +30,6 @@ export class Sessions {
 
   nodes(): string[] {
     return [...this.#sessions.keys()];
-  }
-
-  /** When the node was last connected or disconnected, ms since 1970; undefined if never since the hub started. */
-  changedAtMs(node: string): number | undefined {
-    return this.#changedAtMs.get(node);
   }
 
   /** A node has said hello. A session that it had before is over. */
@@ -68,7 +57,6 @@ export class Sessions {
   }
 
   #tell(node: string, session: NodeSession | undefined): void {
-    this.#changedAtMs.set(node, this.#now());
     for (const listener of this.#listeners) listener(node, session);
   }
 }
