@@ -16,8 +16,9 @@ export class SchedulingQueue {
     return this.#active.size > 0;
   }
 
+  /** The most important first. */
   get parked(): readonly PodDemand[] {
-    return [...this.#parked.values()].map(({ demand }) => demand);
+    return byPriority([...this.#parked.values()].map(({ demand }) => demand));
   }
 
   get hasParked(): boolean {
@@ -64,8 +65,12 @@ export class SchedulingQueue {
   takeActive(): PodDemand[] {
     const demands = [...this.#active.values()];
     this.#active.clear();
-    return demands.sort((a, b) => (b.pod.spec.priority ?? 0) - (a.pod.spec.priority ?? 0));
+    return byPriority(demands);
   }
+}
+
+function byPriority(demands: PodDemand[]): PodDemand[] {
+  return demands.sort((a, b) => (b.pod.spec.priority ?? 0) - (a.pod.spec.priority ?? 0));
 }
 
 function isSame(a: PodDemand, b: PodDemand): boolean {
