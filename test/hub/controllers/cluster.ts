@@ -83,10 +83,11 @@ export class Cluster {
     name: string,
     change: (object: KubeObject) => void,
     subresource?: 'status',
+    namespace = 'default',
   ): Promise<KubeObject> {
     const { object } = await this.registry.modify(
       resource,
-      resource.namespaced ? 'default' : undefined,
+      resource.namespaced ? namespace : undefined,
       name,
       (current) => {
         if (!current) throw new Error(`there is no ${resource.singular} "${name}"`);
@@ -151,6 +152,7 @@ export class Cluster {
         object.status = { ...status, phase: 'Running', conditions: [...others, ready] };
       },
       'status',
+      pod.metadata.namespace,
     );
   }
 
