@@ -17,6 +17,8 @@ export const files = {
   ports: join(HOME, 'ports.json'),
   /** The agent's name; there once it has joined. */
   node: join(HOME, 'node'),
+  /** There once the example was applied: what a user does to it afterwards is theirs. */
+  applied: join(HOME, 'example-applied'),
   token: join(HOME, 'join-token'),
   hubPid: join(HOME, 'hub.pid'),
   agentPid: join(HOME, 'agent.pid'),

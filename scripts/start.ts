@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { bundle } from './bundle.ts';
@@ -16,7 +16,7 @@ import {
   stopHub,
   writeCommands,
 } from './local-processes.ts';
-import type { StartedDaemon } from './processes.ts';
+import { readFrom, type StartedDaemon } from './processes.ts';
 
 const run = promisify(execFile);
 const say = (text: string) => console.log(text);
@@ -45,6 +45,13 @@ async function start(): Promise<Running> {
   say(
     ran.agent ? `The agent runs already (process ${ran.agent}).` : `The agent is up (process ${agent?.pid}).`,
   );
+  const node = readFrom(files.node, 0).trim();
+  await call('wait', '--for=condition=Ready', `node/${node}`, '--timeout=30s');
+  if (!existsSync(files.applied)) await applyExample();
+  return { hub, agent };
+}
+
+async function applyExample(): Promise<void> {
   await call('apply', '-f', EXAMPLE);
   try {
     await call('rollout', 'status', 'deployment/hello', `--timeout=${ROLLOUT_TIMEOUT}`);
@@ -54,7 +61,7 @@ async function start(): Promise<Running> {
       cause: error,
     });
   }
-  return { hub, agent };
+  writeFileSync(files.applied, '');
 }
 
 const logs = () => `${relative(ROOT, files.hubLog)} and ${relative(ROOT, files.agentLog)}`;
@@ -91,14 +98,15 @@ function show(...args: string[]): Promise<void> {
 async function printState(): Promise<void> {
   console.log('');
   await show('get', 'nodes,deployments,pods', '-o', 'wide');
-  const ip = await call('get', 'pods', '-l', 'app=hello', '-o', 'jsonpath={.items[0].status.podIP}');
+  const ips = await call('get', 'pods', '-l', 'app=hello', '-o', 'jsonpath={.items[*].status.podIP}');
+  const [ip] = ips.split(' ').filter(Boolean);
   const home = relative(process.cwd(), files.home) || '.holdfast';
   console.log(`
 To use it from a shell:
   export KUBECONFIG="$PWD/${home}/kubeconfig.yaml" PATH="$PWD/${home}/bin:$PATH"
 
 Three things to try:
-  curl http://${ip || 'POD-IP'}:8080                         # the example answers
+  curl http://${ip ?? 'POD-IP'}:8080                         # the example answers
   kubectl scale deployment hello --replicas=4         # then: kubectl get pods -w
   kill $(cat ${home}/hub.pid); holdfast-agent status    # the device goes on without its hub
 `);
