@@ -12,6 +12,9 @@ import { namespaces, nodes, pods, resources } from '../../../hub/resources/table
 import type { NodeObject, PodObject } from '../../../hub/resources/typed.ts';
 import { schemaOf } from '../../../hub/schema/schema.ts';
 import { SqliteStore } from '../../../hub/store/sqlite-store.ts';
+import { ensureSchema } from '../../../scripts/generate-schema.ts';
+
+ensureSchema();
 
 type Teardown = { teardown(end: () => unknown): void; testdir(files: Record<string, never>): string };
 
