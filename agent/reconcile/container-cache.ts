@@ -22,6 +22,18 @@ export class ContainerCache {
     return pods;
   }
 
+  /**
+   * Looks at all of them after nobody did for a while: the engine, the agent or the whole device was away. Containers
+   * that ended meanwhile most likely ended with it, so none of them has to wait before it may run again.
+   */
+  async refreshAfterAbsence(): Promise<Set<string>> {
+    const pods = await this.refreshAll();
+    for (const container of [...this.#containers.values()]) {
+      if (container.state === 'exited') this.#put({ ...container, exitedAtMs: Number.NEGATIVE_INFINITY });
+    }
+    return pods;
+  }
+
   /** Looks at one. Returns its pod's uid; undefined when it is none of ours. */
   async refresh(id: string): Promise<string | undefined> {
     const known = this.#containers.get(id);

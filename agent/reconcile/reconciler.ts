@@ -117,9 +117,12 @@ export class Reconciler {
   /** Listens first, then looks at everything: so nothing that happens in between is missed. */
   async #follow(signal: AbortSignal, onUp: () => void): Promise<void> {
     const changes = await this.#options.runtime.changes(signal);
-    const uids = await this.#containers.refreshAll();
+    const uids = await this.#containers.refreshAfterAbsence();
+    // What failed may have failed because the engine was going.
+    for (const memory of this.#memory.values()) memory.failures.clear();
     onUp();
     this.#engineUp = true;
+    this.#options.log.info({ pods: uids.size }, 'the container engine answers');
     this.#options.onEngine(undefined);
     const known = [
       uids,
