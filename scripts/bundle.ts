@@ -1,4 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import type { BuildOptions, Metafile, Plugin } from 'esbuild';
 import { SCHEMA_FILE } from './generate-schema.ts';
@@ -66,6 +67,24 @@ const UNUSED_FILES: Plugin = {
   },
 };
 
+/**
+ * Imports of Node.js's own modules become `require`. An import reads every property of such a module, and reading some of
+ * them loads more: `import` of node:http alone loads fetch, HTTP/2 and the assertions, 10 MiB of an agent's memory.
+ */
+const BUILT_INS: Plugin = {
+  name: 'built-ins',
+  setup: (build) => {
+    build.onResolve({ filter: /^[a-z_:/0-9]+$/ }, ({ path, kind }) =>
+      kind === 'import-statement' && isBuiltin(path)
+        ? { path: path.replace(/^node:/, ''), namespace: 'built-in' }
+        : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: 'built-in' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(`node:${path}`)});`,
+    }));
+  },
+};
+
 /** Runs first: before the native addon is loaded, which crashes in an older Node.js. CommonJS packages need the names. */
 const banner = (program: string) => `
 import { createRequire as requireFrom } from 'node:module';
@@ -95,7 +114,7 @@ function optionsOf({ folder, entry, source }: Program, target: string): BuildOpt
     write: false,
     define: { HOLDFAST_VERSION: JSON.stringify(`v${version}`) },
     alias: { ...ALIASES, 'better-sqlite3': `better-sqlite3/${target}` },
-    plugins: [UNUSED_FILES],
+    plugins: [UNUSED_FILES, BUILT_INS],
     loader: { '.node': 'copy' },
     assetNames: '[name]',
     chunkNames: '[name]-[hash]',
@@ -138,7 +157,7 @@ function isCurrent(output: string): boolean {
 
 /** Our sources one by one; the packages as a whole, which change only when they are installed anew. */
 function inputsOf(metafile: Metafile, { assets }: Program): string[] {
-  const sources = Object.keys(metafile.inputs).filter((file) => !file.startsWith('node_modules/'));
+  const sources = Object.keys(metafile.inputs).filter((file) => !/^(node_modules\/|built-in:)/.test(file));
   const stubs = readdirSync(dirname(stub('empty'))).map((name) => `scripts/bundle-stubs/${name}`);
   return [
     ...new Set([
