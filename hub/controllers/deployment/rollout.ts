@@ -30,6 +30,9 @@ const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => tota
 const availableOf = (set: ReplicaSetObject | undefined) =>
   Math.min(set?.status?.availableReplicas ?? 0, sizeOf(set));
 
+/** Pods that a set is still to give up take room until they are going. */
+const occupiedBy = (set: ReplicaSetObject | undefined) => Math.max(sizeOf(set), set?.status?.replicas ?? 0);
+
 /** Surge is rounded up, unavailability down; both zero would never move, so one may then be unavailable. */
 export function boundsOf({ replicas = 1, strategy }: DeploymentSpec): Bounds {
   if (strategy?.type !== 'RollingUpdate') return { maxSurge: 0, maxUnavailable: 0 };
@@ -53,7 +56,7 @@ export function planRolling({ spec }: DeploymentObject, { current, old }: Genera
   const { replicas = 1 } = spec;
   const { maxSurge, maxUnavailable } = boundsOf(spec);
   const oldTotal = sum(old.map(sizeOf));
-  const room = Math.max(0, replicas + maxSurge - oldTotal - sizeOf(current));
+  const room = Math.max(0, replicas + maxSurge - sum([...old, current].map(occupiedBy)));
   const next = Math.min(replicas, sizeOf(current) + room);
   const minAvailable = replicas - maxUnavailable;
   const notYetAvailable = Math.max(0, next - availableOf(current));

@@ -152,6 +152,25 @@ t.test('Recreate starts no new pod before the last old one is gone', async (t) =
   t.same(cluster.list<PodObject>(pods).map(imageOf), ['busybox:2', 'busybox:2', 'busybox:2']);
 });
 
+t.test('Recreate waits for devices that take their time to end pods', async (t) => {
+  const cluster = await Cluster.start(t);
+  await cluster.addNode('n1');
+  const stopAgents = cluster.runAgents();
+  await cluster.create(deployments, deployment('web', { replicas: 2, strategy: { type: 'Recreate' } }));
+  await rolledOut(cluster);
+  stopAgents();
+  await setImage(cluster, 'busybox:2');
+  await cluster.until('no pod counts any more', () => {
+    const { status, metadata } = web(cluster);
+    return status?.observedGeneration === metadata.generation && status?.replicas === undefined;
+  });
+  t.same(cluster.list<PodObject>(pods).map(imageOf), ['busybox:1', 'busybox:1'], 'they are ending');
+  for (const { metadata } of cluster.list(pods))
+    await cluster.registry.delete(pods, 'default', metadata.name ?? '', { gracePeriodSeconds: 0 });
+  await cluster.until('the new ones are there', () => cluster.list(pods).length === 2);
+  t.same(cluster.list<PodObject>(pods).map(imageOf), ['busybox:2', 'busybox:2']);
+});
+
 t.test('a paused Deployment scales, but rolls nothing out until it is resumed', async (t) => {
   const cluster = await startWeb(t, { replicas: 2 });
   await cluster.change(deployments, 'web', (object) => {

@@ -97,6 +97,15 @@ for (const [name, numbers, sets, expected] of rolling)
     t.equal(textOf(planRolling(deployment, generationsOf(deployment, sets))), expected);
   });
 
+t.test('rolling: pods that are not going yet still take room', async (t) => {
+  const deployment = deploymentOf(4, 1, 1);
+  const generations = generationsOf(deployment, 'new 1/1, old 3/3');
+  t.equal(planRolling(deployment, generations).current, 2);
+  const [old] = generations.old;
+  if (old?.status) old.status.replicas = 4;
+  t.equal(planRolling(deployment, generations).current, 1);
+});
+
 t.test('recreate: the old ones go, and the new ones come when nothing is left of them', async (t) => {
   const deployment = deploymentOf(3, 0, 0);
   t.equal(textOf(planRecreate(deployment, generationsOf(deployment, 'old 3/3'), true)), 'old 0');
