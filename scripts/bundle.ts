@@ -64,8 +64,20 @@ const UNUSED_FILES: Plugin = {
     build.onLoad({ filter: /\/node_modules\/dockerode\/lib\/(session|buildkit)\.js$/ }, () => ({
       contents: '',
     }));
+    build.onResolve({ filter: /^(node:)?(https|worker_threads|assert)$/ }, ({ path, importer }) => {
+      const found = UNUSED_BUILT_INS.find(([who, what]) => who.test(importer) && what === path);
+      return found && { path: stub(found[2]) };
+    });
   },
 };
+
+/** Modules of Node.js of which a package uses nothing, or one thing: who loads it, what, and what stands for it. */
+const UNUSED_BUILT_INS: readonly (readonly [RegExp, string, string])[] = [
+  [/node_modules\/docker-modem\//, 'https', 'empty'], // an engine behind TLS
+  [/node_modules\/pino\//, 'worker_threads', 'worker-threads'],
+  [/node_modules\/pino\//, 'node:worker_threads', 'worker-threads'],
+  [/node_modules\/sonic-boom\//, 'assert', 'assert'],
+];
 
 /**
  * Imports of Node.js's own modules become `require`. An import reads every property of such a module, and reading some of

@@ -26,13 +26,18 @@ const START_TIMEOUT_MS = 30_000;
 const QUIET = ['--disable-warning=DEP0169', '--disable-warning=DEP0123'];
 
 export const HUB_FLAGS: readonly string[] = QUIET;
-export const AGENT_FLAGS: readonly string[] = [...QUIET, '--max-semi-space-size=1'];
 
-/** The environment of both. An extra file of certificates would only slow down their start: they trust their own CA alone. */
-export function environment(): NodeJS.ProcessEnv {
+/** A device's memory counts more than speed that an agent has no use for: no optimising compiler, a small nursery. */
+export const AGENT_FLAGS: readonly string[] = [...QUIET, '--lite-mode', '--max-semi-space-size=1'];
+
+/** An extra file of certificates would only slow down their start: both trust the hub's own CA alone. */
+function environment(own: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const { NODE_EXTRA_CA_CERTS: _, ...rest } = process.env;
-  return { ...rest, NODE_COMPILE_CACHE: files.cache };
+  return { ...rest, ...own };
 }
+
+const hubEnvironment = () => environment({ NODE_COMPILE_CACHE: files.cache });
+export const agentEnvironment = () => environment({ MALLOC_ARENA_MAX: '1' });
 
 const isHub = (command: readonly string[]) => command.includes(HUB);
 const isAgent = (command: readonly string[]) => command.includes(AGENT);
@@ -52,7 +57,7 @@ export async function startHub(): Promise<StartedDaemon> {
   const daemon = startDaemon({
     program: process.execPath,
     args: [...HUB_FLAGS, HUB, 'hub', ...hubSettings(ports)],
-    env: environment(),
+    env: hubEnvironment(),
     logFile: files.hubLog,
     pidFile: files.hubPid,
   });
@@ -88,7 +93,7 @@ export async function startAgent(dockerHost: string): Promise<StartedDaemon> {
       `--docker-host=${dockerHost}`,
       `--node-name=${readFrom(files.node, 0).trim()}`,
     ],
-    env: environment(),
+    env: agentEnvironment(),
     logFile: files.agentLog,
     pidFile: files.agentPid,
   });
@@ -139,7 +144,7 @@ export function nodeName(machine: string): string {
 /** Runs a command of a bundle. Resolves with what it printed; rejects with what it said. */
 async function call(program: string, flags: readonly string[], args: readonly string[]): Promise<string> {
   try {
-    const { stdout } = await run(process.execPath, [...flags, program, ...args], { env: environment() });
+    const { stdout } = await run(process.execPath, [...flags, program, ...args], { env: environment({}) });
     return stdout;
   } catch (error) {
     throw new Error((error as { stderr?: string }).stderr?.trim() || (error as Error).message, {
