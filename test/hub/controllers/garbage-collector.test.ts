@@ -109,6 +109,33 @@ t.test('foreground: the owner goes last', async (t) => {
   t.same(order, ['Pod', 'Pod', 'Pod', 'ReplicaSet', 'Deployment']);
 });
 
+t.test('foreground: the owner waits for a dependent that blocks it, whatever their kinds', async (t) => {
+  const cluster = await Cluster.start(t);
+  const { registry } = cluster;
+  const owner = await cluster.create(configMaps, configMap('owner', []));
+  const blocking = configMap('blocking', [owner]);
+  const ownerReferences = blocking.metadata.ownerReferences.map((each) => ({
+    ...each,
+    blockOwnerDeletion: true,
+  }));
+  const finalizers = ['example.com/wait'];
+  await cluster.create(configMaps, {
+    ...blocking,
+    metadata: { ...blocking.metadata, ownerReferences, finalizers },
+  });
+  await registry.delete(configMaps, 'default', 'owner', { propagationPolicy: 'Foreground' });
+  await cluster.until(
+    'it is ending',
+    () => cluster.get(configMaps, 'blocking').metadata.deletionTimestamp !== undefined,
+  );
+  await settle(cluster);
+  t.ok(cluster.find(configMaps, 'owner'));
+  await cluster.change(configMaps, 'blocking', ({ metadata }) => {
+    metadata.finalizers = [];
+  });
+  await cluster.until('the owner is gone', () => !cluster.find(configMaps, 'owner'));
+});
+
 t.test('orphan: what is below stays, without an owner, and a new one adopts it', async (t) => {
   const cluster = await startWeb(t);
   const before = cluster.list(pods).map(({ metadata }) => metadata.uid);
@@ -145,6 +172,15 @@ const configMap = (name: string, owners: readonly KubeObject[], namespace = 'def
     })),
   },
 });
+
+/** Some commits, in which whatever was under way would have been stored. */
+async function settle(cluster: Cluster): Promise<void> {
+  for (let index = 0; index < 5; index += 1)
+    await cluster.create(configMaps, {
+      ...configMap('', []),
+      metadata: { generateName: 'settle-', namespace: 'default' },
+    });
+}
 
 t.test('any kind may own any other, also one that is gone before the dependent comes', async (t) => {
   const cluster = await Cluster.start(t);
@@ -198,6 +234,7 @@ t.test('a namespace takes its content with it, and goes when the last device has
   await cluster.until('the pods are ending', () =>
     there().every(({ metadata }) => metadata.deletionTimestamp),
   );
+  await settle(cluster);
   t.match(registry.get(namespaces, undefined, 'shop')?.status, { phase: 'Terminating' });
   for (const { metadata } of there())
     await registry.delete(pods, 'shop', metadata.name ?? '', { gracePeriodSeconds: 0 });

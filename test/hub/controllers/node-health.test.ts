@@ -153,18 +153,18 @@ t.test('a node that stays silent after the hub has started is lost too', async (
 t.test('pods of a node that was removed go, after a quarantine; others stay', async (t) => {
   const cluster = new Cluster(await openRegistry(t));
   const { registry } = cluster;
-  const context = {
-    registry,
-    log: silent,
-    now: Date.now,
-    events: new EventRecorder({ registry, log: silent, now: Date.now }),
-  };
+  let nowMs = 0;
+  const now = () => nowMs;
+  const context = { registry, log: silent, now, events: new EventRecorder({ registry, log: silent, now }) };
   const controller = startRemovedNodesController(context, 20);
   t.teardown(() => controller.stop());
   await cluster.addNode('n1');
   await cluster.addNode('n2');
   for (const name of ['n1', 'n2']) await cluster.create(pods, barePod(`p-${name}`, { nodeName: name }));
   await registry.delete(nodes, undefined, 'n1', {});
+  for (const name of ['n3', 'n4', 'n5']) await cluster.addNode(name);
+  t.ok(cluster.find(pods, 'p-n1'), 'in quarantine');
+  nowMs = 20;
   await cluster.until('its pod is gone', () => !cluster.find(pods, 'p-n1'));
   t.ok(cluster.find(pods, 'p-n2'));
 });
