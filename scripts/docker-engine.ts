@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { installPackages, whyNoApt } from './apt.ts';
 import { DockerApi } from './docker-api.ts';
 import { files } from './local-files.ts';
-import { lastLines, runningPid, startDaemon, stopProcess } from './processes.ts';
+import { lastLines, readFrom, runningPid, startDaemon, stopProcess } from './processes.ts';
 import { until } from './until.ts';
 
 const DEFAULT_SOCKET = '/var/run/docker.sock';
@@ -83,8 +83,15 @@ async function startEngine(host: string, say: (text: string) => void): Promise<v
   if (isUp !== undefined) rmSync(files.enginePid, { force: true });
   const outcome = isUp ?? `no answer within ${START_TIMEOUT_MS / 1000} s`;
   throw new Error(
-    `dockerd does not start (${outcome}): see what it says (${files.engineLog}) and run this again:\n${lastLines(files.engineLog, logBefore)}`,
+    `dockerd does not start (${outcome}): see what it says (${files.engineLog}) and run this again:\n${complaint(logBefore)}`,
   );
+}
+
+/** What dockerd said last that is not for information only. */
+function complaint(logBefore: number): string {
+  const lines = readFrom(files.engineLog, logBefore).trim().split('\n');
+  const found = lines.filter((line) => !/level=(info|debug)/.test(line)).slice(-4);
+  return found.length > 0 ? found.join('\n') : lastLines(files.engineLog, logBefore);
 }
 
 /** A pid file whose process is gone, or is another program that got its id, would keep dockerd from starting. */
