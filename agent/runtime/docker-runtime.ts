@@ -1,11 +1,11 @@
 import { Agent } from 'node:http';
-import { createInterface } from 'node:readline';
 import { PassThrough, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { createOptions } from './docker-create.ts';
 import { runtimeError } from './docker-errors.ts';
 import { INFRA_COMMAND, INFRA_IMAGE, infraRoot } from './infra-image.ts';
 import { identityOf, NODE_LABEL } from './labels.ts';
+import { linesOf } from './lines.ts';
 import {
   type ContainerSpec,
   type EngineInfo,
@@ -114,7 +114,7 @@ export class DockerRuntime implements Runtime {
   async pull(image: string): Promise<void> {
     const what = `pull image "${image}"`;
     const progress = await this.#call(what, () => this.#docker.pull(withTag(image)));
-    for await (const line of createInterface({ input: progress as Readable })) {
+    for await (const line of linesOf(progress as Readable)) {
       const { error } = parseProgress(line);
       if (error) throw new RuntimeError('other', `${what}: ${error}`);
     }
@@ -247,7 +247,7 @@ function parseTime(text: string | undefined): number | undefined {
 }
 
 async function* containerIds(stream: Readable): AsyncIterable<string> {
-  for await (const line of createInterface({ input: stream })) {
+  for await (const line of linesOf(stream)) {
     const { Actor, id } = JSON.parse(line) as { Actor?: { ID?: string }; id?: string };
     const found = Actor?.ID ?? id;
     if (found) yield found;

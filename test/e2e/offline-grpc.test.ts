@@ -1,4 +1,4 @@
 import t from 'tap';
 import { offlineScenarios } from './offline-scenarios.ts';
 
-offlineScenarios(t, 'grpc', 12);
+t.test('a device whose hub cannot be reached, over grpc', (t) => offlineScenarios(t, 'grpc', 12));

@@ -1,4 +1,4 @@
 import t from 'tap';
 import { offlineScenarios } from './offline-scenarios.ts';
 
-offlineScenarios(t, 'mqtt', 11);
+t.test('a device whose hub cannot be reached, over mqtt', (t) => offlineScenarios(t, 'mqtt', 11));

@@ -44,7 +44,7 @@ const pod = (name: string) => ({
   spec: podSpec(appImage(1)),
 });
 
-export function offlineScenarios(t: Test, transport: 'mqtt' | 'grpc', number: number): void {
+export async function offlineScenarios(t: Test, transport: 'mqtt' | 'grpc', number: number): Promise<void> {
   const engine = new PrivateEngine(number);
   const stand = new Stand(engine, transport, `device-${transport}`);
   const running = async () => (await engine.containers(stand.node)).filter((container) => container.running);
@@ -64,24 +64,21 @@ export function offlineScenarios(t: Test, transport: 'mqtt' | 'grpc', number: nu
     await stand.agent.line(/connected to the hub/, said);
   };
 
-  t.before(async () => {
-    await engine.start();
-    await makeAppImages(engine, [1, 2, 3]);
-    await stand.start();
-    await stand.apply({ apiVersion: 'v1', kind: 'List', items: [deployment, daemonSet, pod('solo')] });
-    await stand.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
-    await stand.kubectl('rollout', 'status', 'daemonset/everywhere', '--timeout=60s');
-    await stand.kubectl('wait', 'pod/solo', '--for=condition=Ready', '--timeout=60s');
-    await settled(4);
-    await stand.cutLink();
-  });
-
-  t.after(async () => {
+  t.teardown(async () => {
     await stand.close();
     await engine.close();
   });
+  await engine.start();
+  await makeAppImages(engine, [1, 2, 3]);
+  await stand.start();
+  await stand.apply({ apiVersion: 'v1', kind: 'List', items: [deployment, daemonSet, pod('solo')] });
+  await stand.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+  await stand.kubectl('rollout', 'status', 'daemonset/everywhere', '--timeout=60s');
+  await stand.kubectl('wait', 'pod/solo', '--for=condition=Ready', '--timeout=60s');
+  await settled(4);
+  await stand.cutLink();
 
-  t.test('(a) cut off, a container that dies is restarted, and no other', async (t) => {
+  await t.test('(a) cut off, a container that dies is restarted, and no other', async (t) => {
     const before = await settled(4);
     const [victim] = before.filter(({ pod }) => pod.startsWith('web-'));
     if (!victim) throw new Error('no pod of the Deployment runs');
@@ -96,7 +93,7 @@ export function offlineScenarios(t: Test, transport: 'mqtt' | 'grpc', number: nu
     t.equal(after.length, 4);
   });
 
-  t.test('(b) cut off, the agent is killed and started again: no container restarts', async (t) => {
+  await t.test('(b) cut off, the agent is killed and started again: no container restarts', async (t) => {
     const before = await settled(4);
     await stand.agent.end('SIGKILL');
     await stand.startAgent();
@@ -115,7 +112,7 @@ export function offlineScenarios(t: Test, transport: 'mqtt' | 'grpc', number: nu
     t.same(ids(await running()), ids(before));
   });
 
-  t.test('(c) cut off, the engine is stopped and started: every workload comes back', async (t) => {
+  await t.test('(c) cut off, the engine is stopped and started: every workload comes back', async (t) => {
     const before = await settled(4);
     await engine.stop();
     await engine.start();
@@ -123,7 +120,7 @@ export function offlineScenarios(t: Test, transport: 'mqtt' | 'grpc', number: nu
     t.same(after.map(({ pod }) => pod).sort(), before.map(({ pod }) => pod).sort());
   });
 
-  t.test(
+  await t.test(
     '(d) cut off, all containers are removed: the agent makes them again from what it has stored',
     async (t) => {
       const before = await settled(4);
@@ -139,17 +136,23 @@ export function offlineScenarios(t: Test, transport: 'mqtt' | 'grpc', number: nu
     },
   );
 
-  t.test(
+  await t.test(
     '(e) what changed meanwhile arrives as the newest state; what did not change is not restarted',
     async (t) => {
       const before = await settled(4);
       const unchanged = (containers: readonly SeenContainer[]) =>
         ids(containers.filter(({ pod }) => !pod.startsWith('web-')));
-      const since = Math.floor(Date.now() / 1000);
+      const said = stand.agent.lines.length;
       await stand.kubectl('set', 'image', 'deployment/web', `main=${appImage(2)}`);
       await stand.kubectl('scale', 'deployment/web', '--replicas=3');
       await stand.kubectl('set', 'image', 'deployment/web', `main=${appImage(3)}`);
+      const newest = revisionIn(stand.hub.lines.findLast((line) => line.includes('snapshot sent')));
       await reconnected(() => stand.restoreLink());
+      const taken = revisionIn(await stand.agent.line(/took a new desired state/, said));
+      t.ok(
+        taken >= newest,
+        `the first that it takes, ${taken}, is not older than ${newest}: no step on the way`,
+      );
       await stand.kubectl('rollout', 'status', 'deployment/web', `--timeout=${RESYNC_MS / 1000}s`);
       const after = await settled(5);
       const web = after.filter(({ pod }) => pod.startsWith('web-'));
@@ -158,11 +161,10 @@ export function offlineScenarios(t: Test, transport: 'mqtt' | 'grpc', number: nu
         [appImage(3), appImage(3), appImage(3)],
       );
       t.same(unchanged(after), unchanged(before));
-      t.notOk((await imagesStartedSince(engine, since)).includes(appImage(2)), 'no step on the way was run');
     },
   );
 
-  t.test('(f) a pod that was deleted meanwhile is gone', async (t) => {
+  await t.test('(f) a pod that was deleted meanwhile is gone', async (t) => {
     await stand.cutLink();
     await stand.kubectl('delete', 'pod', 'solo', '--wait=false');
     t.ok(
@@ -177,7 +179,7 @@ export function offlineScenarios(t: Test, transport: 'mqtt' | 'grpc', number: nu
     t.equal((await running()).length, 4);
   });
 
-  t.test(
+  await t.test(
     '(g) the hub is killed while it takes a hundred writes: all that it answered is there',
     async (t) => {
       const before = await settled(4);
@@ -211,17 +213,8 @@ export function offlineScenarios(t: Test, transport: 'mqtt' | 'grpc', number: nu
   );
 }
 
-async function imagesStartedSince(engine: PrivateEngine, since: number): Promise<string[]> {
-  const events = await engine.docker.getEvents({
-    since,
-    until: Math.ceil(Date.now() / 1000),
-    filters: JSON.stringify({ type: ['container'], event: ['start'] }),
-  } as object);
-  const images: string[] = [];
-  let text = '';
-  for await (const chunk of events) text += chunk.toString();
-  for (const line of text.split('\n').filter(Boolean)) {
-    images.push((JSON.parse(line) as { Actor: { Attributes: { image: string } } }).Actor.Attributes.image);
-  }
-  return images;
+/** The revision that a line of a log names: `"version":"1.17"`. */
+function revisionIn(line: string | undefined): number {
+  const { version } = JSON.parse(line ?? '{}') as { version?: string };
+  return Number(version?.split('.')[1]);
 }
