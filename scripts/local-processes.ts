@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { hostname } from 'node:os';
+import { json } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { AGENT, HUB } from './bundle.ts';
 import { files } from './local-files.ts';
@@ -100,6 +102,22 @@ export async function startAgent(dockerHost: string): Promise<StartedDaemon> {
   const isReady = () => readFrom(files.agentLog, logBefore).includes('"the agent starts"');
   await started('the agent', daemon, files.agentLog, files.agentPid, logBefore, isReady);
   return daemon;
+}
+
+/** Whether the agent says, on its own socket, that it is connected to the hub. */
+export function isConnected(): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asked = get(
+      { socketPath: `${files.run}/agent.sock`, path: '/v1/status', agent: false },
+      (answer) => {
+        answer.once('error', () => resolve(false));
+        void json(answer)
+          .then((status) => resolve((status as { connected: boolean }).connected))
+          .catch(() => resolve(false));
+      },
+    );
+    asked.once('error', () => resolve(false));
+  });
 }
 
 async function join(): Promise<void> {

@@ -8,6 +8,7 @@ import { ensureDockerEngine } from './docker-engine.ts';
 import { kubectlPath } from './kubectl.ts';
 import { files, ROOT } from './local-files.ts';
 import {
+  isConnected,
   runningAgent,
   runningHub,
   startAgent,
@@ -17,11 +18,13 @@ import {
   writeCommands,
 } from './local-processes.ts';
 import { readFrom, type StartedDaemon } from './processes.ts';
+import { until } from './until.ts';
 
 const run = promisify(execFile);
 const say = (text: string) => console.log(text);
 const EXAMPLE = join(ROOT, 'examples/hello.yaml');
 const ROLLOUT_TIMEOUT = '90s';
+const CONNECT_TIMEOUT_MS = 30_000;
 
 interface Running {
   /** Those that this process started. */
@@ -45,6 +48,9 @@ async function start(): Promise<Running> {
   say(
     ran.agent ? `The agent runs already (process ${ran.agent}).` : `The agent is up (process ${agent?.pid}).`,
   );
+  // An agent that lost the hub asks for it less and less often: what the hub knows until then is old.
+  if (!(await until(isConnected, CONNECT_TIMEOUT_MS)))
+    say(`The agent is not connected yet; it goes on trying (${relative(ROOT, files.agentLog)}).`);
   const node = readFrom(files.node, 0).trim();
   await call('wait', '--for=condition=Ready', `node/${node}`, '--timeout=30s');
   if (!existsSync(files.applied)) await applyExample();
