@@ -1,12 +1,23 @@
+import { spawnSync } from 'node:child_process';
+import { installPackages, whyNoApt } from './apt.ts';
 import { ensureBusyboxImage } from './busybox-image.ts';
 import { ensureDockerEngine } from './docker-engine.ts';
 import { kubectlPath } from './kubectl.ts';
 
 /* What the tests use besides the packages, made or found before they start. */
 
+function ensureProgram(name: string, debianPackage: string): void {
+  if (!spawnSync(name, ['-V']).error) return;
+  const why = whyNoApt();
+  if (why)
+    throw new Error(`the tests need the program "${name}", and ${why}: install it, then run this again`);
+  installPackages([debianPackage]);
+}
+
 try {
   const [{ host }] = await Promise.all([ensureDockerEngine(console.error), kubectlPath()]);
   await ensureBusyboxImage(host);
+  ensureProgram('ip', 'iproute2'); // engines that a test starts have bridges of their own
 } catch (error) {
   console.error(`npm test: ${(error as Error).message}`);
   process.exitCode = 1;
