@@ -145,10 +145,12 @@ async function stopAll(): Promise<void> {
   await Promise.all([stopAgent(), stopHub()]);
 }
 
-const { values } = parseArgs({ options: { detach: { type: 'boolean', default: false } } });
+// Whoever reads this may stop to, as `| head` does.
+process.stdout.on('error', () => process.exit(0));
 // What was started stays up when a start is given up: the next one goes on from there.
 process.once('SIGINT', () => process.exit(130));
 try {
+  const { values } = parseArgs({ options: { detach: { type: 'boolean', default: false } } });
   const running = await start();
   process.removeAllListeners('SIGINT');
   await printState();
