@@ -145,8 +145,8 @@ async function stopAll(): Promise<void> {
   await Promise.all([stopAgent(), stopHub()]);
 }
 
-// Whoever reads this may stop to, as `| head` does.
-process.stdout.on('error', () => process.exit(0));
+// Whoever reads this may be gone, as `| head` is or a closed terminal: the work goes on.
+process.stdout.on('error', () => {});
 // What was started stays up when a start is given up: the next one goes on from there.
 process.once('SIGINT', () => process.exit(130));
 try {
