@@ -27,7 +27,8 @@ export class Stand {
   readonly node: string;
   readonly #options: StandOptions;
   readonly #dir = mkdtempSync(join(tmpdir(), 'hf-bench-'));
-  #parts: { hub: Program; api: HubApi; pods: PodWatch } | undefined;
+  #hub: Program | undefined;
+  #client: { api: HubApi; pods: PodWatch } | undefined;
   #agent: Program | undefined;
 
   private constructor(options: StandOptions) {
@@ -39,13 +40,22 @@ export class Stand {
   /** Resolves when the hub is up and the device connected. */
   static async start(options: StandOptions): Promise<Stand> {
     const stand = new Stand(options);
-    const hub = stand.#startHub();
-    const ready = JSON.parse((await hub.line('"the hub is ready"')).text) as { grpc: number };
-    const api = new HubApi(stand.kubeconfig);
-    stand.#parts = { hub, api, pods: await PodWatch.open(api) };
-    await stand.#join(ready.grpc);
-    await stand.startAgent().line('"connected to the hub"');
-    return stand;
+    try {
+      await stand.#start();
+      return stand;
+    } catch (error) {
+      await stand.close();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    this.#hub = this.#startHub();
+    const ready = JSON.parse((await this.#hub.line('"the hub is ready"')).text) as { grpc: number };
+    const api = new HubApi(this.kubeconfig);
+    this.#client = { api, pods: await PodWatch.open(api) };
+    await this.#join(ready.grpc);
+    await this.startAgent().line('"connected to the hub"');
   }
 
   get kubeconfig(): string {
@@ -61,20 +71,19 @@ export class Stand {
   }
 
   get hub(): Program {
-    return this.#started.hub;
+    return running(this.#hub);
   }
 
   get api(): HubApi {
-    return this.#started.api;
+    return running(this.#client).api;
   }
 
   get pods(): PodWatch {
-    return this.#started.pods;
+    return running(this.#client).pods;
   }
 
   get agent(): Program {
-    if (!this.#agent) throw new Error('the agent was not started');
-    return this.#agent;
+    return running(this.#agent);
   }
 
   startAgent(): Program {
@@ -84,18 +93,13 @@ export class Stand {
   }
 
   async close(): Promise<void> {
-    this.#parts?.pods.stop();
-    this.#parts?.api.close();
+    this.#client?.pods.stop();
+    this.#client?.api.close();
     await this.#agent?.end();
-    await this.#parts?.hub.end();
+    await this.#hub?.end();
     if (this.#options.profileDir) this.#keepLogs(this.#options.profileDir);
     await this.#options.engine.removeAll(`holdfast.dev/node=${this.node}`);
     rmSync(this.#dir, { recursive: true, force: true });
-  }
-
-  get #started() {
-    if (!this.#parts) throw new Error('the hub was not started');
-    return this.#parts;
   }
 
   #startHub(): Program {
@@ -145,11 +149,16 @@ export class Stand {
 
   #keepLogs(dir: string): void {
     mkdirSync(dir, { recursive: true });
-    writeFileSync(join(dir, `${this.node}-${this.transport}-hub.log`), this.#parts?.hub.said ?? '');
+    writeFileSync(join(dir, `${this.node}-${this.transport}-hub.log`), this.#hub?.said ?? '');
     writeFileSync(join(dir, `${this.node}-${this.transport}-agent.log`), this.#agent?.said ?? '');
   }
 }
 
 function flags(settings: Readonly<Record<string, string | number>>): string[] {
   return Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
+}
+
+function running<T>(part: T | undefined): T {
+  if (part === undefined) throw new Error('this part of the stand was not started');
+  return part;
 }
