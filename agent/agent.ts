@@ -10,6 +10,7 @@ import { serveLocally } from './local/server.ts';
 import type { LocalStatus } from './local/status.ts';
 import type { Logger } from './log.ts';
 import { hostAddress, nodeReport, type SlowFacts } from './node/facts.ts';
+import { collectStartUpGarbage } from './node/memory.ts';
 import { gatherSlowFacts } from './node/slow-facts.ts';
 import type { PodStatus } from './pod/pod.ts';
 import { EventRecorder } from './reconcile/event-recorder.ts';
@@ -72,6 +73,7 @@ export class Agent {
       onDesired: (uids) => this.#reconciler.desiredChanged(uids),
       onState: (link) => {
         this.#link = link;
+        if (link.connected) collectStartUpGarbage();
       },
     });
   }

@@ -14,6 +14,7 @@ import {
   type Link,
   type LinkHandlers,
   OPEN_TIMEOUT_MS,
+  orAborted,
 } from './link.ts';
 
 type Stream = ClientDuplexStream<ConnectRequest, ConnectResponse>;
@@ -47,15 +48,11 @@ export class GrpcLink implements Link {
       'grpc.enable_retries': 0,
       'grpc.use_local_subchannel_pool': 1, // a new connection is a new one, not what is left of the last
     });
-    const abort = () => client.close();
-    signal.addEventListener('abort', abort, { once: true });
     try {
-      await ready(client);
+      await orAborted(ready(client), signal);
     } catch (error) {
       client.close();
       throw error;
-    } finally {
-      signal.removeEventListener('abort', abort);
     }
     const stream = client['connect']?.() as Stream;
     const closed = endOf(stream).finally(() => client.close());

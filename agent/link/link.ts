@@ -29,3 +29,16 @@ export interface Link {
 export const OPEN_TIMEOUT_MS = 10_000;
 /** A silent connection is tried this often: the node's heartbeat, the only one there is. */
 export const KEEP_ALIVE_SECONDS = 60;
+
+/** The promise, or, as soon as the signal is aborted, a rejection with its reason. */
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -15,6 +15,7 @@ import {
   type Link,
   type LinkHandlers,
   OPEN_TIMEOUT_MS,
+  orAborted,
   type UpMessage,
 } from './link.ts';
 
@@ -31,13 +32,14 @@ export class MqttLink implements Link {
     const { cluster, node } = this.#identity;
     const client = connect(clientOptions(this.#identity, connectionId));
     const closed = endOf(client);
-    const abort = () => client.end(true);
-    signal.addEventListener('abort', abort, { once: true });
     try {
-      await Promise.race([opened(client), closed.then(rejectWith)]);
+      await orAborted(Promise.race([opened(client), closed.then(rejectWith)]), signal);
       client.on('message', (topic, payload) => receive(cluster, topic, payload, handlers));
       const topics = [topicOf(cluster, node, 'desired'), topicOf(cluster, node, 'down')];
-      await Promise.race([client.subscribeAsync(topics, { qos: 1 }), closed.then(rejectWith)]);
+      await orAborted(
+        Promise.race([client.subscribeAsync(topics, { qos: 1 }), closed.then(rejectWith)]),
+        signal,
+      );
       client.publish(topicOf(cluster, node, 'presence'), presence(connectionId, true), {
         qos: 1,
         retain: true,
@@ -45,8 +47,6 @@ export class MqttLink implements Link {
     } catch (error) {
       client.end(true);
       throw error;
-    } finally {
-      signal.removeEventListener('abort', abort);
     }
     const up = topicOf(cluster, node, 'up');
     return {

@@ -9,7 +9,10 @@ import type { Reporter } from './reporter.ts';
 import type { Streams } from './streams.ts';
 
 export interface SessionOptions {
-  /** Tried in this order each time. */
+  /**
+   * The first is preferred. The others are tried besides from the second attempt in a row: when a hub restarts, which of
+   * its ports answers first is chance, and a device would stay on what it found.
+   */
   readonly links: readonly (() => Promise<Link>)[];
   readonly desired: DesiredState;
   readonly reporter: Reporter;
@@ -41,6 +44,7 @@ export class Session {
   readonly #abort = new AbortController();
   #current: Promise<void> = Promise.resolve();
   #storeRetry: NodeJS.Timeout | undefined;
+  #failedAttempts = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -80,6 +84,7 @@ export class Session {
       const held = desired.version;
       connection.send({ case: 'hello', value: { agentVersion, ...(held && { held }) } });
       await deadline(Promise.race([welcomed, connection.closed.then(raise), stopped.then(raise)]));
+      this.#failedAttempts = 0;
       this.#options.onState({ connected: true, transport: name, error: undefined });
       this.#options.log.info({ transport: name }, 'connected to the hub');
       reporter.begin((message) => connection.send(message));
@@ -100,7 +105,8 @@ export class Session {
       onGarbage: (error: Error) => this.#options.log.warn({ err: error }, 'dropped a message of the hub'),
     };
     const failures: string[] = [];
-    for (const load of this.#options.links) {
+    const { links } = this.#options;
+    for (const load of this.#failedAttempts === 0 ? links.slice(0, 1) : links) {
       const link = await load();
       try {
         connection = await link.open(connectionId, handlers, signal);
@@ -110,6 +116,7 @@ export class Session {
         failures.push(`${link.name}: ${describe(error as Error)}`);
       }
     }
+    this.#failedAttempts += 1;
     throw new Error(`the hub cannot be reached (${failures.join('; ')})`);
   }
 

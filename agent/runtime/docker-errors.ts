@@ -8,8 +8,6 @@ interface EngineAnswer {
   readonly message?: string;
 }
 
-const DOWN_CODES = new Set(['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE', 'EACCES', 'EPERM', 'ENOTSOCK']);
-
 /** What the engine, or the way to it, said; as an error with a kind that the plan can act on. */
 export function runtimeError(what: string, error: unknown): RuntimeError {
   if (error instanceof RuntimeError) return error;
@@ -22,7 +20,8 @@ export function runtimeError(what: string, error: unknown): RuntimeError {
 }
 
 function kindOf({ statusCode, code }: EngineAnswer, message: string): FailureKind {
-  if (statusCode === undefined) return code && DOWN_CODES.has(code) ? 'engine-down' : 'other';
+  // A code without an answer is the system's: there was nobody to answer. Ours, of an abort, is no such thing.
+  if (statusCode === undefined) return code && code !== 'ABORT_ERR' ? 'engine-down' : 'other';
   if (/port is already allocated|address already in use/i.test(message)) return 'port-taken';
   if (statusCode === 404) return /no such image|image not known/i.test(message) ? 'image-absent' : 'gone';
   if (statusCode === 409) return /already in use by container/i.test(message) ? 'name-taken' : 'gone';
