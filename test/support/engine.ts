@@ -42,6 +42,17 @@ export class Engine {
       .sort((a, b) => (a.pod + a.id < b.pod + b.id ? -1 : 1));
   }
 
+  /** Runs a command in a container. Resolves with what it printed, without the line's end; rejects when it fails. */
+  async exec(id: string, ...command: string[]): Promise<string> {
+    const settings = { Cmd: command, AttachStdout: true, AttachStderr: true, Tty: true };
+    const exec = await this.docker.getContainer(id).exec(settings);
+    let output = '';
+    for await (const chunk of await exec.start({ Tty: true })) output += chunk;
+    const { ExitCode } = await exec.inspect();
+    if (ExitCode !== 0) throw new Error(`${command.join(' ')} ended with ${ExitCode}: ${output}`);
+    return output.replaceAll('\r\n', '\n').trimEnd();
+  }
+
   async kill(id: string): Promise<void> {
     await this.docker.getContainer(id).kill({ signal: 'SIGKILL' });
   }

@@ -18,6 +18,7 @@ export class Wire {
   }
 
   async join(): Promise<void> {
+    if (this.#server) return;
     const server = createServer((inside) => {
       const outside = connect(this.#port, this.#to);
       for (const [one, other] of [

@@ -13,6 +13,14 @@ const HUB_ADDRESS = '127.0.0.1';
 /** Devices reach the hub by this address, behind which is the wire that can be cut. */
 const WIRE_ADDRESS = '127.0.0.2';
 
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+
+interface Device {
+  readonly node: string;
+  readonly dir: string;
+  readonly runDir: string;
+}
+
 export interface Ports {
   readonly api: number;
   readonly grpc: number;
@@ -28,31 +36,33 @@ export class Stand {
   #hub: Program | undefined;
   #agent: Program | undefined;
   #ports: Ports = { api: 0, grpc: 0, mqtt: 0 };
-  #wires: Wire[] = [];
+  #wires: Record<'grpc' | 'mqtt', Wire> | undefined;
   #api: ApiClient | undefined;
+  readonly #hubFlags: readonly string[];
+  readonly #others = new Map<string, Program>(); // by node
 
-  constructor(engine: Engine, transport: 'mqtt' | 'grpc' | 'auto', node: string) {
+  constructor(
+    engine: Engine,
+    transport: 'mqtt' | 'grpc' | 'auto',
+    node: string,
+    hubFlags: readonly string[] = [],
+  ) {
     this.engine = engine;
     this.transport = transport;
     this.node = node;
+    this.#hubFlags = hubFlags;
   }
 
   /** Hub up, device joined and connected. */
   async start(): Promise<void> {
     await this.startHub();
-    this.#wires = [this.#ports.grpc, this.#ports.mqtt].map(
-      (port) => new Wire(WIRE_ADDRESS, HUB_ADDRESS, port),
-    );
+    const { grpc, mqtt } = this.#ports;
+    this.#wires = {
+      grpc: new Wire(WIRE_ADDRESS, HUB_ADDRESS, grpc),
+      mqtt: new Wire(WIRE_ADDRESS, HUB_ADDRESS, mqtt),
+    };
     await this.restoreLink();
-    writeFileSync(join(this.dir, 'token'), await this.token(), { mode: 0o600 });
-    const join_ = this.runAgent(
-      'join',
-      '--hub',
-      `${WIRE_ADDRESS}:${this.#ports.grpc}`,
-      '--token-file',
-      join(this.dir, 'token'),
-    );
-    if ((await join_.exit()) !== 0) throw new Error(`join failed: ${join_.lines.join('\n')}`);
+    await this.#join(this.#device);
     await this.startAgent();
     await this.agent.line(/connected to the hub/);
   }
@@ -64,7 +74,7 @@ export class Stand {
       'hub',
       ...['--data-dir', join(this.dir, 'hub'), '--bind-address', HUB_ADDRESS, '--tls-san', WIRE_ADDRESS],
       ...['--api-port', `${api}`, '--grpc-port', `${grpc}`, '--mqtt-port', `${mqtt}`],
-      ...['--write-kubeconfig', this.kubeconfig, '--log-level', 'debug'],
+      ...['--write-kubeconfig', this.kubeconfig, '--log-level', 'debug', ...this.#hubFlags],
     ]);
     const ready = JSON.parse(await this.#hub.line(/the hub is ready/)) as Ports;
     this.#ports = { api: ready.api, grpc: ready.grpc, mqtt: ready.mqtt };
@@ -77,15 +87,34 @@ export class Stand {
   }
 
   runAgent(...args: string[]): Program {
-    const settings = [
-      '--data-dir',
-      this.agentDir,
-      '--run-dir',
-      join(this.dir, 'run'),
-      '--node-name',
-      this.node,
-    ];
+    return this.#runAgent(this.#device, ...args);
+  }
+
+  /** One more device, with an agent process and data of its own, on the same engine. Resolves when it is connected. */
+  async addDevice(node: string, dir = node): Promise<Program> {
+    const device = { node, dir: join(this.dir, dir), runDir: join(this.dir, `${dir}-run`) };
+    await this.#join(device);
+    const agent = this.#runAgent(device, 'run', '--transport', this.transport);
+    this.#others.set(node, agent);
+    await agent.line(/connected to the hub/);
+    return agent;
+  }
+
+  async #join(device: Device): Promise<void> {
+    const token = `${device.dir}.token`;
+    writeFileSync(token, await this.token(), { mode: 0o600 });
+    const hub = `${WIRE_ADDRESS}:${this.#ports.grpc}`;
+    const joining = this.#runAgent(device, 'join', '--hub', hub, '--token-file', token);
+    if ((await joining.exit()) !== 0) throw new Error(`join failed: ${joining.lines.join('\n')}`);
+  }
+
+  #runAgent({ node, dir, runDir }: Device, ...args: string[]): Program {
+    const settings = ['--data-dir', dir, '--run-dir', runDir, '--node-name', node];
     return new Program('agent/main.ts', [...args, ...settings, '--docker-host', this.engine.host]);
+  }
+
+  get #device(): Device {
+    return { node: this.node, dir: this.agentDir, runDir: join(this.dir, 'run') };
   }
 
   get agentDir(): string {
@@ -116,10 +145,10 @@ export class Stand {
     return this.#api;
   }
 
-  /** Resolves when both ends know that they are apart. */
-  async cutLink(): Promise<void> {
+  /** All of it, or one transport only. Resolves when both ends know that they are apart. */
+  async cutLink(...transports: ('grpc' | 'mqtt')[]): Promise<void> {
     const [agentSaid, hubSaid] = [this.agent.lines.length, this.hub.lines.length];
-    await Promise.all(this.#wires.map((wire) => wire.cut()));
+    await this.#cut(transports);
     await Promise.all([
       this.agent.running ? this.agent.line(/no connection to the hub/, agentSaid) : undefined,
       this.hub.running ? this.hub.line(/node disconnected/, hubSaid) : undefined,
@@ -127,14 +156,24 @@ export class Stand {
   }
 
   async restoreLink(): Promise<void> {
-    await Promise.all(this.#wires.map((wire) => wire.join()));
+    await Promise.all(Object.values(this.#wires ?? {}).map((wire) => wire.join()));
+  }
+
+  async #cut(transports: ('grpc' | 'mqtt')[]): Promise<void> {
+    const wires = Object.entries(this.#wires ?? {});
+    const cut = wires.filter(([name]) => transports.length === 0 || transports.some((each) => each === name));
+    await Promise.all(cut.map(([, wire]) => wire.cut()));
   }
 
   /** The real kubectl. Resolves with what it printed; rejects with what it complained of. */
   async kubectl(...args: string[]): Promise<string> {
     const run = promisify(execFile);
     const env = { ...process.env, KUBECONFIG: this.kubeconfig };
-    const { stdout } = await run(await kubectlPath(), args, { env, timeout: 60_000 });
+    const { stdout } = await run(await kubectlPath(), args, {
+      env,
+      timeout: 60_000,
+      maxBuffer: MAX_OUTPUT_BYTES,
+    });
     return stdout;
   }
 
@@ -152,10 +191,13 @@ export class Stand {
   }
 
   async close(): Promise<void> {
-    await this.#agent?.end('SIGKILL');
+    const agents = [this.#agent, ...this.#others.values()];
+    await Promise.all(agents.map((agent) => agent?.end('SIGKILL')));
     await this.#hub?.end('SIGKILL');
-    await Promise.all(this.#wires.map((wire) => wire.cut()));
-    if (await this.engine.answers()) await this.engine.removeAllOf(this.node);
+    await this.#cut([]);
+    if (await this.engine.answers()) {
+      for (const node of new Set([this.node, ...this.#others.keys()])) await this.engine.removeAllOf(node);
+    }
     rmSync(this.dir, { recursive: true, force: true });
   }
 }
