@@ -9,7 +9,7 @@ import {
 } from '../resources/api-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../resources/object.ts';
-import { type Change, CompactedError, type Store } from '../store/store.ts';
+import { type Change, CompactedError, type Store, StoreWriteError } from '../store/store.ts';
 import { matches, ObjectCache } from './object-cache.ts';
 import {
   checkNamespace,
@@ -258,14 +258,12 @@ export class StoreRegistry implements Registry {
   ): Promise<KubeObject | undefined> {
     const { namespace, name = '' } = object.metadata;
     const key = storageKey(resource, namespace, name);
-    const { revision } = await this.#store.commit(
-      [{ key, revision: Number(current?.metadata.resourceVersion ?? 0) }],
-      [{ key, value: encode(object) }],
-    );
+    const value = encode(object);
+    const revision = await this.#commit(key, Number(current?.metadata.resourceVersion ?? 0), value);
     if (revision === undefined) return undefined;
     const stored = this.get(resource, namespace, name);
     // Another write may already have followed: the answer is the state that this one made.
-    return stored?.metadata.resourceVersion === String(revision) ? stored : decode(encode(object), revision);
+    return stored?.metadata.resourceVersion === String(revision) ? stored : decode(value, revision);
   }
 
   async #remove(
@@ -275,11 +273,26 @@ export class StoreRegistry implements Registry {
   ): Promise<KubeObject | undefined> {
     const { namespace, name = '' } = current.metadata;
     const key = storageKey(resource, namespace, name);
-    const { revision } = await this.#store.commit(
-      [{ key, revision: Number(current.metadata.resourceVersion) }],
-      [{ key, value: undefined }],
-    );
+    const revision = await this.#commit(key, Number(current.metadata.resourceVersion), undefined);
     return revision === undefined ? undefined : decode(encode(object), revision);
+  }
+
+  /** The revision of the write; undefined when the key is not at `expected` any more. */
+  async #commit(key: string, expected: number, value: string | undefined): Promise<number | undefined> {
+    try {
+      return (await this.#store.commit([{ key, revision: expected }], [{ key, value }])).revision;
+    } catch (error) {
+      if (!(error instanceof StoreWriteError)) throw error;
+      throw new ApiError(
+        500,
+        'InternalError',
+        `${error.message} Free space on the hub's data directory.`,
+        undefined,
+        {
+          cause: error,
+        },
+      );
+    }
   }
 
   #load(resource: ResourceDefinition): void {

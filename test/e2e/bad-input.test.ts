@@ -1,4 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
@@ -24,6 +25,20 @@ import { until } from '../support/until.ts';
 
 const engine = new Engine(process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock');
 
+/** Data directories on disks of their own, so that they can be full. */
+const DISK_BYTES = 12 * 1024 * 1024;
+
+/** Writes until there is no room left. */
+function fill(path: string): void {
+  for (const bytes of [1024 * 1024, 4096, 1]) {
+    try {
+      for (;;) appendFileSync(path, Buffer.alloc(bytes));
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ENOSPC') throw error;
+    }
+  }
+}
+
 const pod = (name: string, spec: object = {}, container: object = {}) => ({
   apiVersion: 'v1',
   kind: 'Pod',
@@ -37,8 +52,18 @@ const pod = (name: string, spec: object = {}, container: object = {}) => ({
 
 t.test('bad input', async (t) => {
   const stand = new Stand(engine, 'mqtt', 'device-bad-input');
-  t.teardown(() => stand.close());
+  const disks = [stand.agentDir, join(stand.dir, 'hub')];
+  t.teardown(async () => {
+    await stand.agent.end('SIGKILL');
+    await stand.hub.end('SIGKILL');
+    for (const disk of disks) execFileSync('umount', ['-l', disk]);
+    await stand.close();
+  });
   await makeAppImages(engine, [1]);
+  for (const disk of disks) {
+    mkdirSync(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', disk]);
+  }
   await stand.start();
   await stand.apply(pod('steady'));
   await stand.kubectl('wait', 'pod/steady', '--for=condition=Ready', '--timeout=60s');
@@ -234,6 +259,36 @@ t.test('bad input', async (t) => {
       });
     }
     t.match(await stand.kubectl('get', '--raw', '/healthz'), /ok/);
+  });
+
+  await scenario('a full disk, on the device', async (t) => {
+    const filler = join(stand.agentDir, 'filler');
+    const said = stand.agent.lines.length;
+    fill(filler);
+    await stand.apply(pod('late'));
+    await stand.agent.line(/refused a snapshot of the hub/, said);
+    t.match(
+      stand.agent.lines.slice(said).join(),
+      /cannot be stored on this device: free space on its data directory/,
+    );
+    await stand.hub.line(/the node refused its desired state/);
+    rmSync(filler);
+    await stand.kubectl('wait', 'pod/late', '--for=condition=Ready', '--timeout=40s');
+    await stand.kubectl('delete', 'pod', 'late', '--wait');
+  });
+
+  await scenario('a full disk, on the hub', async (t) => {
+    const filler = join(stand.dir, 'hub', 'filler');
+    fill(filler);
+    const path = '/api/v1/namespaces/default/configmaps';
+    const big = (name: string) => ({ metadata: { name }, data: { big: 'x'.repeat(500_000) } });
+    await t.rejects(
+      stand.api.call('POST', path, big('big')),
+      /nothing was stored; is the disk full\? Free space on the hub's data directory/,
+    );
+    t.match(await stand.kubectl('get', 'pods'), /steady +1\/1 +Running/, 'it goes on reading');
+    rmSync(filler);
+    await stand.api.call('POST', path, big('big'));
   });
 
   await scenario('a database of garbage, on the device', async (t) => {
