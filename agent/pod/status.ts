@@ -51,7 +51,7 @@ export function podStatus(input: StatusInput): PodStatus {
     ...(podIp && { podIP: podIp, podIPs: [{ ip: podIp }] }),
     startTime,
     containerStatuses,
-    qosClass: pod.status?.qosClass ?? qosClassOf(pod),
+    qosClass: qosClassOf(pod),
   };
 }
 

@@ -46,13 +46,11 @@ export function compileSnapshot({ pods: bound, get, sealingKey }: SnapshotSource
  * resourceVersion, would make a new snapshot of every status that the device reports.
  */
 function forDevice(object: KubeObject): NamedObject {
-  const { status, metadata, ...rest } = object;
+  const { status: _, metadata, ...rest } = object;
   const { name = '', namespace, uid, labels, deletionTimestamp, deletionGracePeriodSeconds } = metadata;
   const annotations = Object.entries(metadata.annotations ?? {}).filter(([key]) => key !== LAST_APPLIED);
-  const qosClass = (status as { qosClass?: string } | undefined)?.qosClass;
   return {
     ...rest,
-    ...(qosClass && { status: { qosClass } }),
     metadata: {
       name,
       ...(namespace && { namespace }),

@@ -1,0 +1,188 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import t, { type Test } from 'tap';
+import { Dispatcher } from '../../../hub/dispatch/dispatcher.ts';
+import { StoreRegistry } from '../../../hub/registry/store-registry.ts';
+import {
+  configMaps,
+  namespaces,
+  nodes,
+  pods,
+  resources,
+  secrets,
+} from '../../../hub/resources/table-of-resources.ts';
+import { SEALING_KEY_ANNOTATION } from '../../../hub/security/node-identity.ts';
+import { SqliteStore } from '../../../hub/store/sqlite-store.ts';
+import type { SignedSnapshot, Snapshot } from '../../../proto/gen/holdfast/v1/link_pb.ts';
+import { newSealingKey, readSealingKey, unseal } from '../../../proto/seal.ts';
+import { decodeObjects, formatVersion, openSnapshot } from '../../../proto/snapshot.ts';
+import { until } from '../../support/until.ts';
+
+const log = pino({ level: 'silent' });
+const signing = generateKeyPairSync('ed25519');
+const sealing = newSealingKey();
+const by = { fieldManager: 'test' };
+
+async function setUp(t: Test) {
+  const path = join(t.testdir(), 'hub.db');
+  const store = SqliteStore.open(path);
+  const registry = new StoreRegistry({ store, definitions: resources, trackFields: () => undefined });
+  await registry.create(
+    namespaces,
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } },
+    by,
+  );
+  const annotations = { [SEALING_KEY_ANNOTATION]: Buffer.from(sealing.publicKey).toString('base64') };
+  for (const name of ['a', 'b']) {
+    await registry.create(
+      nodes,
+      { apiVersion: 'v1', kind: 'Node', metadata: { name, annotations }, spec: {} },
+      by,
+    );
+  }
+  const sent: { node: string; snapshot: Snapshot }[] = [];
+  const start = () => {
+    const send = (node: string, signed: SignedSnapshot) =>
+      sent.push({ node, snapshot: openSnapshot(signed, signing.publicKey) });
+    const dispatcher = new Dispatcher({
+      registry,
+      store,
+      cluster: 'c',
+      epoch: 1n,
+      signingKey: signing.privateKey,
+      send,
+      log,
+    });
+    dispatcher.start();
+    return dispatcher;
+  };
+  const dispatcher = start();
+  t.teardown(async () => {
+    await dispatcher.stop();
+    registry.close();
+    store.close();
+  });
+  const snapshots = (count: number) =>
+    until(`${count} snapshots were sent`, () => sent.length >= count && sent, 5_000);
+  await snapshots(2); // the empty ones, at start
+  sent.length = 0;
+  return { registry, dispatcher, sent, snapshots, start };
+}
+
+const pod = (name: string, nodeName: string | undefined, extra: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'default' },
+  spec: { ...(nodeName && { nodeName }), containers: [{ name: 'main', image: 'x', ...extra }] },
+});
+const names = ({ objects }: Snapshot) =>
+  decodeObjects<{ kind: string; metadata: { name: string } }>(objects).map(
+    ({ kind, metadata }) => `${kind} ${metadata.name}`,
+  );
+
+t.test('a node gets its pods and what they refer to, and nothing else', async (t) => {
+  const { registry, sent, snapshots } = await setUp(t);
+  await registry.create(
+    configMaps,
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'used', namespace: 'default' },
+      data: { k: '1' },
+    },
+    by,
+  );
+  await registry.create(
+    configMaps,
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'other', namespace: 'default' } },
+    by,
+  );
+  await registry.create(
+    secrets,
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'sec', namespace: 'default' },
+      stringData: { p: 'w' },
+    },
+    by,
+  );
+  await registry.create(pods, pod('unbound', undefined), by);
+  await registry.create(pods, pod('elsewhere', 'b'), by);
+  await snapshots(1);
+  await registry.create(
+    pods,
+    pod('web', 'a', { envFrom: [{ configMapRef: { name: 'used' } }, { secretRef: { name: 'sec' } }] }),
+    by,
+  );
+  await snapshots(2);
+  t.same(
+    sent.map(({ node }) => node),
+    ['b', 'a'],
+  );
+  const [, { snapshot } = {}] = sent;
+  if (!snapshot) throw new Error('no snapshot');
+  t.match(snapshot, { cluster: 'c', node: 'a' });
+  t.equal(formatVersion(snapshot.version), '1.2');
+  t.same(names(snapshot), ['ConfigMap used', 'Pod web']);
+  t.notMatch(Buffer.from(snapshot.objects).toString('latin1'), 'dw==', 'the secret is not among them');
+  const [secret] = decodeObjects<{ data: object }>(
+    unseal(snapshot.sealedObjects, readSealingKey(sealing.key)),
+  );
+  t.same(secret?.data, { p: 'dw==' });
+});
+
+t.test('only a change in what a node needs makes a new snapshot', async (t) => {
+  const { registry, sent, snapshots } = await setUp(t);
+  const config = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'used', namespace: 'default' },
+    data: { k: '1' },
+  };
+  await registry.create(configMaps, config, by);
+  await registry.create(pods, pod('web', 'a', { envFrom: [{ configMapRef: { name: 'used' } }] }), by);
+  await snapshots(1);
+  const status = { subresource: 'status', ...by } as const;
+  await registry.modify(
+    pods,
+    'default',
+    'web',
+    (current) => ({ ...(current ?? pod('web', 'a')), status: { phase: 'Running' } }),
+    status,
+  );
+  await registry.modify(configMaps, 'default', 'used', () => ({ ...config, data: { k: '2' } }), by);
+  await snapshots(2);
+  await registry.delete(pods, 'default', 'web', { gracePeriodSeconds: 0 });
+  await snapshots(3);
+  t.same(
+    sent.map(({ snapshot }) => `${formatVersion(snapshot.version)} ${names(snapshot).join(',')}`),
+    ['1.2 ConfigMap used,Pod web', '1.3 ConfigMap used,Pod web', '1.4 '],
+    'the status made none',
+  );
+});
+
+t.test(
+  'a node that comes back is offered the newest if it holds less, and numbers go on after a restart',
+  async (t) => {
+    const { registry, dispatcher, sent, snapshots, start } = await setUp(t);
+    await registry.create(pods, pod('web', 'a'), by);
+    await snapshots(1);
+    const newest = sent[0]?.snapshot.version;
+    dispatcher.nodeHolds('a', newest);
+    dispatcher.nodeHolds('b', undefined);
+    await snapshots(2);
+    t.same(
+      sent.map(({ node }) => node),
+      ['a', 'b'],
+      'who holds the newest gets nothing',
+    );
+    await dispatcher.stop();
+    const again = start();
+    t.teardown(() => again.stop());
+    await registry.create(pods, pod('more', 'a'), by);
+    await snapshots(3);
+    t.equal(formatVersion(sent[2]?.snapshot.version), '1.3');
+  },
+);
