@@ -87,7 +87,13 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     log: log.child({ part: 'link' }),
   });
 
-  const broker = new MqttBroker({ cluster: keys.cluster, tls, log: log.child({ part: 'broker' }) });
+  const isDeviceOf = (node: string, keyHash: string) => registration.isDeviceOf(node, keyHash);
+  const broker = new MqttBroker({
+    cluster: keys.cluster,
+    tls,
+    isDeviceOf,
+    log: log.child({ part: 'broker' }),
+  });
   const mqttPort = await listening('MQTT', config.mqttPort, broker.listen(config.bind, config.mqttPort));
   const mqttServer = new MqttServer({
     cluster: keys.cluster,
@@ -103,6 +109,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     tls,
     handler,
     sessions,
+    isDeviceOf,
     enrol: (request) => enrol(request, registration, keys, mqttPort),
     log: log.child({ part: 'link' }),
   });

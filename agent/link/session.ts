@@ -82,7 +82,10 @@ export class Session {
     try {
       const { desired, agentVersion, reporter } = this.#options;
       const held = desired.version;
-      connection.send({ case: 'hello', value: { agentVersion, ...(held && { held }) } });
+      connection.send({
+        case: 'hello',
+        value: { agentVersion, sealingKey: desired.sealingPublicKey, ...(held && { held }) },
+      });
       await deadline(Promise.race([welcomed, connection.closed.then(raise), stopped.then(raise)]));
       this.#failedAttempts = 0;
       this.#options.onState({ connected: true, transport: name, error: undefined });

@@ -66,6 +66,11 @@ export class DesiredState implements Configuration {
     return this.#objects.version;
   }
 
+  /** SPKI DER: what the hub seals this device's secrets to. */
+  get sealingPublicKey(): Uint8Array {
+    return createPublicKey(this.#sealingKey).export({ format: 'der', type: 'spki' });
+  }
+
   get pods(): ReadonlyMap<string, Pod> {
     return this.#objects.pods;
   }

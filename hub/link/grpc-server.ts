@@ -47,6 +47,8 @@ export interface GrpcServerOptions {
   readonly tls: { readonly key: string; readonly certificate: string; readonly ca: string };
   readonly handler: LinkHandler;
   readonly sessions: Sessions;
+  /** Whether the node enrolled with this key. */
+  readonly isDeviceOf: (node: string, keyHash: string) => boolean;
   /** All of the answer to a device that enrols. Throws EnrolmentRefused. */
   readonly enrol: (request: EnrolRequest) => Promise<Omit<EnrolResponse, '$typeName'>>;
   readonly log: Logger;
@@ -120,11 +122,11 @@ export class GrpcServer {
   }
 
   #connect(stream: LinkStream): void {
-    const node = nodeOf(stream);
-    if (!node) {
+    const { node, keyHash } = peerOf(stream) ?? {};
+    if (!node || !keyHash || !this.#options.isDeviceOf(node, keyHash)) {
       stream.emit('error', {
         code: status.UNAUTHENTICATED,
-        details: 'a client certificate of a node is needed',
+        details: 'a certificate is needed, of a node and with the key that it enrolled with: join again',
       });
       return;
     }
@@ -159,8 +161,10 @@ export class GrpcServer {
 }
 
 /** Who the peer is by its verified certificate (of others grpc-js tells nothing); undefined for who is no node. */
-function nodeOf(stream: LinkStream): string | undefined {
+function peerOf(stream: LinkStream): { node: string; keyHash: string } | undefined {
   const { sslPeerCertificate } = stream.getAuthContext();
   if (!sslPeerCertificate?.raw) return undefined;
-  return nodeOfUser(holderOf(sslPeerCertificate.raw).user);
+  const { user, keyHash } = holderOf(sslPeerCertificate.raw);
+  const node = nodeOfUser(user);
+  return node === undefined ? undefined : { node, keyHash };
 }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { ConnectRequest, Version } from '../../proto/gen/holdfast/v1/link_pb.ts';
+import type { ConnectRequest, Hello, Version } from '../../proto/gen/holdfast/v1/link_pb.ts';
 import { formatVersion } from '../../proto/snapshot.ts';
 import type { LogStreams } from './log-streams.ts';
 import type { NodeRegistration } from './node-registration.ts';
@@ -39,7 +39,7 @@ export class LinkHandler {
     if (body.case !== 'hello' && sessions.get(node)?.connectionId !== connectionId) return;
     switch (body.case) {
       case 'hello':
-        await this.#welcome({ ...transport, node, connectionId }, body.value.held);
+        await this.#welcome({ ...transport, node, connectionId }, body.value);
         return;
       case 'snapshotResult': {
         const { refusal, held } = body.value;
@@ -62,10 +62,10 @@ export class LinkHandler {
     }
   }
 
-  async #welcome(session: NodeSession, held: Version | undefined): Promise<void> {
+  async #welcome(session: NodeSession, { held, sealingKey }: Hello): Promise<void> {
     const { sessions, registration, onHeld, hubVersion, log } = this.#options;
     const { node, connectionId, transport } = session;
-    await registration.ensureNode(node);
+    await registration.ensureNode(node, sealingKey);
     sessions.open(session);
     log.info({ node, transport, held: formatVersion(held) }, 'node connected');
     session.send({ case: 'welcome', value: { connectionId, hubVersion } });

@@ -1,16 +1,23 @@
 import type { AddressInfo } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type Server } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
 import type { Logger } from 'pino';
 import { parseTopic } from '../../proto/topics.ts';
 import { HUB_USER } from '../security/hub-keys.ts';
-import { nodeOfUser } from '../security/node-identity.ts';
+import { holderOf, nodeOfUser } from '../security/node-identity.ts';
 
 export interface MqttBrokerOptions {
   readonly cluster: string;
   /** PEM. */
   readonly tls: { readonly key: string; readonly certificate: string; readonly ca: string };
+  /** Whether the node enrolled with this key. */
+  readonly isDeviceOf: (node: string, keyHash: string) => boolean;
   readonly log: Logger;
+}
+
+interface Holder {
+  readonly user: string | undefined;
+  readonly keyHash: string;
 }
 
 const NOT_AUTHORIZED = 5; // MQTT 3.1.1, table 3.1
@@ -25,7 +32,7 @@ export class MqttBroker {
   readonly #options: MqttBrokerOptions;
   readonly #server: Server;
   /** Who each connection is: asked once, for a will is published when its connection cannot be asked any more. */
-  readonly #users = new WeakMap<object, string>();
+  readonly #holders = new WeakMap<object, Holder>();
   #aedes: Aedes | undefined;
 
   constructor(options: MqttBrokerOptions) {
@@ -64,7 +71,8 @@ export class MqttBroker {
     );
     this.#aedes = aedes;
     this.#server.on('secureConnection', (socket) => {
-      this.#users.set(socket, commonNameOf(socket));
+      // TLS has verified the certificate, and refused who has none.
+      this.#holders.set(socket, holderOf(socket.getPeerCertificate().raw));
       aedes.handle(socket);
     });
     return new Promise((resolve, reject) => {
@@ -80,7 +88,7 @@ export class MqttBroker {
   }
 
   #userOf({ conn }: Client): string | undefined {
-    return this.#users.get(conn);
+    return this.#holders.get(conn)?.user;
   }
 
   /** Why a client may not come in; undefined when it may. */
@@ -88,6 +96,10 @@ export class MqttBroker {
     const user = this.#userOf(client);
     const expected = user === HUB_USER ? HUB_USER : nodeOfUser(user);
     if (!expected) return 'the certificate is no node of this hub';
+    const { keyHash = '' } = this.#holders.get(client.conn) ?? {};
+    if (user !== HUB_USER && !this.#options.isDeviceOf(expected, keyHash)) {
+      return `node "${expected}" has enrolled with another key since: join again`;
+    }
     return client.id === expected ? undefined : `the client id must be "${expected}"`;
   }
 
@@ -105,12 +117,6 @@ export class MqttBroker {
     const own = parsed?.node === nodeOfUser(this.#userOf(client));
     return own && (parsed?.channel === 'desired' || parsed?.channel === 'down');
   }
-}
-
-/** TLS has verified the certificate before this is asked. */
-function commonNameOf(socket: TLSSocket): string {
-  const name = socket.getPeerCertificate().subject?.CN as string | string[] | undefined;
-  return typeof name === 'string' ? name : '';
 }
 
 function authenticateError(message: string): AuthenticateError {

@@ -15,7 +15,8 @@ import {
   userOfNode,
 } from '../security/node-identity.ts';
 
-const CERTIFICATE_DAYS = 365;
+/** The life of a device: there is no renewal yet, and who holds another key than the pinned one is refused anyway. */
+const CERTIFICATE_DAYS = 3650;
 const MANAGER = { fieldManager: 'holdfast-hub' };
 
 /** Enrolment was refused: the message is for the person at the device. */
@@ -64,15 +65,18 @@ export class NodeRegistration {
   }
 
   /** The Node object of a device that has said hello: made again if somebody deleted it, as the kubelet does. */
-  async ensureNode(node: string): Promise<void> {
-    if (this.#options.registry.get(nodes, undefined, node)) return;
-    await this.#options.registry.modify(
-      nodes,
-      undefined,
-      node,
-      (current) => current ?? newNode(node),
-      MANAGER,
-    );
+  async ensureNode(node: string, sealingKey: Uint8Array): Promise<void> {
+    const { registry } = this.#options;
+    if (registry.get(nodes, undefined, node)) return;
+    const annotations = { [SEALING_KEY_ANNOTATION]: Buffer.from(sealingKey).toString('base64') };
+    const object = { ...newNode(node), metadata: { name: node, annotations } };
+    await registry.modify(nodes, undefined, node, (current) => current ?? object, MANAGER);
+  }
+
+  /** Whether the holder of this key is the device that the Node stands for, and not one that had its name before. */
+  isDeviceOf(node: string, hash: string): boolean {
+    const pinned = this.#options.registry.get(nodes, undefined, node)?.metadata.annotations?.[KEY_ANNOTATION];
+    return pinned === undefined || pinned === hash;
   }
 
   async #pinKeys(node: string, hash: string, sealingKey: string): Promise<void> {

@@ -222,7 +222,12 @@ t.test('bad input', async (t) => {
     await stand.hub.end('SIGKILL');
     const said = stand.agent.lines.length;
     const tls = { ...(await ca.issueServer(['127.0.0.1', '127.0.0.2'], 1)), ca: ca.certificate };
-    const broker = new MqttBroker({ cluster: identity.cluster, tls, log: createLog('silent', '') });
+    const broker = new MqttBroker({
+      cluster: identity.cluster,
+      tls,
+      isDeviceOf: () => true,
+      log: createLog('silent', ''),
+    });
     await broker.listen('127.0.0.1', stand.ports.mqtt);
     const pair = await clientPair(ca, HUB_USER, []);
     const intruder = await connectAsync({
