@@ -4,7 +4,7 @@ import { ApiError, invalid } from '../resources/api-error.ts';
 import { notSupported } from '../resources/field-errors.ts';
 import type { User } from './access.ts';
 import type { ListPages } from './list-pages.ts';
-import type { LogSource } from './logs.ts';
+import type { LogSource } from './log-source.ts';
 
 /** What all requests need of the hub. */
 export interface ApiContext {

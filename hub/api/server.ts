@@ -9,7 +9,7 @@ import { type Authorizer, administratorsOnly, authenticate, isOpen, refuseImpers
 import { discardBody } from './body.ts';
 import type { ApiContext, Exchange } from './exchange.ts';
 import { ListPages } from './list-pages.ts';
-import type { LogSource } from './logs.ts';
+import type { LogSource } from './log-source.ts';
 import { sendError, setCommonHeaders } from './reply.ts';
 import { route, routePath } from './router.ts';
 

@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 import type { Registry, WatchEvent } from '../registry/registry.ts';
 import { ApiError } from '../resources/api-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
+import { type Failure, WorkQueue } from '../sync/work-queue.ts';
 import type { EventRecorder } from './event-recorder.ts';
-import { type Failure, WorkQueue } from './work-queue.ts';
 
 /** What every controller works with. */
 export interface ControllerContext {

@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import type { SignedSnapshot, Version } from '../../proto/gen/holdfast/v1/link_pb.ts';
 import { seal } from '../../proto/seal.ts';
 import { compareVersions, compressObjects, formatVersion, signSnapshot } from '../../proto/snapshot.ts';
-import { WorkQueue } from '../controllers/work-queue.ts';
 import type { Registry, WatchEvent } from '../registry/registry.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import { objectKey } from '../resources/object.ts';
@@ -11,6 +10,7 @@ import { configMaps, nodes, pods, secrets } from '../resources/table-of-resource
 import type { PodObject } from '../resources/typed.ts';
 import { SEALING_KEY_ANNOTATION } from '../security/node-identity.ts';
 import type { Store } from '../store/store.ts';
+import { WorkQueue } from '../sync/work-queue.ts';
 import { type CompiledSnapshot, compileSnapshot } from './compile-snapshot.ts';
 
 export interface DispatcherOptions {

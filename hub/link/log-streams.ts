@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { StreamData, StreamEnd } from '../../proto/gen/holdfast/v1/link_pb.ts';
-import type { LogRequest, LogSource } from '../api/logs.ts';
+import type { LogRequest, LogSource } from '../api/log-source.ts';
 import { ApiError, badRequest, serviceUnavailable } from '../resources/api-error.ts';
 import type { DownMessage, NodeSession, Sessions } from './sessions.ts';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { request } from 'node:https';
 import t from 'tap';
-import type { LogRequest } from '../../../hub/api/logs.ts';
+import type { LogRequest } from '../../../hub/api/log-source.ts';
 import { badRequest, serviceUnavailable } from '../../../hub/resources/api-error.ts';
 import { startHub } from './test-hub.ts';
 

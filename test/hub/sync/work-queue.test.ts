@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Failure, WorkQueue, type WorkQueueOptions } from '../../../hub/controllers/work-queue.ts';
+import { type Failure, WorkQueue, type WorkQueueOptions } from '../../../hub/sync/work-queue.ts';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
