@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   fsyncSync,
   mkdirSync,
@@ -152,6 +153,7 @@ export class AgentState {
 function openDatabase(path: string): Database.Database {
   const db = new Database(path);
   try {
+    chmodSync(path, 0o600); // it holds the device's keys; SQLite gives its other files the same mode
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
     const found = db.pragma('quick_check', { simple: true });

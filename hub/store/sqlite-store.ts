@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import {
   type Change,
@@ -69,6 +70,7 @@ export class SqliteStore implements Store {
   static open(path: string): SqliteStore {
     try {
       const db = new Database(path);
+      chmodSync(path, 0o600); // it holds Secrets; SQLite gives its other files the same mode
       db.pragma('journal_mode = WAL');
       db.pragma('synchronous = FULL');
       migrate(db);

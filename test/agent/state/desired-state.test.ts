@@ -137,7 +137,9 @@ t.test('the last two snapshots are files too; private to root', async (t) => {
     [2, 3],
   );
   for (const name of files) t.equal(statSync(join(dir, 'snapshots', name)).mode & 0o777, 0o600);
-  t.equal(statSync(join(dir, 'identity.json')).mode & 0o777, 0o600);
+  for (const name of ['identity.json', 'agent.db', 'agent.db-wal']) {
+    t.equal(statSync(join(dir, name)).mode & 0o777, 0o600, name);
+  }
 });
 
 t.test('a database of garbage is put aside, and made anew from the files', async (t) => {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { SqliteStore } from '../../../hub/store/sqlite-store.ts';
@@ -101,6 +101,14 @@ t.test('the revision does not go back when the newest write was a deletion that 
   const again = SqliteStore.open(path);
   t.equal(again.revision, 2);
   again.close();
+});
+
+t.test('its files are private', async (t) => {
+  const path = join(t.testdir(), 'hub.db');
+  const store = SqliteStore.open(path);
+  await put(store, '/a', '1');
+  for (const file of [path, `${path}-wal`]) t.equal(statSync(file).mode & 0o777, 0o600, file);
+  store.close();
 });
 
 t.test('a file that is not a store is refused with a sentence and left as it is', async (t) => {
