@@ -1,0 +1,256 @@
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+
+/*
+ * Who may import whom. The two tables are the rule; ARCHITECTURE.md says why.
+ */
+
+/** Which places a place may import from, itself aside. The most specific line counts. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  proto: [],
+
+  // Down: link, state, reconcile, runtime; up: runtime, pod, reconcile, link.
+  'agent/runtime': [],
+  'agent/pod': ['agent/runtime', 'agent/reconcile', 'proto/canonical-json.ts'],
+  'agent/state': ['agent/pod', 'proto'],
+  'agent/reconcile': ['agent/runtime', 'agent/pod', 'agent/state'],
+  'agent/link': ['agent/state', 'agent/reconcile/event-recorder.ts', 'proto'],
+  'agent/node': ['agent/runtime/runtime.ts'],
+  'agent/local': ['agent/pod/pod.ts'],
+  'agent/config.ts': [],
+  'agent/log.ts': [],
+  'agent/version.ts': [],
+  'agent/agent.ts': ['agent', 'proto'],
+  'agent/main.ts': ['agent', 'proto/join-token.ts'],
+
+  // Down: api, registry, store; then controllers, scheduler, dispatch, link, each through the registry.
+  'hub/store': [],
+  'hub/sync': [],
+  'hub/resources': ['hub/registry/registry.ts'],
+  'hub/schema': ['hub/resources'],
+  'hub/patch': ['hub/resources', 'hub/schema'],
+  'hub/registry': ['hub/resources', 'hub/schema', 'hub/patch', 'hub/store'],
+  'hub/security': ['hub/registry/registry.ts', 'hub/resources'],
+  'hub/api': ['hub/registry/registry.ts', 'hub/resources', 'hub/schema', 'hub/patch'],
+  'hub/controllers': ['hub/registry/registry.ts', 'hub/resources', 'hub/schema', 'hub/sync'],
+  'hub/controllers/start-controllers.ts': [
+    'hub/controllers',
+    'hub/registry/registry.ts',
+    'hub/scheduler/scheduler.ts',
+  ],
+  'hub/scheduler': ['hub/registry/registry.ts', 'hub/resources', 'hub/schema'],
+  'hub/dispatch': [
+    'hub/registry/registry.ts',
+    'hub/resources',
+    'hub/security/node-identity.ts',
+    'hub/store/store.ts',
+    'hub/sync',
+    'proto',
+  ],
+  'hub/link': ['hub/registry', 'hub/resources', 'hub/security', 'hub/api/log-source.ts', 'proto'],
+  'hub/cli': ['hub/security', 'proto/join-token.ts'],
+  'hub/bootstrap-objects.ts': ['hub/registry/registry.ts', 'hub/resources'],
+  'hub/config.ts': [],
+  'hub/log.ts': [],
+  'hub/version.ts': [],
+  'hub/hub.ts': ['hub', 'proto'],
+  'hub/main.ts': ['hub/cli', 'hub/config.ts', 'hub/hub.ts', 'hub/log.ts'],
+};
+
+/** Where a side begins: who else may import it, whatever the table above allows. */
+const ENTRIES: Readonly<Record<string, readonly string[]>> = {
+  'agent/main.ts': [],
+  'agent/agent.ts': ['agent/main.ts'],
+  'hub/main.ts': [],
+  'hub/hub.ts': ['hub/main.ts'],
+};
+
+/** Types only: their values are made in another place and handed over. */
+const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
+  'agent/reconcile/event-recorder.ts': ['agent/link'],
+  'agent/pod/pod.ts': ['agent/local'],
+  'agent/runtime/runtime.ts': ['agent/node'],
+  'hub/api/log-source.ts': ['hub/link'],
+  'hub/registry/registry.ts': ['hub/resources'],
+  'hub/store/store.ts': ['hub/dispatch'],
+};
+
+interface Home {
+  /** The only places that may import the package: to swap it touches nothing else. */
+  readonly values: readonly string[];
+  /** Where its types may be named besides. */
+  readonly types?: readonly string[];
+}
+
+const HOME: Readonly<Record<string, Home>> = {
+  '@bufbuild/protobuf': { values: ['proto', 'agent/link', 'agent/state', 'hub/link'] },
+  '@grpc/grpc-js': {
+    values: ['proto/grpc.ts', 'agent/link/grpc-link.ts', 'agent/link/enrol.ts', 'hub/link/grpc-server.ts'],
+  },
+  '@peculiar/x509': { values: ['hub/security'] },
+  aedes: { values: ['hub/link'] },
+  'better-sqlite3': { values: ['agent/state', 'hub/store'] },
+  dockerode: { values: ['agent/runtime'] },
+  'kubernetes-types': { values: [], types: ['agent', 'hub'] },
+  mqtt: { values: ['agent/link/mqtt-link.ts', 'hub/link'] },
+  pino: { values: ['agent/log.ts', 'hub/log.ts'], types: ['agent', 'hub'] },
+  'reflect-metadata': { values: ['hub/security'] },
+  rfc6902: { values: ['hub/patch'] },
+  systeminformation: { values: ['agent/node'] },
+  yaml: { values: ['hub/api', 'hub/cli', 'hub/security'] },
+};
+
+interface Import {
+  /** A package, `node:…`, or a path from the root of the repository. */
+  readonly from: string;
+  readonly typesOnly: boolean;
+}
+
+const STATEMENT = /^(?:import|export)\s(?:([^'"=;()]*?)\sfrom\s+)?'([^']+)'|\bimport\('([^']+)'\)/gm;
+
+function importsOf(file: string): Import[] {
+  const code = readFileSync(file, 'utf8');
+  return [...code.matchAll(STATEMENT)].map(([, what = '', fixed, lazy]) => {
+    const name = fixed ?? lazy ?? '';
+    const from = name.startsWith('.') ? join(dirname(file), name) : name;
+    return { from, typesOnly: fixed !== undefined && namesTypesOnly(what) };
+  });
+}
+
+/** `type X`, `type { X }` or `{ type X, type Y }`. */
+function namesTypesOnly(what: string): boolean {
+  if (what.startsWith('type ')) return true;
+  const [, names] = /^\{([^}]*)\}$/.exec(what.trim()) ?? [];
+  const each = (names ?? '').split(',').filter((name) => name.trim() !== '');
+  return each.length > 0 && each.every((name) => name.trim().startsWith('type '));
+}
+
+const within = (path: string, place: string) => path === place || path.startsWith(`${place}/`);
+const withinAny = (path: string, places: readonly string[]) => places.some((place) => within(path, place));
+const isOurs = (path: string) => withinAny(path, ['proto', 'agent', 'hub', 'scripts', 'test']);
+
+function placeOf(file: string): string {
+  if (within(file, 'proto')) return 'proto';
+  const places = Object.keys(MAY_IMPORT).filter((place) => within(file, place));
+  return places.sort((a, b) => b.length - a.length)[0] ?? '';
+}
+
+function packageOf(name: string): string {
+  const parts = name.split('/');
+  return parts.slice(0, name.startsWith('@') ? 2 : 1).join('/');
+}
+
+/** What is wrong with an import; undefined when nothing is. */
+function problemOf(file: string, { from, typesOnly }: Import): string | undefined {
+  if (from.startsWith('node:')) return undefined;
+  if (!isOurs(from)) return packageProblem(file, packageOf(from), typesOnly);
+  const place = placeOf(file);
+  if (within(from, place)) return undefined;
+  if (!withinAny(from, MAY_IMPORT[place] ?? [])) return `must not import ${from}`;
+  const starters = ENTRIES[from];
+  if (starters && !starters.includes(file)) return `must not import ${from}: it is an entry`;
+  if (!typesOnly && withinAny(file, TYPES_ONLY[from] ?? [])) return `must import types only from ${from}`;
+  return undefined;
+}
+
+function packageProblem(file: string, name: string, typesOnly: boolean): string | undefined {
+  const home = HOME[name];
+  if (!home) return `imports ${name}, which has no home yet: give it one in this test`;
+  if (withinAny(file, home.values) || (typesOnly && withinAny(file, home.types ?? []))) return undefined;
+  return `must not import ${name}: its home is ${home.values.join(', ') || 'in types only'}`;
+}
+
+const files = globSync('{proto,agent,hub}/**/*.ts');
+
+t.test('every file imports only what it may', async (t) => {
+  t.ok(files.length > 150, `${files.length} files`);
+  for (const file of files) {
+    const imports = importsOf(file);
+    t.same(imports.map((each) => problemOf(file, each)).filter(Boolean), [], file);
+  }
+});
+
+t.test('every file has a line in the table', async (t) => {
+  t.same(
+    files.filter((file) => placeOf(file) === ''),
+    [],
+  );
+});
+
+t.test('the table allows nothing that is not used', async (t) => {
+  const used = files.flatMap((file) => importsOf(file).map(({ from }) => ({ place: placeOf(file), from })));
+  for (const [place, allowed] of Object.entries(MAY_IMPORT)) {
+    for (const target of allowed) {
+      t.ok(
+        used.some((each) => each.place === place && within(each.from, target)),
+        `${place} uses ${target}`,
+      );
+    }
+  }
+  for (const [name, { values, types = [] }] of Object.entries(HOME)) {
+    for (const home of [...values, ...types]) {
+      t.ok(
+        used.some(
+          ({ place, from }) => packageOf(from) === name && (within(place, home) || within(home, place)),
+        ),
+        `${home} uses ${name}`,
+      );
+    }
+  }
+});
+
+t.test('the rules find what is wrong', async (t) => {
+  const value = (from: string) => ({ from, typesOnly: false });
+  const types = (from: string) => ({ from, typesOnly: true });
+  const wrong: [string, Import][] = [
+    ['hub/api/read.ts', value('agent/log.ts')],
+    ['agent/log.ts', types('hub/log.ts')],
+    ['proto/topics.ts', value('hub/hub.ts')],
+    ['agent/runtime/runtime.ts', value('proto/snapshot.ts')],
+    ['hub/scheduler/filters.ts', value('hub/controllers/controller.ts')],
+    ['hub/link/log-streams.ts', value('hub/api/log-source.ts')],
+    ['agent/main.ts', value('scripts/kubectl.ts')],
+    ['agent/pod/pod.ts', value('dockerode')],
+    ['agent/link/session.ts', value('pino')],
+    ['hub/api/read.ts', value('some-new-package')],
+  ];
+  for (const [file, each] of wrong) t.type(problemOf(file, each), 'string', `${file} imports ${each.from}`);
+  const right: [string, Import][] = [
+    ['agent/link/session.ts', types('pino')],
+    ['hub/link/log-streams.ts', types('hub/api/log-source.ts')],
+    ['hub/main.ts', value('hub/hub.ts')],
+    ['hub/store/sqlite-store.ts', value('better-sqlite3')],
+  ];
+  for (const [file, each] of right) t.equal(problemOf(file, each), undefined, `${file} imports ${each.from}`);
+});
+
+t.test('imports are read as they are written', async (t) => {
+  const dir = t.testdir({
+    'a.ts': [
+      "import 'side-effect';",
+      "import whole from 'whole';",
+      "import type { T } from 'type';",
+      'import {',
+      '  type A,',
+      '  type B,',
+      "} from 'types';",
+      "import { a, type C } from 'mixed';",
+      "export { x } from './beside.ts';",
+      "const later = () => import('lazy');",
+      "export const text = 'no import';",
+    ].join('\n'),
+  });
+  t.same(
+    importsOf(join(dir, 'a.ts')).map(({ from, typesOnly }) => [from, typesOnly]),
+    [
+      ['side-effect', false],
+      ['whole', false],
+      ['type', true],
+      ['types', true],
+      ['mixed', false],
+      [join(dir, 'beside.ts'), false],
+      ['lazy', false],
+    ],
+  );
+});
