@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { arch, cpus, hostname, networkInterfaces, release, totalmem } from 'node:os';
 import type { NodeStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { EngineInfo } from '../runtime/runtime.ts';
@@ -51,7 +52,7 @@ export function nodeReport(facts: NodeFacts): { labels: Record<string, string>; 
       conditions: [readyCondition(facts)],
       nodeInfo: {
         architecture: goArchitecture(),
-        bootID: '',
+        bootID: bootId(),
         containerRuntimeVersion: engine?.version ?? 'docker://unknown',
         kernelVersion: engine?.kernelVersion || release(),
         kubeProxyVersion: '',
@@ -81,6 +82,15 @@ function readyCondition({ engineError, now }: NodeFacts) {
     lastHeartbeatTime: now,
     lastTransitionTime: now,
   };
+}
+
+/** Another one after each start of the device; empty where the kernel does not tell. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return '';
+  }
 }
 
 function goArchitecture(): string {
