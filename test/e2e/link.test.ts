@@ -95,10 +95,10 @@ t.test('the link', async (t) => {
         t.equal(await pods.id('steady'), steady, 'what runs goes on running');
         await agents[1]?.end();
         await nodeReady('True');
-        t.equal(
-          await stand.kubectl('logs', 'steady', '--request-timeout=30s'),
-          'begun\n',
+        await until(
           'the one that is left works',
+          async () => (await stand.kubectl('logs', 'steady', '--request-timeout=30s')) === 'begun\n',
+          RECONNECT_MS,
         );
         await agents[0]?.end();
         const said = stand.hub.lines.length;
@@ -140,5 +140,12 @@ t.test('the link', async (t) => {
     await stand.apply(podOf('next', { main: { command: shell(`echo new; ${WORK}`) } }));
     await pods.ready('next');
     t.equal(await stand.kubectl('logs', 'next', '--request-timeout=30s'), 'new\n');
+
+    await stand.startAgent(); // with the identity of before
+    const answer = await stand.agent.line(/connected to the hub|no connection to the hub/);
+    t.match(answer, /no connection to the hub/, 'the device that it replaced is refused');
+    t.ok(stand.agent.running);
+    t.equal(await pods.id('steady'), steady, 'what runs there goes on running');
+    await nodeReady('True');
   });
 });
