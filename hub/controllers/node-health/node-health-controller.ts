@@ -1,7 +1,7 @@
 import type { Taint } from 'kubernetes-types/core/v1.d.ts';
 import { readinessOf } from '../../resources/node-matching.ts';
 import type { KubeObject } from '../../resources/object.ts';
-import { isReady, podCondition, withPodCondition } from '../../resources/pod-state.ts';
+import { podCondition, withPodCondition } from '../../resources/pod-state.ts';
 import { nodes, pods } from '../../resources/table-of-resources.ts';
 import type { NodeObject, PodObject } from '../../resources/typed.ts';
 import { sameJson } from '../../schema/json-type.ts';
@@ -59,7 +59,8 @@ async function syncNode(
   const { taints } = plan;
   if (taints)
     await changeExisting(registry, nodes, node, (current) => withTaints(current, node, taints), SOURCE);
-  if (plan.losesPods) await markPodsNotReady(context, node);
+  if (plan.losesPods) await changePods(context, node, notReady);
+  if (plan.regainsPods) await changePods(context, node, readyAgain);
   return plan.wakeInMs;
 }
 
@@ -98,20 +99,36 @@ function withTaints(current: KubeObject, seen: NodeObject, wanted: readonly Tain
   return { ...current, spec: wanted.length > 0 ? { ...rest, taints: wanted } : rest };
 }
 
-/** The agent's next report makes them ready again. */
-async function markPodsNotReady({ registry, now }: ControllerContext, node: NodeObject): Promise<void> {
-  const change = (current: KubeObject) => {
-    const pod = current as PodObject;
-    const ready = podCondition(pod, 'Ready');
-    if (ready?.status !== 'True') return pod;
-    const { message: _, ...rest } = ready;
-    return withPodCondition(pod, {
-      ...rest,
-      status: 'False',
-      reason: 'NodeNotReady',
-      lastTransitionTime: timestamp(now()),
-    });
-  };
+const NODE_NOT_READY = 'NodeNotReady';
+
+/** A pod that is ready as far as its agent knew, on a node that cannot be counted on: the agent's part stays in ContainersReady. */
+function notReady(pod: PodObject, at: string): PodObject {
+  const ready = podCondition(pod, 'Ready');
+  if (ready?.status !== 'True') return pod;
+  const { message: _, ...rest } = ready;
+  return withPodCondition(pod, { ...rest, status: 'False', reason: NODE_NOT_READY, lastTransitionTime: at });
+}
+
+/**
+ * The way back. The agent tells of a pod only what is new, and does not know what was written here: a node whose engine
+ * was away for a moment, or whose report came between, would never tell it again.
+ */
+function readyAgain(pod: PodObject, at: string): PodObject {
+  const ready = podCondition(pod, 'Ready');
+  if (ready?.reason !== NODE_NOT_READY || podCondition(pod, 'ContainersReady')?.status !== 'True') return pod;
+  if (pod.metadata.deletionTimestamp) return pod;
+  const { reason: _, ...rest } = ready;
+  return withPodCondition(pod, { ...rest, status: 'True', lastTransitionTime: at });
+}
+
+async function changePods(
+  { registry, now }: ControllerContext,
+  node: NodeObject,
+  change: (pod: PodObject, at: string) => PodObject,
+): Promise<void> {
+  const at = timestamp(now());
   const there = registry.byIndex(pods, 'spec.nodeName', node.metadata.name ?? '') as readonly PodObject[];
-  await Promise.all(there.filter(isReady).map((pod) => changeExisting(registry, pods, pod, change, STATUS)));
+  const changed = there.filter((pod) => change(pod, at) !== pod);
+  const changeOne = (current: KubeObject) => change(current as PodObject, at);
+  await Promise.all(changed.map((pod) => changeExisting(registry, pods, pod, changeOne, STATUS)));
 }

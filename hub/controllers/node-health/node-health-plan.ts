@@ -21,6 +21,8 @@ export interface NodeHealthPlan {
   readonly taints: Taint[] | undefined;
   /** Whether the pods of the node cannot be ready any more. */
   readonly losesPods: boolean;
+  /** Whether what the agent last said of its pods counts again. */
+  readonly regainsPods: boolean;
   /** Milliseconds until silence becomes loss. */
   readonly wakeInMs: number | undefined;
 }
@@ -40,6 +42,7 @@ export function planNodeHealth(
     conditions,
     taints: planTaints(node, readiness, nowMs),
     losesPods: readiness === 'Unknown' || readiness === 'False',
+    regainsPods: readiness === 'True',
     wakeInMs: isSilent && graceLeftMs > 0 ? graceLeftMs : undefined,
   };
 }

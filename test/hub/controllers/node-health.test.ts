@@ -144,6 +144,40 @@ t.test('a lost device keeps its pods; they are not ready until it is back', asyn
   t.same(cluster.get<NodeObject>(nodes, 'n1').spec.taints, [OWN]);
 });
 
+t.test('an engine that was away for a moment: what the agent said of its pods counts again', async (t) => {
+  const cluster = await Cluster.start(t, {});
+  await cluster.addNode('n1');
+  const states = { well: 'True', ill: 'False' };
+  for (const [name, status] of Object.entries(states)) {
+    await cluster.create(pods, barePod(name, { nodeName: 'n1' }));
+    await cluster.change(
+      pods,
+      name,
+      (object) => {
+        const conditions = ['ContainersReady', 'Ready'].map((type) => ({ type, status }));
+        object.status = { ...(object.status as object), conditions };
+      },
+      'status',
+    );
+  }
+  const nodeReady = (status: string) =>
+    cluster.change(
+      nodes,
+      'n1',
+      (object) => {
+        object.status = { ...(object.status as object), conditions: [{ type: 'Ready', status }] };
+      },
+      'status',
+    );
+  const ready = (name: string) => podCondition(cluster.get<PodObject>(pods, name), 'Ready');
+  await nodeReady('False');
+  await cluster.until('the pod is not ready', () => ready('well')?.reason === 'NodeNotReady');
+  await nodeReady('True');
+  await cluster.until('the pod is ready again', () => ready('well')?.status === 'True');
+  t.equal(ready('well')?.reason, undefined);
+  t.equal(ready('ill')?.status, 'False', 'one that was not ready stays so');
+});
+
 t.test('a node that stays silent after the hub has started is lost too', async (t) => {
   const cluster = await Cluster.start(t, { liveness: new NodeConnections(), nodeMonitorGracePeriodMs: 20 });
   await cluster.addNode('n1');
