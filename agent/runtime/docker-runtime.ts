@@ -6,6 +6,7 @@ import { runtimeError } from './docker-errors.ts';
 import { INFRA_COMMAND, INFRA_IMAGE, infraRoot } from './infra-image.ts';
 import { identityOf, NODE_LABEL } from './labels.ts';
 import { linesOf } from './lines.ts';
+import { payloadsOf } from './multiplexed.ts';
 import {
   type ContainerChange,
   type ContainerSpec,
@@ -134,17 +135,15 @@ export class DockerRuntime implements Runtime {
       this.#docker.getContainer(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true }),
     );
     const stream = await this.#call('start exec', () => exec.start({ abortSignal: signal }));
-    const output = await readSome(demultiplexed(this.#docker, stream), MAX_EXEC_OUTPUT_BYTES, signal);
+    const output = await readSome(stream as Readable, MAX_EXEC_OUTPUT_BYTES, signal);
     const { ExitCode } = await this.#call('inspect exec', () => exec.inspect());
     return { exitCode: ExitCode ?? 0, output };
   }
 
   async logs(id: string, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-    const container = this.#docker.getContainer(id);
-    const { Config } = await this.#call('inspect a container', () => container.inspect());
-    const stream = await this.#call('read logs', () => readLogs(container, options, signal));
-    if (Buffer.isBuffer(stream)) return unframed(stream, Config.Tty);
-    return Config.Tty ? (stream as Readable) : demultiplexed(this.#docker, stream);
+    const { Config } = await this.#call('inspect a container', () => this.#docker.getContainer(id).inspect());
+    const stream = await this.#call('read logs', () => this.#openLogs(id, options, signal));
+    return Config.Tty ? stream : payloadsOf(stream);
   }
 
   async changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange>> {
@@ -156,6 +155,33 @@ export class DockerRuntime implements Runtime {
       } as Docker.GetEventsOptions),
     );
     return containerChanges(stream as Readable);
+  }
+
+  /** As a stream in any case: dockerode would hold all of a log that is not followed in memory. */
+  #openLogs(id: string, options: LogOptions, signal: AbortSignal): Promise<Readable> {
+    const { follow, timestamps, tailLines, sinceMs } = options;
+    const query = {
+      stdout: true,
+      stderr: true,
+      follow,
+      timestamps,
+      ...(tailLines !== undefined && { tail: tailLines }),
+      ...(sinceMs !== undefined && { since: sinceMs / 1000 }),
+    };
+    const statusCodes = { 200: true, 404: 'no such container', 500: 'server error' };
+    return new Promise((resolve, reject) => {
+      this.#docker.modem.dial(
+        {
+          path: `/containers/${id}/logs?`,
+          method: 'GET',
+          isStream: true,
+          abortSignal: signal,
+          statusCodes,
+          options: query,
+        },
+        (error: unknown, stream: unknown) => (error ? reject(error) : resolve(stream as Readable)),
+      );
+    });
   }
 
   async #importInfraImage(): Promise<string> {
@@ -263,57 +289,15 @@ async function* containerChanges(stream: Readable): AsyncIterable<ContainerChang
   }
 }
 
-function readLogs(
-  container: Docker.Container,
-  { follow, timestamps, tailLines, sinceMs }: LogOptions,
-  signal: AbortSignal,
-): Promise<NodeJS.ReadableStream | Buffer> {
-  const options = {
-    stdout: true,
-    stderr: true,
-    timestamps,
-    abortSignal: signal,
-    ...(tailLines !== undefined && { tail: tailLines }),
-    ...(sinceMs !== undefined && { since: sinceMs / 1000 }),
-  };
-  return follow
-    ? container.logs({ ...options, follow: true })
-    : container.logs({ ...options, follow: false });
-}
-
-/** The engine frames stdout and stderr, 8 bytes of header each; both together are what `kubectl logs` shows. */
-function demultiplexed(docker: Docker, stream: NodeJS.ReadableStream): Readable {
-  const output = new PassThrough();
-  docker.modem.demuxStream(stream, output, output);
-  stream.once('end', () => output.end());
-  stream.once('close', () => output.end());
-  stream.once('error', (error: Error) => output.destroy(error));
-  return output;
-}
-
-const FRAME_HEADER_BYTES = 8;
-
-async function* unframed(bytes: Buffer, tty: boolean): AsyncIterable<Uint8Array> {
-  if (tty) {
-    yield bytes;
-    return;
-  }
-  for (let at = 0; at + FRAME_HEADER_BYTES <= bytes.length; ) {
-    const length = bytes.readUInt32BE(at + 4);
-    yield bytes.subarray(at + FRAME_HEADER_BYTES, at + FRAME_HEADER_BYTES + length);
-    at += FRAME_HEADER_BYTES + length;
-  }
-}
-
-/** Reads a stream to its end but keeps only the first bytes. */
+/** Reads a framed stream to its end but keeps only the first bytes. */
 async function readSome(stream: Readable, maxBytes: number, signal: AbortSignal): Promise<string> {
   const abort = () => stream.destroy(signal.reason as Error);
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
   let kept = Buffer.alloc(0);
   try {
-    for await (const chunk of stream) {
-      if (kept.length < maxBytes) kept = Buffer.concat([kept, chunk as Buffer]).subarray(0, maxBytes);
+    for await (const chunk of payloadsOf(stream)) {
+      if (kept.length < maxBytes) kept = Buffer.concat([kept, chunk]).subarray(0, maxBytes);
     }
   } finally {
     signal.removeEventListener('abort', abort);

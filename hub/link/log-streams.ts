@@ -76,6 +76,7 @@ export class LogStreams implements LogSource {
           session.send({ case: 'streamCredit', value: { streamId, bytes: consumed } });
           consumed = 0;
         } else if (stream.ended) {
+          if (stream.error) throw stream.error;
           return;
         } else {
           await nextEvent(stream);
@@ -96,8 +97,8 @@ export class LogStreams implements LogSource {
   /** The connection that the node's streams ran on is over, and they with it. */
   #sessionChanged(node: string): void {
     for (const stream of this.#streams.values()) {
-      if (stream.node !== node) continue;
-      stream.error ??= serviceUnavailable(`the connection to node "${node}" was lost`);
+      if (stream.node !== node || stream.ended) continue;
+      stream.error = serviceUnavailable(`the connection to node "${node}" was lost`);
       stream.ended = true;
       stream.wake();
     }

@@ -189,9 +189,7 @@ t.test('logs', async (t) => {
     await until('it is followed', () => lines.length === 5);
     await stand.cutLink();
     await ended;
-    t.match(lines.at(-1), 'the connection to node "device-logs" was lost', 'who follows is told', {
-      todo: 'hub/link/log-streams.ts ends the stream without its error',
-    });
+    t.match(lines.at(-1), 'the connection to node "device-logs" was lost', 'who follows is told');
     const path = '/api/v1/namespaces/default/pods/ending/log';
     await t.rejects(stand.kubectl('get', '--raw', path), /ServiceUnavailable/, 'it is a 503');
     await t.rejects(

@@ -4,6 +4,7 @@ import { runtimeError } from '../../../agent/runtime/docker-errors.ts';
 import { infraRoot } from '../../../agent/runtime/infra-image.ts';
 import { identityOf, labelsOf } from '../../../agent/runtime/labels.ts';
 import { linesOf } from '../../../agent/runtime/lines.ts';
+import { payloadsOf } from '../../../agent/runtime/multiplexed.ts';
 import type { ContainerIdentity, ContainerSpec } from '../../../agent/runtime/runtime.ts';
 
 const identity: ContainerIdentity = {
@@ -140,4 +141,21 @@ t.test('lines of a stream, whole, and its error where it is read', async (t) => 
   };
   t.same(await Array.fromAsync(linesOf(stream(false))), ['one', 'two ü', 'three']);
   await t.rejects(Array.fromAsync(linesOf(stream(true))), /broken/);
+});
+
+t.test('payloads of a framed stream, however it is cut', async (t) => {
+  const frame = (text: string) => {
+    const header = Buffer.alloc(8);
+    header[0] = 1;
+    header.writeUInt32BE(text.length, 4);
+    return Buffer.concat([header, Buffer.from(text)]);
+  };
+  const bytes = Buffer.concat([frame('one\n'), frame(''), frame('two\n'), frame('x'.repeat(300))]);
+  for (const size of [1, 3, 7, 8, 9, 64, bytes.length]) {
+    const pieces = async function* () {
+      for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+    };
+    const text = Buffer.concat(await Array.fromAsync(payloadsOf(pieces()))).toString();
+    t.equal(text, `one\ntwo\n${'x'.repeat(300)}`, `in pieces of ${size}`);
+  }
 });
