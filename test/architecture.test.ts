@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   // Down: link, state, reconcile, runtime; up: runtime, pod, reconcile, link.
   'agent/runtime': [],
-  'agent/pod': ['agent/runtime', 'agent/reconcile', 'proto/canonical-json.ts'],
+  'agent/pod': ['agent/runtime', 'proto/canonical-json.ts'],
   'agent/state': ['agent/pod', 'proto'],
   'agent/reconcile': ['agent/runtime', 'agent/pod', 'agent/state'],
   'agent/link': ['agent/state', 'agent/reconcile/event-recorder.ts', 'proto'],

@@ -1,5 +1,6 @@
 import type { ContainerState, ContainerStatus, PodCondition, PodStatus } from 'kubernetes-types/core/v1.d.ts';
-import { backOffMs } from '../reconcile/back-off.ts';
+import type { ObservedContainer } from '../runtime/runtime.ts';
+import { backOffMs } from './back-off.ts';
 import {
   attemptsOf,
   type Failure,
@@ -8,8 +9,7 @@ import {
   type PodInput,
   restartOf,
   restarts,
-} from '../reconcile/plan.ts';
-import type { ObservedContainer } from '../runtime/runtime.ts';
+} from './observation.ts';
 import { type Container, needsInfra, type Pod } from './pod.ts';
 
 /*

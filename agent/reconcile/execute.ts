@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { containerSpec, infraSpec } from '../pod/container-spec.ts';
 import { ConfigurationError } from '../pod/environment.ts';
+import { infraOf } from '../pod/observation.ts';
 import { needsInfra, type Pod } from '../pod/pod.ts';
 import { podIpOf } from '../pod/status.ts';
 import { makeVolume, removeDirectories } from '../pod/volume-files.ts';
@@ -11,7 +12,7 @@ import type { ContainerCache } from './container-cache.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { Images } from './images.ts';
 import { Limit } from './limit.ts';
-import { type Action, infraOf } from './plan.ts';
+import type { Action } from './plan.ts';
 import type { PodMemory } from './pod-memory.ts';
 
 /** More containers at once do not start sooner: the engine's own work is what takes the time. */

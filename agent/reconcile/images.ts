@@ -1,5 +1,5 @@
+import type { Failure, ImageState } from '../pod/observation.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { Failure, ImageState } from './plan.ts';
 
 const UNKNOWN: ImageState = { absent: false, pulling: false, triedAtMs: undefined, failure: undefined };
 

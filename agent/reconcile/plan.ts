@@ -1,6 +1,7 @@
+import { backOffMs } from '../pod/back-off.ts';
+import { attemptsOf, type Failure, infraOf, type PodInput, restartOf, restarts } from '../pod/observation.ts';
 import { type Container, graceSecondsOf, isDeleted, needsInfra, type Pod, specHash } from '../pod/pod.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
-import { backOffMs, crashesAfter, restartDelayMs } from './back-off.ts';
 
 /*
  * What to do about one pod now. Pure: no I/O, no clock, no log. All times are milliseconds on the monotonic clock.
@@ -8,46 +9,6 @@ import { backOffMs, crashesAfter, restartDelayMs } from './back-off.ts';
  * The plan reads everything it needs from what is observed, so it is right after any crash and at any repetition. It
  * names one step per container; the step after it follows from what is observed then.
  */
-
-/** Something that failed, and when; `count` in a row. */
-export interface Failure {
-  readonly count: number;
-  readonly atMs: number;
-  /** Kubernetes' reason for a waiting container: `ErrImagePull`, `RunContainerError` … */
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** What is known of an image. Presence is found out by using it: `absent` is set when a container could not be made. */
-export interface ImageState {
-  readonly absent: boolean;
-  readonly pulling: boolean;
-  /** When the last attempt to pull it ended, well or not. */
-  readonly triedAtMs: number | undefined;
-  readonly failure: Failure | undefined;
-}
-
-export interface PodInput {
-  /** Undefined: it is wanted no more. */
-  readonly pod: Pod | undefined;
-  readonly containers: readonly ObservedContainer[];
-  /** When this agent first met the pod: an image whose policy is Always is pulled once after it. */
-  readonly firstSeenAtMs: number;
-  readonly image: (name: string) => ImageState;
-  /** Whether the pod's directory, files and network settings are in place. */
-  readonly prepared: boolean;
-  /** Of the preparation, under the key '', and of containers, under their names. */
-  readonly failures: ReadonlyMap<string, Failure>;
-  /** When a container that is being ended gets its KILL. */
-  readonly killAtMs: ReadonlyMap<string, number>;
-  /** Ids of containers whose liveness or startup probe has failed. */
-  readonly unhealthy: ReadonlySet<string>;
-  /** Its containers have all ended for good. Remembered, for an ended container may be removed by somebody else. */
-  readonly finished: boolean;
-  /** The highest attempt that this agent knows of, for containers that were removed behind its back. */
-  readonly lastAttempt: ReadonlyMap<string, number>;
-  readonly nowMs: number;
-}
 
 export type Action =
   | { readonly type: 'prepare' }
@@ -81,30 +42,6 @@ export function planPod(input: PodInput): PodPlan {
     ...pod.spec.containers.map((container) => planContainer(input, pod, container)),
     planSweep(input, pod),
   ]);
-}
-
-/** The attempts of one container, the newest first. */
-export function attemptsOf(containers: readonly ObservedContainer[], name: string): ObservedContainer[] {
-  return containers
-    .filter(({ role, container }) => role === 'container' && container === name)
-    .sort((a, b) => b.attempt - a.attempt);
-}
-
-export function infraOf(containers: readonly ObservedContainer[]): ObservedContainer | undefined {
-  return containers.find(({ role }) => role === 'infra');
-}
-
-/** Whether an ended container is to run again. */
-export function restarts(pod: Pod, exitCode: number): boolean {
-  const policy = pod.spec.restartPolicy ?? 'Always';
-  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
-}
-
-/** When an ended container may run again, and how many crashes that makes. */
-export function restartOf(ended: ObservedContainer): { atMs: number; crashes: number } {
-  const ranMs = Math.max(0, (ended.finishedAtMs ?? 0) - (ended.startedAtMs ?? 0));
-  const crashes = crashesAfter(ended.crashes, ranMs);
-  return { atMs: (ended.exitedAtMs ?? 0) + restartDelayMs(crashes), crashes };
 }
 
 /** When what failed may be tried again. */

@@ -1,4 +1,4 @@
-import type { Failure } from './plan.ts';
+import type { Failure } from '../pod/observation.ts';
 
 /** What the agent remembers of a pod between passes, in memory only: all of it can be lost without harm. */
 export class PodMemory {

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { attemptsOf, type Failure, infraOf, type PodInput } from '../pod/observation.ts';
 import { isDeleted, needsInfra, type Pod, type PodStatus } from '../pod/pod.ts';
 import { Probes } from '../pod/probes.ts';
 import { FRESH_FAILURE_MS, podStatus } from '../pod/status.ts';
@@ -17,7 +18,7 @@ import { ContainerCache } from './container-cache.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import { type Executor, makeExecutor } from './execute.ts';
 import { Images } from './images.ts';
-import { attemptsOf, type Failure, infraOf, type PodInput, planPod } from './plan.ts';
+import { planPod } from './plan.ts';
 import { PodMemory } from './pod-memory.ts';
 import { PodWorkers } from './pod-workers.ts';
 

@@ -1,8 +1,8 @@
 import { objectKey } from '../resources/object.ts';
 import { events } from '../resources/table-of-resources.ts';
+import { parseTime } from '../resources/time.ts';
 import type { EventObject } from '../resources/typed.ts';
 import { type ControllerContext, type Running, splitKey, unlessGone } from './controller.ts';
-import { parseTime } from './time.ts';
 
 const LIFETIME_MS = 3_600_000;
 /** Events that end close together go together. */

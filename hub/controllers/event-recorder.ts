@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import type { Registry } from '../registry/registry.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { events } from '../resources/table-of-resources.ts';
+import { formatTime } from '../resources/time.ts';
 import type { EventObject } from '../resources/typed.ts';
-import { timestamp } from './time.ts';
 
 /** Who reports: the names that Kubernetes' own parts use, since people search for them. */
 export type EventSource =
@@ -104,7 +104,7 @@ function counted(current: EventObject, { lastTimestamp }: EventObject): EventObj
 /** A new Event; things without a namespace have theirs in `default`. */
 function eventAbout(about: KubeObject, source: EventSource, text: EventText, nowMs: number): EventObject {
   const { name = '', namespace, uid, resourceVersion } = about.metadata;
-  const at = timestamp(nowMs);
+  const at = formatTime(nowMs);
   return {
     apiVersion: 'v1',
     kind: 'Event',

@@ -1,6 +1,6 @@
 import type { NodeEvent } from '../../proto/gen/holdfast/v1/link_pb.ts';
-import { formatTime } from '../registry/object-lifecycle.ts';
 import type { KubeObject } from '../resources/object.ts';
+import { formatTime } from '../resources/time.ts';
 
 const MAX_OBJECT_NAME_LENGTH = 200; // of 253, with room for what makes the name unique
 const MAX_MESSAGE_LENGTH = 1024; // Kubernetes' limit

@@ -1,5 +1,5 @@
 import type { NodeCondition, NodeStatus, PodCondition, PodStatus } from 'kubernetes-types/core/v1.d.ts';
-import { formatTime } from '../registry/object-lifecycle.ts';
+import { formatTime } from '../resources/time.ts';
 
 /*
  * A status as the agent observes it, made one with what is stored. The agent tells what is so; since when it has been

@@ -10,6 +10,7 @@ import {
 } from '../resources/api-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
+import { formatTime } from '../resources/time.ts';
 import type { DeleteOptions, UpdateOptions } from './registry.ts';
 
 /*
@@ -20,11 +21,6 @@ import type { DeleteOptions, UpdateOptions } from './registry.ts';
 const GENERATED_SUFFIX_LENGTH = 5;
 const GENERATED_PREFIX_LENGTH = 58; // so that prefix and suffix make a DNS label
 const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'; // no vowels: no words
-
-/** RFC 3339 in whole seconds, as all of Kubernetes' times but MicroTime. */
-export function formatTime(atMs: number): string {
-  return `${new Date(atMs).toISOString().slice(0, 19)}Z`;
-}
 
 /** `generateName` made a name: the prefix cut to 58 characters, and 5 random ones. */
 export function generateName(prefix: string): string {

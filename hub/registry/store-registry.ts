@@ -9,12 +9,12 @@ import {
 } from '../resources/api-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../resources/object.ts';
+import { formatTime } from '../resources/time.ts';
 import { type Change, CompactedError, type Store, StoreWriteError } from '../store/store.ts';
 import { matches, ObjectCache } from './object-cache.ts';
 import {
   checkNamespace,
   endingObject,
-  formatTime,
   isRemovable,
   isUnchanged,
   newObject,

@@ -1,9 +1,9 @@
 import type { DaemonSetStatus } from 'kubernetes-types/apps/v1.d.ts';
 import type { KubeObject } from '../../resources/object.ts';
 import { availableInMs, isReady } from '../../resources/pod-state.ts';
+import { sooner } from '../../resources/time.ts';
 import type { DaemonSetObject, NodeObject, PodObject } from '../../resources/typed.ts';
 import { resolveAmount } from '../amounts.ts';
-import { sooner } from '../time.ts';
 import { isOffline, type Placement, placementOn } from './placement.ts';
 import { REVISION_HASH } from './revisions.ts';
 

@@ -1,6 +1,6 @@
 import type { DeploymentCondition, DeploymentStatus } from 'kubernetes-types/apps/v1.d.ts';
+import { formatTime, parseTime } from '../../resources/time.ts';
 import type { DeploymentObject } from '../../resources/typed.ts';
-import { parseTime, timestamp } from '../time.ts';
 import { boundsOf } from './rollout.ts';
 
 /** A deadline of this many seconds is none. */
@@ -55,7 +55,7 @@ function concluded(
   nowMs: number,
 ): DeploymentCondition {
   if (old?.status === conclusion.status && old.reason === conclusion.reason) return old;
-  const at = timestamp(nowMs);
+  const at = formatTime(nowMs);
   const since = old?.status === conclusion.status ? old.lastTransitionTime : at;
   return { ...conclusion, lastUpdateTime: at, lastTransitionTime: since ?? at };
 }
@@ -133,7 +133,7 @@ function continued(
   }
   if (hasProgressed(deployment.status ?? {}, counts)) {
     const conclusion = progress('True', 'ReplicaSetUpdated', `${subject} is progressing.`);
-    const at = timestamp(nowMs);
+    const at = formatTime(nowMs);
     return { ...concluded(old, conclusion, nowMs), ...conclusion, lastUpdateTime: at };
   }
   if (isTimedOut(deployment, old, nowMs)) {

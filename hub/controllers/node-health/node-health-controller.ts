@@ -3,11 +3,11 @@ import { readinessOf } from '../../resources/node-matching.ts';
 import type { KubeObject } from '../../resources/object.ts';
 import { podCondition, withPodCondition } from '../../resources/pod-state.ts';
 import { nodes, pods } from '../../resources/table-of-resources.ts';
+import { formatTime } from '../../resources/time.ts';
 import type { NodeObject, PodObject } from '../../resources/typed.ts';
 import { sameJson } from '../../schema/json-type.ts';
 import { type ControllerContext, type Running, startController } from '../controller.ts';
 import { changeExisting } from '../status.ts';
-import { timestamp } from '../time.ts';
 import { type NodeHealthPlan, planNodeHealth } from './node-health-plan.ts';
 import type { NodeLiveness } from './node-liveness.ts';
 
@@ -126,7 +126,7 @@ async function changePods(
   node: NodeObject,
   change: (pod: PodObject, at: string) => PodObject,
 ): Promise<void> {
-  const at = timestamp(now());
+  const at = formatTime(now());
   const there = registry.byIndex(pods, 'spec.nodeName', node.metadata.name ?? '') as readonly PodObject[];
   const changed = there.filter((pod) => change(pod, at) !== pod);
   const changeOne = (current: KubeObject) => change(current as PodObject, at);

@@ -1,8 +1,8 @@
 import type { NodeCondition, Taint } from 'kubernetes-types/core/v1.d.ts';
 import { readinessOf } from '../../resources/node-matching.ts';
+import { formatTime } from '../../resources/time.ts';
 import type { NodeObject } from '../../resources/typed.ts';
 import { sameJson } from '../../schema/json-type.ts';
-import { timestamp } from '../time.ts';
 import type { Connection } from './node-liveness.ts';
 
 const NOT_READY = 'node.kubernetes.io/not-ready';
@@ -36,7 +36,7 @@ export function planNodeHealth(
   const isSilent = connection !== undefined && !connection.isConnected;
   const graceLeftMs = isSilent ? connection.sinceMs + gracePeriodMs - nowMs : 0;
   const isLost = isSilent && graceLeftMs <= 0;
-  const conditions = isLost ? lostConditions(node, timestamp(nowMs)) : undefined;
+  const conditions = isLost ? lostConditions(node, formatTime(nowMs)) : undefined;
   const readiness = conditions || isLost ? 'Unknown' : readinessOf(node);
   return {
     conditions,
@@ -84,7 +84,7 @@ function planTaints(
       (effect): Taint => ({
         key: wanted ?? '',
         effect,
-        ...(effect === 'NoExecute' && { timeAdded: timestamp(nowMs) }),
+        ...(effect === 'NoExecute' && { timeAdded: formatTime(nowMs) }),
       }),
     ),
   ];

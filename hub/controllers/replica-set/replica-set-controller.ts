@@ -1,6 +1,7 @@
 import { controllerOf, type KubeObject, objectKey } from '../../resources/object.ts';
 import { matchesLabelSelector } from '../../resources/selector.ts';
 import { pods, replicaSets } from '../../resources/table-of-resources.ts';
+import { sooner } from '../../resources/time.ts';
 import type { PodObject, ReplicaSetObject } from '../../resources/typed.ts';
 import {
   type ControllerContext,
@@ -12,7 +13,6 @@ import {
 import { controllerReference, Orphans, planClaims, settleClaims } from '../ownership.ts';
 import { podFromTemplate } from '../pod-from-template.ts';
 import { writeStatus } from '../status.ts';
-import { sooner } from '../time.ts';
 import { planPods, planStatus } from './replica-set-plan.ts';
 
 const SOURCE = 'replicaset-controller';

@@ -1,7 +1,7 @@
 import type { ReplicaSetCondition, ReplicaSetStatus } from 'kubernetes-types/apps/v1.d.ts';
 import { availableInMs, isActive, isReady } from '../../resources/pod-state.ts';
+import { formatTime, parseTime, sooner } from '../../resources/time.ts';
 import type { PodObject, ReplicaSetObject } from '../../resources/typed.ts';
-import { parseTime, sooner, timestamp } from '../time.ts';
 import { choosePodsToDelete } from './deletion-order.ts';
 
 export interface ReplicaSetPlan {
@@ -96,7 +96,7 @@ function withFailure(
     status: 'True',
     reason: 'FailedCreate',
     message: failure,
-    lastTransitionTime: timestamp(nowMs),
+    lastTransitionTime: formatTime(nowMs),
   };
   return [...others, known ?? condition];
 }

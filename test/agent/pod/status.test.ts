@@ -1,6 +1,6 @@
 import t from 'tap';
+import type { ImageState } from '../../../agent/pod/observation.ts';
 import { podStatus, type StatusInput } from '../../../agent/pod/status.ts';
-import type { ImageState } from '../../../agent/reconcile/plan.ts';
 import { container, ended, makePod, observed } from '../builders.ts';
 
 const pod = makePod();

@@ -1,11 +1,6 @@
 import t from 'tap';
-import {
-  type Action,
-  type Failure,
-  type ImageState,
-  type PodInput,
-  planPod,
-} from '../../../agent/reconcile/plan.ts';
+import type { Failure, ImageState, PodInput } from '../../../agent/pod/observation.ts';
+import { type Action, planPod } from '../../../agent/reconcile/plan.ts';
 import { container, ended, makePod, observed } from '../builders.ts';
 
 const pod = makePod();

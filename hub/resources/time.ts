@@ -1,5 +1,5 @@
 /** RFC 3339 in whole seconds, as Kubernetes writes times. */
-export function timestamp(atMs: number): string {
+export function formatTime(atMs: number): string {
   return `${new Date(atMs).toISOString().slice(0, 19)}Z`;
 }
 

@@ -1,0 +1,69 @@
+import type { ObservedContainer } from '../runtime/runtime.ts';
+import { crashesAfter, restartDelayMs } from './back-off.ts';
+import type { Pod } from './pod.ts';
+
+/* What is known of a pod at one moment: what its plan and its status are made from. All times are monotonic, in ms. */
+
+/** Something that failed, and when; `count` in a row. */
+export interface Failure {
+  readonly count: number;
+  readonly atMs: number;
+  /** Kubernetes' reason for a waiting container: `ErrImagePull`, `RunContainerError` … */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What is known of an image. Presence is found out by using it: `absent` is set when a container could not be made. */
+export interface ImageState {
+  readonly absent: boolean;
+  readonly pulling: boolean;
+  /** When the last attempt to pull it ended, well or not. */
+  readonly triedAtMs: number | undefined;
+  readonly failure: Failure | undefined;
+}
+
+export interface PodInput {
+  /** Undefined: it is wanted no more. */
+  readonly pod: Pod | undefined;
+  readonly containers: readonly ObservedContainer[];
+  /** When this agent first met the pod: an image whose policy is Always is pulled once after it. */
+  readonly firstSeenAtMs: number;
+  readonly image: (name: string) => ImageState;
+  /** Whether the pod's directory, files and network settings are in place. */
+  readonly prepared: boolean;
+  /** Of the preparation, under the key '', and of containers, under their names. */
+  readonly failures: ReadonlyMap<string, Failure>;
+  /** When a container that is being ended gets its KILL. */
+  readonly killAtMs: ReadonlyMap<string, number>;
+  /** Ids of containers whose liveness or startup probe has failed. */
+  readonly unhealthy: ReadonlySet<string>;
+  /** Its containers have all ended for good. Remembered, for an ended container may be removed by somebody else. */
+  readonly finished: boolean;
+  /** The highest attempt that this agent knows of, for containers that were removed behind its back. */
+  readonly lastAttempt: ReadonlyMap<string, number>;
+  readonly nowMs: number;
+}
+
+/** The attempts of one container, the newest first. */
+export function attemptsOf(containers: readonly ObservedContainer[], name: string): ObservedContainer[] {
+  return containers
+    .filter(({ role, container }) => role === 'container' && container === name)
+    .sort((a, b) => b.attempt - a.attempt);
+}
+
+export function infraOf(containers: readonly ObservedContainer[]): ObservedContainer | undefined {
+  return containers.find(({ role }) => role === 'infra');
+}
+
+/** Whether an ended container is to run again. */
+export function restarts(pod: Pod, exitCode: number): boolean {
+  const policy = pod.spec.restartPolicy ?? 'Always';
+  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
+}
+
+/** When an ended container may run again, and how many crashes that makes. */
+export function restartOf(ended: ObservedContainer): { atMs: number; crashes: number } {
+  const ranMs = Math.max(0, (ended.finishedAtMs ?? 0) - (ended.startedAtMs ?? 0));
+  const crashes = crashesAfter(ended.crashes, ranMs);
+  return { atMs: (ended.exitedAtMs ?? 0) + restartDelayMs(crashes), crashes };
+}
