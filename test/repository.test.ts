@@ -12,7 +12,9 @@ const bin = (name: string) => join('node_modules', '.bin', name);
 /** Resolves with what the tool printed when it is content; rejects with what it found. */
 async function tool(name: string, ...args: string[]): Promise<string> {
   try {
-    return (await run(bin(name), args, { maxBuffer: 16 * 1024 * 1024 })).stdout;
+    // Without tap's own loaders, which it hands down to whatever its tests start.
+    const { NODE_OPTIONS: _, ...env } = process.env;
+    return (await run(bin(name), args, { maxBuffer: 16 * 1024 * 1024, env })).stdout;
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
     throw new Error(`${name} ${args.join(' ')}:\n${stdout}${stderr}`);

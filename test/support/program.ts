@@ -9,7 +9,8 @@ export class Program {
   #waiting: (() => void)[] = [];
 
   constructor(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env;
+    // Without tap's own loaders, which it hands down to whatever its tests start.
+    const { NODE_EXTRA_CA_CERTS: _, NODE_OPTIONS: __, ...inherited } = process.env;
     this.#child = spawn(
       process.execPath,
       ['--disable-warning=DEP0169', '--disable-warning=DEP0123', file, ...args],
