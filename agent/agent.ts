@@ -109,7 +109,9 @@ export class Agent {
     return { kind: 'Pod', namespace, name, uid, status };
   }
 
+  /** Of pods nothing before the engine was asked: what the hub knows of them is better than a guess. */
   #everything(): Reported[] {
+    if (!this.#reconciler.hasLooked) return [this.#reportedNode()];
     const pods = [...this.#reconciler.statuses()].map(([uid, status]) => this.#reportedPod(uid, status));
     return [this.#reportedNode(), ...pods.filter((pod) => pod !== undefined)];
   }

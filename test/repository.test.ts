@@ -13,8 +13,8 @@ const bin = (name: string) => join('node_modules', '.bin', name);
 async function tool(name: string, ...args: string[]): Promise<string> {
   try {
     // Without tap's own loaders, which it hands down to whatever its tests start.
-    const { NODE_OPTIONS: _, ...env } = process.env;
-    return (await run(bin(name), args, { maxBuffer: 16 * 1024 * 1024, env })).stdout;
+    const command = ['-u', 'NODE_OPTIONS', bin(name), ...args];
+    return (await run('env', command, { maxBuffer: 16 * 1024 * 1024 })).stdout;
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
     throw new Error(`${name} ${args.join(' ')}:\n${stdout}${stderr}`);

@@ -58,6 +58,7 @@ export class Reconciler {
   readonly #finished: Map<string, string>;
   readonly #abort = new AbortController();
   #engineUp = false;
+  #hasLooked = false;
 
   constructor(options: ReconcilerOptions) {
     const { runtime, monotonicMs, log } = options;
@@ -108,6 +109,11 @@ export class Reconciler {
     return attemptsOf(this.#containers.ofPod(uid), container);
   }
 
+  /** Whether the engine has been asked once: before it, a pod whose containers run would look as if it had none. */
+  get hasLooked(): boolean {
+    return this.#hasLooked;
+  }
+
   /** Every pod that is wanted or of which something is left, with its status: what a complete report says. */
   statuses(): Map<string, PodStatus | undefined> {
     const uids = new Set([...this.#options.desired.pods.keys(), ...this.#containers.podUids()]);
@@ -128,6 +134,7 @@ export class Reconciler {
     for (const memory of this.#memory.values()) memory.failures.clear();
     onUp();
     this.#engineUp = true;
+    this.#hasLooked = true;
     this.#options.log.info({ pods: uids.size }, 'the container engine answers');
     this.#options.onEngine(undefined);
     const known = [

@@ -1,5 +1,6 @@
 import { Agent } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import { createOptions } from './docker-create.ts';
 import { runtimeError } from './docker-errors.ts';
@@ -243,7 +244,11 @@ export class DockerRuntime implements Runtime {
 }
 
 function connectionOptions(host: string): Docker.DockerOptions {
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: 2 });
+  // docker-modem inspects the options of every call, to any depth, for a debug line that nobody reads; without this, that
+  // is most of what the agent does.
+  const agent = Object.assign(new Agent({ keepAlive: true, maxFreeSockets: 2 }), {
+    [inspect.custom]: () => 'agent',
+  });
   const url = new URL(host);
   if (url.protocol === 'unix:') return { socketPath: url.pathname, agent } as Docker.DockerOptions;
   return { host: url.hostname, port: url.port || 2375, protocol: 'http', agent } as Docker.DockerOptions;

@@ -9,16 +9,19 @@ export class Program {
   #waiting: (() => void)[] = [];
 
   constructor(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env;
     // Without tap's own loaders, which it hands down to whatever its tests start.
-    const { NODE_EXTRA_CA_CERTS: _, NODE_OPTIONS: __, ...inherited } = process.env;
-    this.#child = spawn(
+    const node = [
+      '-u',
+      'NODE_OPTIONS',
       process.execPath,
-      ['--disable-warning=DEP0169', '--disable-warning=DEP0123', file, ...args],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...inherited, ...env },
-      },
-    );
+      '--disable-warning=DEP0169',
+      '--disable-warning=DEP0123',
+    ];
+    this.#child = spawn('env', [...node, file, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...inherited, ...env },
+    });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (!stream) continue;
       createInterface({ input: stream }).on('line', (line) => {
