@@ -9,7 +9,6 @@ import { identityOf, NODE_LABEL } from './labels.ts';
 import { linesOf } from './lines.ts';
 import { payloadsOf } from './multiplexed.ts';
 import {
-  type ContainerChange,
   type ContainerSpec,
   type EngineInfo,
   type LogOptions,
@@ -147,7 +146,7 @@ export class DockerRuntime implements Runtime {
     return Config.Tty ? stream : payloadsOf(stream);
   }
 
-  async changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange>> {
+  async changes(signal: AbortSignal): Promise<AsyncIterable<string>> {
     const filters = { type: ['container'], event: EVENTS, label: [`${NODE_LABEL}=${this.#node}`] };
     const stream = await this.#call('listen to events', () =>
       this.#docker.getEvents({
@@ -155,7 +154,7 @@ export class DockerRuntime implements Runtime {
         abortSignal: signal,
       } as Docker.GetEventsOptions),
     );
-    return containerChanges(stream as Readable);
+    return containerIds(stream as Readable);
   }
 
   /** As a stream in any case: dockerode would hold all of a log that is not followed in memory. */
@@ -278,19 +277,11 @@ function parseTime(text: string | undefined): number | undefined {
   return Date.parse(text);
 }
 
-interface EngineEvent {
-  readonly Action?: string;
-  readonly Actor?: { readonly ID?: string; readonly Attributes?: { readonly exitCode?: string } };
-  readonly timeNano?: number;
-}
-
-async function* containerChanges(stream: Readable): AsyncIterable<ContainerChange> {
+async function* containerIds(stream: Readable): AsyncIterable<string> {
   for await (const line of linesOf(stream)) {
-    const { Action, Actor, timeNano = 0 } = JSON.parse(line) as EngineEvent;
-    const { ID: id, Attributes: { exitCode } = {} } = Actor ?? {};
-    if (!id) continue;
-    const ended = Action === 'die' && exitCode !== undefined;
-    yield ended ? { id, ended: { exitCode: Number(exitCode), atMs: timeNano / 1e6 } } : { id };
+    const { Actor, id } = JSON.parse(line) as { Actor?: { ID?: string }; id?: string };
+    const found = Actor?.ID ?? id;
+    if (found) yield found;
   }
 }
 
