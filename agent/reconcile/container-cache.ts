@@ -43,6 +43,14 @@ export class ContainerCache {
     return container?.podUid ?? known?.podUid;
   }
 
+  /** Takes the engine's word that a container has ended. Returns its pod's uid; undefined when nothing is new in that. */
+  markEnded(id: string, exitCode: number, finishedAtMs: number, exitedAtMs: number): string | undefined {
+    const known = this.#containers.get(id);
+    if (known?.state !== 'running') return undefined;
+    this.#put({ ...known, state: 'exited', exitCode, finishedAtMs, exitedAtMs });
+    return known.podUid;
+  }
+
   get(id: string): ObservedContainer | undefined {
     return this.#containers.get(id);
   }

@@ -6,7 +6,12 @@ import { attemptsOf, type Failure, infraOf, type PodInput } from '../pod/observa
 import { isDeleted, needsInfra, type Pod, type PodStatus } from '../pod/pod.ts';
 import { Probes } from '../pod/probes.ts';
 import { FRESH_FAILURE_MS, podStatus } from '../pod/status.ts';
-import { type ObservedContainer, type Runtime, RuntimeError } from '../runtime/runtime.ts';
+import {
+  type ContainerChange,
+  type ObservedContainer,
+  type Runtime,
+  RuntimeError,
+} from '../runtime/runtime.ts';
 import type { AgentState } from '../state/agent-state.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import { ContainerCache } from './container-cache.ts';
@@ -139,11 +144,17 @@ export class Reconciler {
       await this.#podsWithFiles(),
     ];
     for (const uid of new Set(known.flatMap((some) => [...some]))) this.#workers.poke(uid);
-    for await (const id of changes) {
-      const uid = await this.#containers.refresh(id);
-      if (uid) this.#workers.poke(uid);
-    }
+    for await (const change of changes) await this.#look(change);
     throw new RuntimeError('engine-down', 'the engine ended its event stream');
+  }
+
+  /** A container that ended is restarted on the engine's word; how exactly it ended is looked up meanwhile. */
+  async #look({ id, ended }: ContainerChange): Promise<void> {
+    const now = this.#options.monotonicMs();
+    const early = ended && this.#containers.markEnded(id, ended.exitCode, ended.atMs, now);
+    if (early) this.#workers.poke(early);
+    const uid = await this.#containers.refresh(id);
+    if (uid) this.#workers.poke(uid);
   }
 
   /** Pods whose directories are there: the agent may have ended between removing a container and its files. */

@@ -9,6 +9,7 @@ import { identityOf, NODE_LABEL } from './labels.ts';
 import { linesOf } from './lines.ts';
 import { payloadsOf } from './multiplexed.ts';
 import {
+  type ContainerChange,
   type ContainerSpec,
   type EngineInfo,
   type LogOptions,
@@ -146,7 +147,7 @@ export class DockerRuntime implements Runtime {
     return Config.Tty ? stream : payloadsOf(stream);
   }
 
-  async changes(signal: AbortSignal): Promise<AsyncIterable<string>> {
+  async changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange>> {
     const filters = { type: ['container'], event: EVENTS, label: [`${NODE_LABEL}=${this.#node}`] };
     const stream = await this.#call('listen to events', () =>
       this.#docker.getEvents({
@@ -154,7 +155,7 @@ export class DockerRuntime implements Runtime {
         abortSignal: signal,
       } as Docker.GetEventsOptions),
     );
-    return containerIds(stream as Readable);
+    return containerChanges(stream as Readable);
   }
 
   /** As a stream in any case: dockerode would hold all of a log that is not followed in memory. */
@@ -277,11 +278,19 @@ function parseTime(text: string | undefined): number | undefined {
   return Date.parse(text);
 }
 
-async function* containerIds(stream: Readable): AsyncIterable<string> {
+interface EngineEvent {
+  readonly Action?: string;
+  readonly Actor?: { readonly ID?: string; readonly Attributes?: { readonly exitCode?: string } };
+  readonly timeNano?: number;
+}
+
+async function* containerChanges(stream: Readable): AsyncIterable<ContainerChange> {
   for await (const line of linesOf(stream)) {
-    const { Actor, id } = JSON.parse(line) as { Actor?: { ID?: string }; id?: string };
-    const found = Actor?.ID ?? id;
-    if (found) yield found;
+    const { Action, Actor, timeNano = 0 } = JSON.parse(line) as EngineEvent;
+    const { ID: id, Attributes: { exitCode } = {} } = Actor ?? {};
+    if (!id) continue;
+    const ended = Action === 'die' && exitCode !== undefined;
+    yield ended ? { id, ended: { exitCode: Number(exitCode), atMs: timeNano / 1e6 } } : { id };
   }
 }
 

@@ -113,6 +113,13 @@ export interface EngineInfo {
   readonly kernelVersion: string;
 }
 
+/** Something happened to a container: it is to be looked at. */
+export interface ContainerChange {
+  readonly id: string;
+  /** When it has ended: all that a restart waits for, told before the container can be looked at. */
+  readonly ended?: { readonly exitCode: number; readonly atMs: number };
+}
+
 /** The container engine of this device, seen through this node's containers only. Failures are RuntimeErrors. */
 export interface Runtime {
   info(): Promise<EngineInfo>;
@@ -140,6 +147,6 @@ export interface Runtime {
   ): Promise<{ exitCode: number; output: string }>;
   /** stdout and stderr as one stream of bytes. */
   logs(id: string, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
-  /** The ids of containers that started, ended or went, as it happens. Ends or throws when the engine goes away. */
-  changes(signal: AbortSignal): Promise<AsyncIterable<string>>;
+  /** Containers that started, ended or went, as it happens. Ends or throws when the engine goes away. */
+  changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange>>;
 }
