@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { containerSpec, infraSpec } from '../pod/container-spec.ts';
 import { ConfigurationError } from '../pod/environment.ts';
-import { infraOf } from '../pod/observation.ts';
+import { attemptsOf, infraOf } from '../pod/observation.ts';
 import { needsInfra, type Pod } from '../pod/pod.ts';
 import { podIpOf } from '../pod/status.ts';
 import { makeVolume, removeDirectories } from '../pod/volume-files.ts';
@@ -123,8 +123,12 @@ export function makeExecutor(options: ExecutorOptions): Executor {
       infraId,
     });
     memory.lastAttempt.set(container.name, attempt);
+    const [ended] = attemptsOf(context.containers, container.name);
     const id = await runtime.create(spec);
     try {
+      // The engine is still taking down the network of the one that ended. A start that competes with it takes longer
+      // than one that comes after it, and the engine answers when it is done.
+      if (ended) await containers.refresh(ended.id);
       await start(id);
     } catch (error) {
       await containers.refresh(id);
