@@ -57,8 +57,16 @@ export class Engine {
     await this.docker.getContainer(id).kill({ signal: 'SIGKILL' });
   }
 
+  /** Resolves when it is gone, also when an agent was removing it just then. */
   async remove(id: string): Promise<void> {
-    await this.docker.getContainer(id).remove({ force: true, v: true });
+    const container = this.docker.getContainer(id);
+    await until(`container ${id} is gone`, async () => {
+      await container.remove({ force: true, v: true }).catch(ignoreGoing);
+      return container.inspect().then(
+        () => false,
+        (error: { statusCode?: number }) => error.statusCode === 404,
+      );
+    });
   }
 
   async removeAllOf(node: string): Promise<void> {
@@ -127,6 +135,11 @@ export class PrivateEngine extends Engine {
     ip('link', 'delete', this.#bridge);
     rmSync(this.#dir, { recursive: true, force: true });
   }
+}
+
+/** 404: gone; 409: somebody else is removing it. */
+function ignoreGoing(error: { statusCode?: number }): void {
+  if (error.statusCode !== 404 && error.statusCode !== 409) throw error;
 }
 
 /** Its output, or undefined when it fails. */
