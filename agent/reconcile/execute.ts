@@ -122,9 +122,9 @@ export function makeExecutor(options: ExecutorOptions): Executor {
       crashes,
       infraId,
     });
-    memory.lastAttempt.set(container.name, attempt);
     const [ended] = attemptsOf(context.containers, container.name);
     const id = await runtime.create(spec);
+    memory.lastAttempt.set(container.name, attempt); // what could not even be made is no attempt
     try {
       // The engine is still taking down the network of the one that ended. A start that competes with it takes longer
       // than one that comes after it, and the engine answers when it is done.

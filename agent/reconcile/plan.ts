@@ -89,6 +89,9 @@ function planInfra(input: PodInput, pod: Pod): PodPlan | undefined {
     return merge(stranded.map((container) => planTermination(input, container, graceSecondsOf(pod))));
   }
   if (infra) return step({ type: 'remove', id: infra.id });
+  // Made for the network that is lost: they can never start.
+  const made = input.containers.filter(({ state }) => state === 'created');
+  if (made.length > 0) return merge(made.map(({ id }) => step({ type: 'remove', id })));
   return retrying(input, '', { type: 'run-infra', attempt: nextAttempt(input, '', undefined) });
 }
 

@@ -45,6 +45,7 @@ function pullPolicyFor(image: string): string {
 
 function setFieldRefDefault(source: EnvVar['valueFrom']): void {
   if (source?.fieldRef) setDefault(source.fieldRef, 'apiVersion', 'v1');
+  if (source?.resourceFieldRef) setDefault(source.resourceFieldRef, 'divisor', '0');
 }
 
 function setProbeDefaults(probe: Probe): void {

@@ -250,6 +250,11 @@ t.test('a pod of several containers', async (t) => {
     'starts over when its network is lost',
   );
   t.same(steps({ pod: two, containers: [infra({ state: 'exited' })] }), ['remove infra']);
+  t.same(
+    steps({ pod: two, containers: [observed(two, { container: 'a', state: 'created' })] }),
+    ['remove a-0'],
+    'removes what was made for a network that is gone',
+  );
 });
 
 t.test('earlier attempts are removed, but for the last, whose logs may be asked for', async (t) => {
