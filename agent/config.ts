@@ -1,11 +1,11 @@
-import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 
 /** Everything that can be set. Frozen. */
 export interface Config {
   readonly dataDir: string;
   readonly runDir: string;
-  readonly node: string;
+  /** The name to join under, by default the host's. Once joined, the identity has it. */
+  readonly node: string | undefined;
   /** `host` or `host:port` of the hub's gRPC port; only to join. */
   readonly hub: string | undefined;
   readonly token: string | undefined;
@@ -30,8 +30,8 @@ const oneOf =
 const NODE_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 const SETTINGS = {
-  dataDir: { flag: 'data-dir', env: 'HOLDFAST_DATA_DIR', fallback: '/var/lib/holdfast/agent' },
-  runDir: { flag: 'run-dir', env: 'HOLDFAST_RUN_DIR', fallback: '/run/holdfast/agent' },
+  dataDir: { flag: 'data-dir', env: 'HOLDFAST_AGENT_DATA_DIR', fallback: '/var/lib/holdfast/agent' },
+  runDir: { flag: 'run-dir', env: 'HOLDFAST_AGENT_RUN_DIR', fallback: '/run/holdfast/agent' },
   node: {
     flag: 'node-name',
     env: 'HOLDFAST_NODE_NAME',
@@ -99,6 +99,5 @@ export function readConfig(
     },
   );
   if (problems.length > 0) throw new Error(problems.join('\n'));
-  const config = Object.fromEntries(entries) as { node?: string };
-  return Object.freeze({ ...config, node: config.node ?? hostname().toLowerCase() }) as Config;
+  return Object.freeze(Object.fromEntries(entries)) as unknown as Config;
 }

@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { parseJoinToken } from '../proto/join-token.ts';
 import { type Config, readConfig, USAGE } from './config.ts';
 import { createLog, type Logger } from './log.ts';
@@ -15,20 +15,11 @@ const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]
 };
 
 async function run(config: Config, args: readonly string[]): Promise<void> {
-  const log = createLog(config.logLevel, config.node);
-  let state = AgentState.open(config.dataDir, log);
+  let state = AgentState.open(config.dataDir, createLog(config.logLevel, config.node));
   if (!state.identity() && config.hub) {
-    // In a process of its own: what joining loads is needed once in a device's life.
     state.close();
-    const joined = spawnSync(
-      process.execPath,
-      [...process.execArgv, process.argv[1] ?? '', 'join', ...args],
-      {
-        stdio: 'inherit',
-      },
-    );
-    if (joined.status !== 0) throw new Reported();
-    state = AgentState.open(config.dataDir, log);
+    await joinFirst(args);
+    state = AgentState.open(config.dataDir, createLog(config.logLevel, config.node));
   }
   const identity = state.identity();
   if (!identity) {
@@ -36,6 +27,12 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
       `this device has not joined a hub: run "holdfast-agent join" first (data: "${config.dataDir}")`,
     );
   }
+  if (config.node !== undefined && config.node !== identity.node) {
+    throw new Error(
+      `this device has joined as "${identity.node}", not as "${config.node}": to join anew, move "${config.dataDir}" aside`,
+    );
+  }
+  const log = createLog(config.logLevel, identity.node);
   const { Agent } = await import('./agent.ts');
   const agent = new Agent(config, state, identity, log);
   stopOn(['SIGINT', 'SIGTERM'], () => agent.close(), log);
@@ -43,8 +40,17 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
   await agent.run();
 }
 
+/** In a process of its own: what joining loads is needed once in a device's life. */
+async function joinFirst(args: readonly string[]): Promise<void> {
+  const { spawnSync } = await import('node:child_process');
+  const program = [...process.execArgv, process.argv[1] ?? '', 'join', ...args];
+  const joined = spawnSync(process.execPath, program, { stdio: 'inherit' });
+  if (joined.status !== 0) throw new Reported();
+}
+
 async function join(config: Config): Promise<void> {
-  const log = createLog(config.logLevel, config.node);
+  const node = config.node ?? hostname().toLowerCase();
+  const log = createLog(config.logLevel, node);
   const state = AgentState.open(config.dataDir, log);
   const joined = state.identity();
   if (joined) {
@@ -55,7 +61,7 @@ async function join(config: Config): Promise<void> {
   if (!config.hub) throw new Error('--hub must say where the hub is: HOST or HOST:PORT');
   const token = parseJoinToken(readToken(config));
   const { enrol } = await import('./link/enrol.ts');
-  const identity = await enrol({ ...parseAddress(config.hub), node: config.node, token });
+  const identity = await enrol({ ...parseAddress(config.hub), node, token });
   state.saveIdentity(identity);
   state.close();
   log.info({ cluster: identity.cluster, hub: identity.hub.host }, 'joined');
@@ -71,7 +77,16 @@ async function status(config: Config): Promise<void> {
 function readToken({ token, tokenFile }: Config): string {
   if (token) return token;
   if (!tokenFile) throw new Error('a join token is needed: --token-file FILE (or HOLDFAST_TOKEN)');
-  return readFileSync(tokenFile, 'utf8');
+  try {
+    return readFileSync(tokenFile, 'utf8');
+  } catch (error) {
+    throw new Error(
+      `read the join token from "${tokenFile}": --token-file must name the file that holds it`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 /** `host`, `host:port`, `[v6]:port` or `https://host:port`. */

@@ -34,7 +34,7 @@ const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 const SETTINGS = {
   dataDir: {
     flag: 'data-dir',
-    env: 'HOLDFAST_DATA_DIR',
+    env: 'HOLDFAST_HUB_DATA_DIR',
     fallback: '/var/lib/holdfast/hub',
     help: 'database and keys',
   },

@@ -18,7 +18,7 @@ import { StatusIntake } from './link/status-intake.ts';
 import type { Logger } from './log.ts';
 import { StoreRegistry } from './registry/store-registry.ts';
 import { trackFields } from './registry/track-fields.ts';
-import { resources } from './resources/table-of-resources.ts';
+import { nodes, resources } from './resources/table-of-resources.ts';
 import { clientPair, type HubKeys, loadHubKeys } from './security/hub-keys.ts';
 import { kubeconfig } from './security/kubeconfig.ts';
 import { startCompaction } from './store/compaction.ts';
@@ -44,8 +44,8 @@ export interface RunningHub {
 /** Starts a hub: builds its parts in the order of the data flow and joins them. Rejects with what to do about it. */
 export async function startHub(config: HubConfig, log: Logger): Promise<RunningHub> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  const store = SqliteStore.open(join(config.dataDir, 'hub.db')); // first: nobody else has the directory then
   const keys = await loadHubKeys(config.dataDir, [...ownHosts(), ...config.hosts]);
-  const store = SqliteStore.open(join(config.dataDir, 'hub.db'));
   const stopCompaction = startCompaction(store);
   const registry = new StoreRegistry({ store, definitions: resources, trackFields });
   await bootstrapObjects(registry);
@@ -115,6 +115,10 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   });
   const grpcPort = await listening('gRPC', config.grpcPort, grpcServer.listen(config.bind, config.grpcPort));
 
+  const stopDismissing = registry.watch(nodes, { fromRevision: registry.revision }, (event) => {
+    if (event.type !== 'DELETED') return;
+    sessions.dismiss(event.object.metadata.name ?? '', 'the Node of this device was deleted');
+  });
   dispatcher.start();
   const controllers = startControllers({
     registry,
@@ -138,6 +142,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       await api.close();
       await controllers.stop();
       await dispatcher.stop();
+      stopDismissing();
       sessions.closeAll();
       grpcServer.close();
       await mqttServer.close();

@@ -209,7 +209,7 @@ export function writeCommands(): void {
   };
   command('holdfast', HUB, HUB_FLAGS, { KUBECONFIG: files.kubeconfig });
   command('holdfast-agent', AGENT, AGENT_FLAGS, {
-    HOLDFAST_DATA_DIR: files.agentData,
-    HOLDFAST_RUN_DIR: files.run,
+    HOLDFAST_AGENT_DATA_DIR: files.agentData,
+    HOLDFAST_AGENT_RUN_DIR: files.run,
   });
 }

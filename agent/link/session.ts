@@ -31,6 +31,12 @@ export interface SessionState {
   readonly error: string | undefined;
 }
 
+/** What the hub says of the session itself. */
+interface HubSays {
+  readonly welcome: () => void;
+  readonly goodbye: (reason: string) => void;
+}
+
 const RETRY_MS = { first: 500, longest: 60_000 };
 /** A connection that lasted this long was a good one: the next attempt waits the shortest time again. */
 const GOOD_AFTER_MS = 10_000;
@@ -75,8 +81,9 @@ export class Session {
   async #connectOnce(signal: AbortSignal): Promise<void> {
     const connectionId = randomUUID();
     const { promise: welcomed, resolve: onWelcome } = Promise.withResolvers<void>();
-    const { connection, name } = await this.#open(connectionId, onWelcome, signal);
     const { promise: stopped, resolve: onStop } = Promise.withResolvers<Error>();
+    const hubSays = { welcome: onWelcome, goodbye: (reason: string) => onStop(new Error(reason)) };
+    const { connection, name } = await this.#open(connectionId, hubSays, signal);
     const stop = () => onStop(signal.reason as Error);
     signal.addEventListener('abort', stop, { once: true });
     try {
@@ -100,11 +107,11 @@ export class Session {
     }
   }
 
-  async #open(connectionId: string, onWelcome: () => void, signal: AbortSignal) {
+  async #open(connectionId: string, hubSays: HubSays, signal: AbortSignal) {
     let connection: Connection | undefined;
     const send = (message: Parameters<Connection['send']>[0]) => connection?.send(message);
     const handlers = {
-      onMessage: (message: ConnectResponse) => this.#receive(message, connectionId, send, onWelcome),
+      onMessage: (message: ConnectResponse) => this.#receive(message, connectionId, send, hubSays),
       onGarbage: (error: Error) => this.#options.log.warn({ err: error }, 'dropped a message of the hub'),
     };
     const failures: string[] = [];
@@ -127,12 +134,15 @@ export class Session {
     { body }: ConnectResponse,
     connectionId: string,
     send: Connection['send'],
-    onWelcome: () => void,
+    hubSays: HubSays,
   ): void {
     const { streams, reporter } = this.#options;
     switch (body.case) {
       case 'welcome':
-        if (body.value.connectionId === connectionId) onWelcome();
+        if (body.value.connectionId === connectionId) hubSays.welcome();
+        return;
+      case 'goodbye':
+        if (body.value.connectionId === connectionId) hubSays.goodbye(body.value.reason);
         return;
       case 'snapshot':
         this.#take(body.value, send);

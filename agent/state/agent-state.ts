@@ -39,7 +39,7 @@ const SCHEMA = `
 const SNAPSHOTS_KEPT = 2;
 
 /**
- * What the agent must not forget: in one SQLite file (WAL, `synchronous=FULL`). Identity and snapshots are also kept as
+ * What the agent must not forget: in one SQLite file (WAL, `synchronous=FULL`), which one process at a time can open. Identity and snapshots are also kept as
  * files, from which a damaged database is made anew. Nothing is written while nothing changes.
  */
 export class AgentState {
@@ -61,6 +61,10 @@ export class AgentState {
     try {
       return new AgentState(dir, openDatabase(path));
     } catch (error) {
+      if (isInUse(error)) {
+        const advice = 'another agent is using it: stop that one, or give this one a --data-dir of its own';
+        throw new Error(`open the agent's database "${path}": ${advice}`, { cause: error });
+      }
       if (!isDamage(error)) throw new Error(`open the agent's database "${path}"`, { cause: error });
       const aside = `${path}.damaged-${Date.now()}`;
       log.error({ err: error, aside }, 'the database is damaged: renamed aside, rebuilding it from files');
@@ -153,8 +157,9 @@ export class AgentState {
 function openDatabase(path: string): Database.Database {
   const db = new Database(path);
   try {
-    chmodSync(path, 0o600); // it holds the device's keys; SQLite gives its other files the same mode
+    db.pragma('locking_mode = EXCLUSIVE'); // one agent: the kernel lets go of the lock when the process ends
     db.pragma('journal_mode = WAL');
+    chmodSync(path, 0o600); // it holds the device's keys; SQLite gives its other files the same mode
     db.pragma('synchronous = FULL');
     const found = db.pragma('quick_check', { simple: true });
     if (found !== 'ok') throw new DamageError(String(found));
@@ -167,6 +172,10 @@ function openDatabase(path: string): Database.Database {
 }
 
 class DamageError extends Error {}
+
+function isInUse(error: unknown): boolean {
+  return (error as { code?: string }).code === 'SQLITE_BUSY';
+}
 
 function isDamage(error: unknown): boolean {
   const { code } = error as { code?: string };

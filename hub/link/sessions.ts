@@ -13,7 +13,7 @@ export interface NodeSession {
   send(message: DownMessage): void;
   /** Sends a snapshot in the transport's own way. */
   offer(snapshot: SignedSnapshot): void;
-  /** Ends it from this side. */
+  /** Lets go of what the transport keeps for it. */
   close(): void;
 }
 
@@ -45,6 +45,16 @@ export class Sessions {
     if (this.#sessions.get(node)?.connectionId !== connectionId) return;
     this.#sessions.delete(node);
     this.#tell(node, undefined);
+  }
+
+  /** Ends the node's session from this side; a live agent connects anew, and begins with who it is. */
+  dismiss(node: string, reason: string): void {
+    const session = this.#sessions.get(node);
+    if (!session) return;
+    const { connectionId } = session;
+    session.send({ case: 'goodbye', value: { connectionId, reason } });
+    session.close();
+    this.end(node, connectionId);
   }
 
   onChange(listener: SessionListener): () => void {

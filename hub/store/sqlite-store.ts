@@ -44,8 +44,9 @@ interface Pending {
 }
 
 /**
- * The Store on one SQLite file (WAL, `synchronous=FULL`). Commits that arrive in one turn of the event loop share one
- * transaction, and so one fsync.
+ * The Store on one SQLite file (WAL, `synchronous=FULL`), which no other process may open as long as this one has it:
+ * revisions are counted in memory. Commits that arrive in one turn of the event loop share one transaction, and so one
+ * fsync.
  */
 export class SqliteStore implements Store {
   readonly #db: Database.Database;
@@ -66,20 +67,22 @@ export class SqliteStore implements Store {
     for (const { key, revision } of this.#newest('')) this.#revisions.set(key, revision);
   }
 
-  /** Opens or creates the file. Throws an error that says what to do if it is not a store of this version. */
+  /** Opens or creates the file. Throws an error that says what to do if it is in use, or no store of this version. */
   static open(path: string): SqliteStore {
     try {
       const db = new Database(path);
-      chmodSync(path, 0o600); // it holds Secrets; SQLite gives its other files the same mode
+      db.pragma('locking_mode = EXCLUSIVE'); // the kernel lets go of the lock when the process ends, however it ends
       db.pragma('journal_mode = WAL');
       db.pragma('synchronous = FULL');
+      chmodSync(path, 0o600); // it holds Secrets; SQLite gives its other files the same mode
       migrate(db);
       return new SqliteStore(db, path);
     } catch (error) {
-      throw new Error(
-        `open the hub's database "${path}": restore it from a backup, or move it aside to begin with an empty hub`,
-        { cause: error },
-      );
+      const advice =
+        codeOf(error) === 'SQLITE_BUSY'
+          ? 'another hub is using it: stop that one, or give this one a --data-dir of its own'
+          : 'restore it from a backup, or move it aside to begin with an empty hub';
+      throw new Error(`open the hub's database "${path}": ${advice}`, { cause: error });
     }
   }
 
@@ -165,10 +168,8 @@ export class SqliteStore implements Store {
     try {
       changes = this.#write(outcome.rows);
     } catch (error) {
-      const failure = new StoreWriteError(
-        `write to "${this.#path}": nothing was stored; is the disk full?`,
-        error,
-      );
+      const question = /^SQLITE_(FULL|IOERR)/.test(codeOf(error)) ? '; is the disk full?' : '';
+      const failure = new StoreWriteError(`write to "${this.#path}": nothing was stored${question}`, error);
       for (const { reject } of batch) reject(failure);
       return;
     }
@@ -235,6 +236,11 @@ function changeOf(row: Row, previous: Entry | undefined): Change {
 /** The smallest string after every string with the prefix: U+FFFF sorts after all that keys contain. */
 function endOf(prefix: string): string {
   return `${prefix}\uffff`;
+}
+
+/** SQLite's name of the failure; empty when it is none of SQLite's. */
+function codeOf(error: unknown): string {
+  return error instanceof Database.SqliteError ? error.code : '';
 }
 
 function migrate(db: Database.Database): void {

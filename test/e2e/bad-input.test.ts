@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { connectAsync } from 'mqtt';
 import t, { type Test } from 'tap';
 import { createLog } from '../../agent/log.ts';
-import { AgentState } from '../../agent/state/agent-state.ts';
+import type { Identity } from '../../agent/state/agent-state.ts';
 import { MqttBroker } from '../../hub/link/mqtt-broker.ts';
 import { CertificateAuthority, type KeyPair } from '../../hub/security/certificate-authority.ts';
 import { clientPair, HUB_USER } from '../../hub/security/hub-keys.ts';
@@ -212,10 +212,7 @@ t.test('bad input', async (t) => {
   });
 
   await scenario('messages on the link that are none, or not signed by the hub', async (t) => {
-    const state = AgentState.open(stand.agentDir, createLog('silent', ''));
-    const identity = state.identity();
-    state.close();
-    if (!identity) throw new Error('the device has no identity');
+    const identity = JSON.parse(readFileSync(join(stand.agentDir, 'identity.json'), 'utf8')) as Identity;
     const keys = JSON.parse(readFileSync(join(stand.dir, 'hub', 'ca.json'), 'utf8')) as KeyPair;
     const ca = await CertificateAuthority.load(keys);
     // A broker that somebody has taken over: it has certificates, but not the hub's signing key.
@@ -320,6 +317,47 @@ t.test('bad input', async (t) => {
     ]);
     t.equal(await hub.exit(), 1);
     t.match(hub.lines.join('\n'), /open the hub's database .*: restore it from a backup, or move it aside/);
+  });
+
+  await scenario('a second hub on the data directory of the first', async (t) => {
+    const ports = ['--api-port', '0', '--grpc-port', '0', '--mqtt-port', '0'];
+    const hub = new Program('hub/main.ts', ['hub', '--data-dir', join(stand.dir, 'hub'), ...ports]);
+    t.equal(await hub.exit(), 1);
+    t.match(hub.lines.join('\n'), /hub\.db": another hub is using it: stop that one, or give this one a/);
+    await stand.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'still-writes' } });
+  });
+
+  await scenario('a second agent on the data directory of the first, or on its socket', async (t) => {
+    const onSameData = stand.runAgent('run');
+    t.equal(await onSameData.exit(), 1);
+    t.match(onSameData.lines.join('\n'), /agent\.db": another agent is using it: stop that one, or/);
+
+    const copy = t.testdir();
+    cpSync(stand.agentDir, copy, { recursive: true });
+    const onSameSocket = new Program('agent/main.ts', [
+      'run',
+      ...['--data-dir', copy, '--run-dir', join(stand.dir, 'run'), '--docker-host', engine.host],
+    ]);
+    t.equal(await onSameSocket.exit(), 1);
+    t.match(onSameSocket.lines.join('\n'), /another agent answers on ".*agent\.sock": stop that one, or/);
+    t.equal(await stand.runAgent('status').exit(), 0, 'the first one still answers');
+  });
+
+  await scenario('another name than the one that the device has joined under', async (t) => {
+    await stand.agent.end();
+    const settings = ['--data-dir', stand.agentDir, '--run-dir', join(stand.dir, 'run')];
+    const agent = new Program('agent/main.ts', ['run', ...settings, '--node-name', 'another']);
+    t.equal(await agent.exit(), 1);
+    t.match(agent.lines.join('\n'), /has joined as "device-bad-input", not as "another"/);
+    await stand.startAgent();
+    await stand.agent.line(/connected to the hub/);
+  });
+
+  await scenario('a file with a token that is not there', async (t) => {
+    const settings = ['--data-dir', t.testdir(), '--hub', '127.0.0.1', '--token-file', '/nowhere/token'];
+    const joining = new Program('agent/main.ts', ['join', ...settings]);
+    t.equal(await joining.exit(), 1);
+    t.match(joining.lines.join('\n'), /read the join token from "\/nowhere\/token": --token-file must name/);
   });
 
   await scenario('a port that another program has', async (t) => {

@@ -128,6 +128,27 @@ t.test('the link', async (t) => {
     t.equal((await pods.container('steady'))?.restartCount, 0);
   });
 
+  for (const transport of ['mqtt', 'grpc'] as const) {
+    await t.test(`a Node that is deleted while its device is connected over ${transport}`, async (t) => {
+      await stand.agent.end();
+      const agent = stand.runAgent('run', '--transport', transport);
+      t.teardown(() => agent.end());
+      await agent.line(/connected to the hub/);
+      await nodeReady('True');
+      await stand.apply(podOf('leaves', { main: { command: shell(WORK) } }));
+      await pods.ready('leaves');
+      const before = (await node()).metadata.uid;
+      const said = agent.lines.length;
+      await stand.kubectl('delete', 'node', stand.node, '--wait=false');
+      await agent.line(/the Node of this device was deleted/, said);
+      await agent.line(/connected to the hub/, said);
+      await nodeReady('True');
+      t.not((await node()).metadata.uid, before, 'the device has registered anew');
+      await stand.kubectl('delete', 'pod', 'leaves', '--wait', '--timeout=30s');
+      t.equal(await pods.id('steady'), steady, 'what runs goes on running');
+    });
+  }
+
   await t.test('a device that is set up anew under its name takes its pods over', async (t) => {
     await stand.agent.end();
     const before = await node();

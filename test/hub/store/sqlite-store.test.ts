@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { cpSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { SqliteStore } from '../../../hub/store/sqlite-store.ts';
@@ -44,15 +44,18 @@ t.test('of commits made at once, each sees the ones before it', async (t) => {
   store.close();
 });
 
-t.test('what was answered is there after the file is opened again', async (t) => {
-  const path = join(t.testdir(), 'hub.db');
-  const first = SqliteStore.open(path);
+t.test('what was answered is in the files, whether or not the store is ever closed', async (t) => {
+  const directory = t.testdir();
+  const first = SqliteStore.open(join(directory, 'hub.db'));
   await Promise.all(Array.from({ length: 100 }, (_, i) => put(first, `/a/${i}`, String(i))));
-  const second = SqliteStore.open(path); // the first one was never closed
+  for (const suffix of ['', '-wal'])
+    cpSync(join(directory, `hub.db${suffix}`), join(directory, `copy.db${suffix}`));
+  const second = SqliteStore.open(join(directory, 'copy.db'));
   t.equal(second.list('/a/').length, 100);
   t.equal(second.revision, 100);
   t.same(await put(second, '/a/7', 'x', second.list('/a/7')[0]?.revision), { revision: 101 });
   second.close();
+  first.close();
 });
 
 t.test('history tells every change after a revision, with what was there before', async (t) => {

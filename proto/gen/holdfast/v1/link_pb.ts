@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/link.proto.
  */
 export const file_holdfast_v1_link: GenFile = /*@__PURE__*/
-  fileDesc("ChZob2xkZmFzdC92MS9saW5rLnByb3RvEgtob2xkZmFzdC52MSKeAgoOQ29ubmVjdFJlcXVlc3QSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIjCgVoZWxsbxgCIAEoCzISLmhvbGRmYXN0LnYxLkhlbGxvSAASNgoPc25hcHNob3RfcmVzdWx0GAMgASgLMhsuaG9sZGZhc3QudjEuU25hcHNob3RSZXN1bHRIABIyCg1zdGF0dXNfcmVwb3J0GAQgASgLMhkuaG9sZGZhc3QudjEuU3RhdHVzUmVwb3J0SAASLgoLc3RyZWFtX2RhdGEYBSABKAsyFy5ob2xkZmFzdC52MS5TdHJlYW1EYXRhSAASLAoKc3RyZWFtX2VuZBgGIAEoCzIWLmhvbGRmYXN0LnYxLlN0cmVhbUVuZEgAQgYKBGJvZHkiswIKD0Nvbm5lY3RSZXNwb25zZRInCgd3ZWxjb21lGAEgASgLMhQuaG9sZGZhc3QudjEuV2VsY29tZUgAEi8KCHNuYXBzaG90GAIgASgLMhsuaG9sZGZhc3QudjEuU2lnbmVkU25hcHNob3RIABIsCgpzdGF0dXNfYWNrGAMgASgLMhYuaG9sZGZhc3QudjEuU3RhdHVzQWNrSAASLgoLc3RyZWFtX29wZW4YBCABKAsyFy5ob2xkZmFzdC52MS5TdHJlYW1PcGVuSAASMgoNc3RyZWFtX2NyZWRpdBgFIAEoCzIZLmhvbGRmYXN0LnYxLlN0cmVhbUNyZWRpdEgAEiwKCnN0cmVhbV9lbmQYBiABKAsyFi5ob2xkZmFzdC52MS5TdHJlYW1FbmRIAEIGCgRib2R5IlcKBUhlbGxvEhUKDWFnZW50X3ZlcnNpb24YASABKAkSIgoEaGVsZBgCIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24SEwoLc2VhbGluZ19rZXkYAyABKAwiNQoHV2VsY29tZRIVCg1jb25uZWN0aW9uX2lkGAEgASgJEhMKC2h1Yl92ZXJzaW9uGAIgASgJIjEKCFByZXNlbmNlEhUKDWNvbm5lY3Rpb25faWQYASABKAkSDgoGb25saW5lGAIgASgIIioKB1ZlcnNpb24SDQoFZXBvY2gYASABKAQSEAoIcmV2aXNpb24YAiABKAQiNQoOU2lnbmVkU25hcHNob3QSEAoIc25hcHNob3QYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMInkKCFNuYXBzaG90Eg8KB2NsdXN0ZXIYASABKAkSDAoEbm9kZRgCIAEoCRIlCgd2ZXJzaW9uGAMgASgLMhQuaG9sZGZhc3QudjEuVmVyc2lvbhIPCgdvYmplY3RzGAQgASgMEhYKDnNlYWxlZF9vYmplY3RzGAUgASgMImwKDlNuYXBzaG90UmVzdWx0EiUKB29mZmVyZWQYASABKAsyFC5ob2xkZmFzdC52MS5WZXJzaW9uEg8KB3JlZnVzYWwYAiABKAkSIgoEaGVsZBgDIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24ingEKDFN0YXR1c1JlcG9ydBIQCghzZXF1ZW5jZRgBIAEoBBIQCghjb21wbGV0ZRgCIAEoCBIqCgdvYmplY3RzGAMgAygLMhkuaG9sZGZhc3QudjEuT2JqZWN0U3RhdHVzEiYKBmV2ZW50cxgEIAMoCzIWLmhvbGRmYXN0LnYxLk5vZGVFdmVudBIWCg5kcm9wcGVkX2V2ZW50cxgFIAEoDSIdCglTdGF0dXNBY2sSEAoIc2VxdWVuY2UYASABKAQiaAoMT2JqZWN0U3RhdHVzEgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkSCwoDdWlkGAQgASgJEg4KBnN0YXR1cxgFIAEoDBIMCgRnb25lGAYgASgIItYBCglOb2RlRXZlbnQSCwoDdWlkGAEgASgJEgwKBGtpbmQYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEgwKBG5hbWUYBCABKAkSEgoKb2JqZWN0X3VpZBgFIAEoCRISCgpmaWVsZF9wYXRoGAYgASgJEgwKBHR5cGUYByABKAkSDgoGcmVhc29uGAggASgJEg8KB21lc3NhZ2UYCSABKAkSDQoFY291bnQYCiABKA0SEwoLZmlyc3RfYXRfbXMYCyABKAQSEgoKbGFzdF9hdF9tcxgMIAEoBCJiCgpTdHJlYW1PcGVuEhEKCXN0cmVhbV9pZBgBIAEoCRIOCgZjcmVkaXQYAiABKA0SJgoDbG9nGAMgASgLMhcuaG9sZGZhc3QudjEuTG9nUmVxdWVzdEgAQgkKB3JlcXVlc3QisgEKCkxvZ1JlcXVlc3QSDwoHcG9kX3VpZBgBIAEoCRIRCgljb250YWluZXIYAiABKAkSDgoGZm9sbG93GAMgASgIEhAKCHByZXZpb3VzGAQgASgIEhIKCnRpbWVzdGFtcHMYBSABKAgSFwoKdGFpbF9saW5lcxgGIAEoBEgAiAEBEhUKCHNpbmNlX21zGAcgASgESAGIAQFCDQoLX3RhaWxfbGluZXNCCwoJX3NpbmNlX21zIi0KClN0cmVhbURhdGESEQoJc3RyZWFtX2lkGAEgASgJEgwKBGRhdGEYAiABKAwiMAoMU3RyZWFtQ3JlZGl0EhEKCXN0cmVhbV9pZBgBIAEoCRINCgVieXRlcxgCIAEoDSI9CglTdHJlYW1FbmQSEQoJc3RyZWFtX2lkGAEgASgJEgwKBGNvZGUYAiABKA0SDwoHbWVzc2FnZRgDIAEoCTJXCgtMaW5rU2VydmljZRJICgdDb25uZWN0EhsuaG9sZGZhc3QudjEuQ29ubmVjdFJlcXVlc3QaHC5ob2xkZmFzdC52MS5Db25uZWN0UmVzcG9uc2UoATABYgZwcm90bzM");
+  fileDesc("ChZob2xkZmFzdC92MS9saW5rLnByb3RvEgtob2xkZmFzdC52MSKeAgoOQ29ubmVjdFJlcXVlc3QSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIjCgVoZWxsbxgCIAEoCzISLmhvbGRmYXN0LnYxLkhlbGxvSAASNgoPc25hcHNob3RfcmVzdWx0GAMgASgLMhsuaG9sZGZhc3QudjEuU25hcHNob3RSZXN1bHRIABIyCg1zdGF0dXNfcmVwb3J0GAQgASgLMhkuaG9sZGZhc3QudjEuU3RhdHVzUmVwb3J0SAASLgoLc3RyZWFtX2RhdGEYBSABKAsyFy5ob2xkZmFzdC52MS5TdHJlYW1EYXRhSAASLAoKc3RyZWFtX2VuZBgGIAEoCzIWLmhvbGRmYXN0LnYxLlN0cmVhbUVuZEgAQgYKBGJvZHki3AIKD0Nvbm5lY3RSZXNwb25zZRInCgd3ZWxjb21lGAEgASgLMhQuaG9sZGZhc3QudjEuV2VsY29tZUgAEi8KCHNuYXBzaG90GAIgASgLMhsuaG9sZGZhc3QudjEuU2lnbmVkU25hcHNob3RIABIsCgpzdGF0dXNfYWNrGAMgASgLMhYuaG9sZGZhc3QudjEuU3RhdHVzQWNrSAASLgoLc3RyZWFtX29wZW4YBCABKAsyFy5ob2xkZmFzdC52MS5TdHJlYW1PcGVuSAASMgoNc3RyZWFtX2NyZWRpdBgFIAEoCzIZLmhvbGRmYXN0LnYxLlN0cmVhbUNyZWRpdEgAEiwKCnN0cmVhbV9lbmQYBiABKAsyFi5ob2xkZmFzdC52MS5TdHJlYW1FbmRIABInCgdnb29kYnllGAcgASgLMhQuaG9sZGZhc3QudjEuR29vZGJ5ZUgAQgYKBGJvZHkiVwoFSGVsbG8SFQoNYWdlbnRfdmVyc2lvbhgBIAEoCRIiCgRoZWxkGAIgASgLMhQuaG9sZGZhc3QudjEuVmVyc2lvbhITCgtzZWFsaW5nX2tleRgDIAEoDCI1CgdXZWxjb21lEhUKDWNvbm5lY3Rpb25faWQYASABKAkSEwoLaHViX3ZlcnNpb24YAiABKAkiMAoHR29vZGJ5ZRIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIxCghQcmVzZW5jZRIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg4KBm9ubGluZRgCIAEoCCIqCgdWZXJzaW9uEg0KBWVwb2NoGAEgASgEEhAKCHJldmlzaW9uGAIgASgEIjUKDlNpZ25lZFNuYXBzaG90EhAKCHNuYXBzaG90GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCJ5CghTbmFwc2hvdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5vZGUYAiABKAkSJQoHdmVyc2lvbhgDIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24SDwoHb2JqZWN0cxgEIAEoDBIWCg5zZWFsZWRfb2JqZWN0cxgFIAEoDCJsCg5TbmFwc2hvdFJlc3VsdBIlCgdvZmZlcmVkGAEgASgLMhQuaG9sZGZhc3QudjEuVmVyc2lvbhIPCgdyZWZ1c2FsGAIgASgJEiIKBGhlbGQYAyABKAsyFC5ob2xkZmFzdC52MS5WZXJzaW9uIp4BCgxTdGF0dXNSZXBvcnQSEAoIc2VxdWVuY2UYASABKAQSEAoIY29tcGxldGUYAiABKAgSKgoHb2JqZWN0cxgDIAMoCzIZLmhvbGRmYXN0LnYxLk9iamVjdFN0YXR1cxImCgZldmVudHMYBCADKAsyFi5ob2xkZmFzdC52MS5Ob2RlRXZlbnQSFgoOZHJvcHBlZF9ldmVudHMYBSABKA0iHQoJU3RhdHVzQWNrEhAKCHNlcXVlbmNlGAEgASgEImgKDE9iamVjdFN0YXR1cxIMCgRraW5kGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJEgsKA3VpZBgEIAEoCRIOCgZzdGF0dXMYBSABKAwSDAoEZ29uZRgGIAEoCCLWAQoJTm9kZUV2ZW50EgsKA3VpZBgBIAEoCRIMCgRraW5kGAIgASgJEhEKCW5hbWVzcGFjZRgDIAEoCRIMCgRuYW1lGAQgASgJEhIKCm9iamVjdF91aWQYBSABKAkSEgoKZmllbGRfcGF0aBgGIAEoCRIMCgR0eXBlGAcgASgJEg4KBnJlYXNvbhgIIAEoCRIPCgdtZXNzYWdlGAkgASgJEg0KBWNvdW50GAogASgNEhMKC2ZpcnN0X2F0X21zGAsgASgEEhIKCmxhc3RfYXRfbXMYDCABKAQiYgoKU3RyZWFtT3BlbhIRCglzdHJlYW1faWQYASABKAkSDgoGY3JlZGl0GAIgASgNEiYKA2xvZxgDIAEoCzIXLmhvbGRmYXN0LnYxLkxvZ1JlcXVlc3RIAEIJCgdyZXF1ZXN0IrIBCgpMb2dSZXF1ZXN0Eg8KB3BvZF91aWQYASABKAkSEQoJY29udGFpbmVyGAIgASgJEg4KBmZvbGxvdxgDIAEoCBIQCghwcmV2aW91cxgEIAEoCBISCgp0aW1lc3RhbXBzGAUgASgIEhcKCnRhaWxfbGluZXMYBiABKARIAIgBARIVCghzaW5jZV9tcxgHIAEoBEgBiAEBQg0KC190YWlsX2xpbmVzQgsKCV9zaW5jZV9tcyItCgpTdHJlYW1EYXRhEhEKCXN0cmVhbV9pZBgBIAEoCRIMCgRkYXRhGAIgASgMIjAKDFN0cmVhbUNyZWRpdBIRCglzdHJlYW1faWQYASABKAkSDQoFYnl0ZXMYAiABKA0iPQoJU3RyZWFtRW5kEhEKCXN0cmVhbV9pZBgBIAEoCRIMCgRjb2RlGAIgASgNEg8KB21lc3NhZ2UYAyABKAkyVwoLTGlua1NlcnZpY2USSAoHQ29ubmVjdBIbLmhvbGRmYXN0LnYxLkNvbm5lY3RSZXF1ZXN0GhwuaG9sZGZhc3QudjEuQ29ubmVjdFJlc3BvbnNlKAEwAWIGcHJvdG8z");
 
 /**
  * What the agent sends.
@@ -113,6 +113,12 @@ export type ConnectResponse = Message<"holdfast.v1.ConnectResponse"> & {
      */
     value: StreamEnd;
     case: "streamEnd";
+  } | {
+    /**
+     * @generated from field: holdfast.v1.Goodbye goodbye = 7;
+     */
+    value: Goodbye;
+    case: "goodbye";
   } | { case: undefined; value?: undefined };
 };
 
@@ -181,6 +187,32 @@ export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_link, 3);
 
 /**
+ * The hub ends the session. The agent connects anew, and so says again who it is and what it holds.
+ *
+ * @generated from message holdfast.v1.Goodbye
+ */
+export type Goodbye = Message<"holdfast.v1.Goodbye"> & {
+  /**
+   * @generated from field: string connection_id = 1;
+   */
+  connectionId: string;
+
+  /**
+   * For the agent's log.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message holdfast.v1.Goodbye.
+ * Use `create(GoodbyeSchema)` to create a new message.
+ */
+export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_link, 4);
+
+/**
  * Retained on the presence topic; the last will says online = false. gRPC needs none: its stream ends.
  *
  * @generated from message holdfast.v1.Presence
@@ -202,7 +234,7 @@ export type Presence = Message<"holdfast.v1.Presence"> & {
  * Use `create(PresenceSchema)` to create a new message.
  */
 export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 4);
+  messageDesc(file_holdfast_v1_link, 5);
 
 /**
  * Which state of a node: revision only grows within an epoch, epoch only when a hub is restored.
@@ -226,7 +258,7 @@ export type Version = Message<"holdfast.v1.Version"> & {
  * Use `create(VersionSchema)` to create a new message.
  */
 export const VersionSchema: GenMessage<Version> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 5);
+  messageDesc(file_holdfast_v1_link, 6);
 
 /**
  * A Snapshot as it was signed. Verify the signature over `snapshot` before decoding it.
@@ -254,7 +286,7 @@ export type SignedSnapshot = Message<"holdfast.v1.SignedSnapshot"> & {
  * Use `create(SignedSnapshotSchema)` to create a new message.
  */
 export const SignedSnapshotSchema: GenMessage<SignedSnapshot> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 6);
+  messageDesc(file_holdfast_v1_link, 7);
 
 /**
  * Everything one node needs, and nothing else. What is absent is to be removed.
@@ -297,7 +329,7 @@ export type Snapshot = Message<"holdfast.v1.Snapshot"> & {
  * Use `create(SnapshotSchema)` to create a new message.
  */
 export const SnapshotSchema: GenMessage<Snapshot> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 7);
+  messageDesc(file_holdfast_v1_link, 8);
 
 /**
  * @generated from message holdfast.v1.SnapshotResult
@@ -330,7 +362,7 @@ export type SnapshotResult = Message<"holdfast.v1.SnapshotResult"> & {
  * Use `create(SnapshotResultSchema)` to create a new message.
  */
 export const SnapshotResultSchema: GenMessage<SnapshotResult> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 8);
+  messageDesc(file_holdfast_v1_link, 9);
 
 /**
  * @generated from message holdfast.v1.StatusReport
@@ -373,7 +405,7 @@ export type StatusReport = Message<"holdfast.v1.StatusReport"> & {
  * Use `create(StatusReportSchema)` to create a new message.
  */
 export const StatusReportSchema: GenMessage<StatusReport> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 9);
+  messageDesc(file_holdfast_v1_link, 10);
 
 /**
  * @generated from message holdfast.v1.StatusAck
@@ -390,7 +422,7 @@ export type StatusAck = Message<"holdfast.v1.StatusAck"> & {
  * Use `create(StatusAckSchema)` to create a new message.
  */
 export const StatusAckSchema: GenMessage<StatusAck> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 10);
+  messageDesc(file_holdfast_v1_link, 11);
 
 /**
  * @generated from message holdfast.v1.ObjectStatus
@@ -436,7 +468,7 @@ export type ObjectStatus = Message<"holdfast.v1.ObjectStatus"> & {
  * Use `create(ObjectStatusSchema)` to create a new message.
  */
 export const ObjectStatusSchema: GenMessage<ObjectStatus> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 11);
+  messageDesc(file_holdfast_v1_link, 12);
 
 /**
  * An Event in Kubernetes' sense. `count` and the times are the agent's; it merges repetitions.
@@ -512,7 +544,7 @@ export type NodeEvent = Message<"holdfast.v1.NodeEvent"> & {
  * Use `create(NodeEventSchema)` to create a new message.
  */
 export const NodeEventSchema: GenMessage<NodeEvent> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 12);
+  messageDesc(file_holdfast_v1_link, 13);
 
 /**
  * Streams carry logs (later exec, attach and port-forward) beside state, each with its own credit.
@@ -551,7 +583,7 @@ export type StreamOpen = Message<"holdfast.v1.StreamOpen"> & {
  * Use `create(StreamOpenSchema)` to create a new message.
  */
 export const StreamOpenSchema: GenMessage<StreamOpen> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 13);
+  messageDesc(file_holdfast_v1_link, 14);
 
 /**
  * @generated from message holdfast.v1.LogRequest
@@ -602,7 +634,7 @@ export type LogRequest = Message<"holdfast.v1.LogRequest"> & {
  * Use `create(LogRequestSchema)` to create a new message.
  */
 export const LogRequestSchema: GenMessage<LogRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 14);
+  messageDesc(file_holdfast_v1_link, 15);
 
 /**
  * @generated from message holdfast.v1.StreamData
@@ -624,7 +656,7 @@ export type StreamData = Message<"holdfast.v1.StreamData"> & {
  * Use `create(StreamDataSchema)` to create a new message.
  */
 export const StreamDataSchema: GenMessage<StreamData> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 15);
+  messageDesc(file_holdfast_v1_link, 16);
 
 /**
  * @generated from message holdfast.v1.StreamCredit
@@ -646,7 +678,7 @@ export type StreamCredit = Message<"holdfast.v1.StreamCredit"> & {
  * Use `create(StreamCreditSchema)` to create a new message.
  */
 export const StreamCreditSchema: GenMessage<StreamCredit> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 16);
+  messageDesc(file_holdfast_v1_link, 17);
 
 /**
  * Ends a stream from either side. An HTTP status code of 0 means a clean end.
@@ -675,7 +707,7 @@ export type StreamEnd = Message<"holdfast.v1.StreamEnd"> & {
  * Use `create(StreamEndSchema)` to create a new message.
  */
 export const StreamEndSchema: GenMessage<StreamEnd> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 17);
+  messageDesc(file_holdfast_v1_link, 18);
 
 /**
  * The link: one message channel between hub and agent. Over gRPC it is this one stream; over MQTT the
