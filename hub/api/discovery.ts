@@ -26,6 +26,7 @@ export function subresourcesOf(resource: ResourceDefinition): Subresource[] {
   const own = { group, version, kind };
   return [
     ...(resource.subresources ?? []).map((each) => ({ kind: own, ...each })),
+    ...Object.keys(resource.parts ?? {}).map((name) => ({ name, verbs: PART_VERBS, kind: own })),
     ...(resource.scale
       ? [{ name: 'scale', verbs: PART_VERBS, kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' } }]
       : []),
@@ -39,8 +40,22 @@ function groupsOf(definitions: readonly ResourceDefinition[]): Map<string, Resou
   return groups;
 }
 
+/** The preferred one first: stable before beta before alpha, then the higher number. */
 function versionsOf(definitions: readonly ResourceDefinition[]): string[] {
-  return [...new Set(definitions.map(({ version }) => version))];
+  return [...new Set(definitions.map(({ version }) => version))].sort(byPreference);
+}
+
+function byPreference(a: string, b: string): number {
+  const [left, right] = [rankOf(a), rankOf(b)];
+  const at = left.findIndex((part, index) => part !== right[index]);
+  return at < 0 ? a.localeCompare(b) : (right[at] ?? 0) - (left[at] ?? 0);
+}
+
+/** Stability, major number, minor number; zeros for what is no Kubernetes version. */
+function rankOf(version: string): number[] {
+  const [, major, stability, minor] = /^v([1-9]\d*)(?:(alpha|beta)([1-9]\d*))?$/.exec(version) ?? [];
+  if (major === undefined) return [0, 0, 0];
+  return [stability === undefined ? 3 : stability === 'beta' ? 2 : 1, Number(major), Number(minor ?? 0)];
 }
 
 function aggregatedList(groups: readonly [string, ResourceDefinition[]][]): object {

@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Registry } from '../registry/registry.ts';
 import { ApiError, invalid } from '../resources/api-error.ts';
 import { notSupported } from '../resources/field-errors.ts';
 import type { User } from './access.ts';
 import type { ListPages } from './list-pages.ts';
 import type { LogSource } from './log-source.ts';
+import type { ServedRegistry } from './served-registry.ts';
 
 /** What all requests need of the hub. */
 export interface ApiContext {
-  readonly registry: Registry;
+  readonly registry: ServedRegistry;
   readonly logs: LogSource;
   readonly pages: ListPages;
   /** How many changes may wait for a client of a watch before it is cut off. */

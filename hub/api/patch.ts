@@ -47,17 +47,33 @@ export async function patch(exchange: Exchange, target: ResourceRequest): Promis
     fieldManager: fieldManagerOf(exchange),
     dryRun: isDryRun(exchange, 'PatchOptions'),
     tracked: isApply,
-    ...(subresource === 'status' && { subresource }),
+    requester: exchange.user,
+    ...(subresource && { subresource }),
   };
-  const change = isApply ? applied(exchange, target, given, options) : patched(exchange, target, given);
-  const { object, created } = await exchange.context.registry.modify(
-    resource,
+  const { registry } = exchange.context;
+  if (!isApply) {
+    const change = patched(exchange, target, given);
+    const { object } = await registry.modify(resource, namespace, name, change, options);
+    sendObject(exchange, 200, resource, object);
+    return;
+  }
+  // Who manages which fields is kept in terms of what is stored, whichever form a configuration is written in.
+  const stored = registry.storedOf(resource);
+  const configuration = readConfiguration(exchange, target, given);
+  const change = applied(
+    exchange,
+    { ...target, resource: stored?.resource ?? resource },
+    stored?.toStored(configuration) ?? configuration,
+    options,
+  );
+  const { object, created } = await registry.modify(
+    stored?.resource ?? resource,
     namespace,
     name,
     change,
     options,
   );
-  sendObject(exchange, created ? 201 : 200, resource, object);
+  sendObject(exchange, created ? 201 : 200, resource, stored?.fromStored(object) ?? object);
 }
 
 function patchTypesOf(resource: ResourceDefinition): string[] {
@@ -103,16 +119,18 @@ function patchedValue(type: string, schema: ObjectSchema, object: JsonObject, va
     : applyStrategicMergePatch(schema, object, value);
 }
 
+function readConfiguration(exchange: Exchange, target: ResourceRequest, { body }: GivenPatch): KubeObject {
+  checkConfiguration(body.value);
+  return placed(decodeObject(exchange, target.resource, body), target);
+}
+
 /** What a configuration makes of the newest object, or of nothing. */
 function applied(
   exchange: Exchange,
-  target: ResourceRequest,
-  { body }: GivenPatch,
+  { resource, name = '', subresource }: ResourceRequest,
+  configuration: KubeObject,
   { fieldManager }: UpdateOptions,
 ) {
-  const { resource, name = '', subresource } = target;
-  checkConfiguration(body.value);
-  const configuration = placed(decodeObject(exchange, resource, body), target);
   return (current: KubeObject | undefined): KubeObject => {
     const { uid } = configuration.metadata;
     if (!current && subresource) throw notFound(resource, name);

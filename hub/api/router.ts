@@ -40,6 +40,9 @@ const SUBRESOURCE_HANDLERS = new Map<string, Handlers>([
   ['log', { get: logs }],
 ]);
 
+/** For the parts of an object that its definition names. */
+const PART_HANDLERS: Handlers = { get, update, patch };
+
 /** By the first segment of the path. */
 const PATH_HANDLERS = new Map<string, (exchange: Exchange, segments: readonly string[]) => void>([
   ['api', discover],
@@ -77,7 +80,7 @@ function handlerOf(target: ResourceRequest): Handler {
     return handler;
   }
   const served = subresourcesOf(resource).find((each) => each.name === subresource);
-  const handlers = SUBRESOURCE_HANDLERS.get(subresource);
+  const handlers = resource.parts?.[subresource] ? PART_HANDLERS : SUBRESOURCE_HANDLERS.get(subresource);
   if (!served || !handlers) throw unknownPath();
   const handler = handlers[verb];
   if (!handler || !served.verbs.includes(verb)) throw methodNotAllowed();

@@ -12,6 +12,7 @@ import { ListPages } from './list-pages.ts';
 import type { LogSource } from './log-source.ts';
 import { sendError, setCommonHeaders } from './reply.ts';
 import { route, routePath } from './router.ts';
+import { ServedRegistry } from './served-registry.ts';
 
 const HEADERS_TIMEOUT_MS = 30_000;
 /** Longer than the pause between the requests of a client that polls. */
@@ -56,7 +57,7 @@ export class ApiServer {
     const now = options.now ?? Date.now;
     setMaxListeners(0, this.#closing.signal); // one for every watch
     this.#context = {
-      registry,
+      registry: new ServedRegistry(registry),
       logs: options.logs ?? NO_LOGS,
       pages: new ListPages(now),
       watchBacklog: options.watchBacklog ?? WATCH_BACKLOG,

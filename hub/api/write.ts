@@ -31,7 +31,8 @@ export async function create(exchange: Exchange, target: ResourceRequest): Promi
   const fieldManager = fieldManagerOf(exchange);
   const dryRun = isDryRun(exchange, 'CreateOptions');
   const object = placed(await readObject(exchange, resource), target);
-  const created = await exchange.context.registry.create(resource, object, { fieldManager, dryRun });
+  const options = { fieldManager, dryRun, requester: exchange.user };
+  const created = await exchange.context.registry.create(resource, object, options);
   sendObject(exchange, 201, resource, created);
 }
 
@@ -40,7 +41,8 @@ export async function update(exchange: Exchange, target: ResourceRequest): Promi
   const options: UpdateOptions = {
     fieldManager: fieldManagerOf(exchange),
     dryRun: isDryRun(exchange, 'UpdateOptions'),
-    ...(subresource === 'status' && { subresource }),
+    requester: exchange.user,
+    ...(subresource && { subresource }),
   };
   const given = placed(await readObject(exchange, resource), target);
   const change = (current: KubeObject | undefined) => {

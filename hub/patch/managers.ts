@@ -151,7 +151,12 @@ export function trackable(set: FieldSet, subresource: string, hasStatus: boolean
     const status = set.children.get('f:status');
     return status ? { owned: false, children: new Map([['f:status', status]]) } : NO_FIELDS;
   }
-  const elements = ['f:apiVersion', 'f:kind', 'f:metadata', ...(hasStatus ? ['f:status'] : [])];
+  const elements = [
+    'f:apiVersion',
+    'f:kind',
+    'f:metadata',
+    ...(hasStatus && !subresource ? ['f:status'] : []),
+  ];
   const metadata = without(set.children.get('f:metadata') ?? NO_FIELDS, UNTRACKED_METADATA);
   const { children } = without(set, elements);
   return {

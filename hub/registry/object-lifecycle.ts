@@ -8,7 +8,7 @@ import {
   invalid,
   notFound,
 } from '../resources/api-error.ts';
-import type { ResourceDefinition } from '../resources/definition.ts';
+import type { PartOf, Requester, ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { formatTime } from '../resources/time.ts';
 import type { DeleteOptions, UpdateOptions } from './registry.ts';
@@ -32,7 +32,12 @@ export function generateName(prefix: string): string {
 }
 
 /** The object as it will be stored first. Throws 422 with everything that is wrong with it. */
-export function newObject(resource: ResourceDefinition, given: KubeObject, nowMs: number): KubeObject {
+export function newObject(
+  resource: ResourceDefinition,
+  given: KubeObject,
+  nowMs: number,
+  requester?: Requester,
+): KubeObject {
   const object = structuredClone(given);
   const { metadata } = object;
   if (metadata.resourceVersion)
@@ -40,7 +45,7 @@ export function newObject(resource: ResourceDefinition, given: KubeObject, nowMs
   metadata.name ||= metadata.generateName ? generateName(metadata.generateName) : '';
   metadata.uid = randomUUID();
   metadata.creationTimestamp = formatTime(nowMs);
-  if (object.spec !== undefined && resource.hasStatus) metadata.generation = 1;
+  if (resource.hasGeneration ?? (resource.hasStatus && object.spec !== undefined)) metadata.generation = 1;
   else delete metadata.generation;
   delete metadata.resourceVersion;
   delete metadata.deletionTimestamp;
@@ -49,7 +54,7 @@ export function newObject(resource: ResourceDefinition, given: KubeObject, nowMs
   if (!resource.namespaced) delete metadata.namespace;
   if (resource.hasStatus) delete object.status;
   resource.setDefaults?.(object);
-  resource.prepareForCreate?.(object);
+  resource.prepareForCreate?.(object, requester);
   check(resource, object, undefined);
   return object;
 }
@@ -60,21 +65,24 @@ export function updatedObject(
   current: KubeObject,
   given: KubeObject,
   subresource: UpdateOptions['subresource'],
+  nowMs: number,
 ): KubeObject {
   checkIdentity(resource, current, given);
-  const object = structuredClone(subresource === 'status' ? withStatusOf(current, given) : given);
+  const part = subresource === undefined ? undefined : partOf(resource, subresource);
+  const object = structuredClone(part ? withPart(current, given, part(given, current, nowMs)) : given);
   keepServerMetadata(object, current);
-  if (subresource !== 'status') {
+  if (!part) {
     if (resource.hasStatus) keepField(object, current, 'status');
     resource.setDefaults?.(object);
     resource.prepareForUpdate?.(object, current);
-    if (bumpsGeneration(resource, object, current)) {
-      object.metadata.generation = (current.metadata.generation ?? 0) + 1;
-    }
+  } else if (subresource !== 'status') {
+    resource.setDefaults?.(object);
   }
+  if (subresource !== 'status' && bumpsGeneration(resource, object, current))
+    object.metadata.generation = (current.metadata.generation ?? 0) + 1;
   const errors = newFinalizers(object, current);
   if (errors.length > 0) throw invalid(resource.group, resource.kind, current.metadata.name ?? '', errors);
-  check(resource, object, current);
+  check(resource, object, current, subresource);
   return object;
 }
 
@@ -134,8 +142,13 @@ export function checkNamespace(
   });
 }
 
-function check(resource: ResourceDefinition, object: KubeObject, old: KubeObject | undefined): void {
-  const errors = resource.validate?.(object, old) ?? [];
+function check(
+  resource: ResourceDefinition,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  part?: string,
+): void {
+  const errors = resource.validate?.(object, old, part) ?? [];
   if (errors.length > 0) throw invalid(resource.group, resource.kind, object.metadata.name ?? '', errors);
 }
 
@@ -176,11 +189,16 @@ function checkPreconditions(
   }
 }
 
-function withStatusOf(current: KubeObject, given: KubeObject): KubeObject {
-  const object: KubeObject = { ...current, status: given.status };
+/** How a subresource changes the object; undefined for one that changes the main path's fields. */
+function partOf(resource: ResourceDefinition, subresource: string): PartOf | undefined {
+  if (subresource === 'status') return ({ status }, current) => ({ ...current, status });
+  return resource.parts?.[subresource];
+}
+
+/** Metadata is not for subresources to change, but for who manages which fields. */
+function withPart(current: KubeObject, given: KubeObject, object: KubeObject): KubeObject {
   const { managedFields } = given.metadata;
-  object.metadata = { ...current.metadata, ...(managedFields && { managedFields }) };
-  return object;
+  return { ...object, metadata: { ...current.metadata, ...(managedFields && { managedFields }) } };
 }
 
 function keepServerMetadata(object: KubeObject, current: KubeObject): void {

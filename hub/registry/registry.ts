@@ -1,4 +1,4 @@
-import type { ResourceDefinition } from '../resources/definition.ts';
+import type { Requester, ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
 
 /** Which objects of a resource: every condition must hold. */
@@ -38,11 +38,16 @@ export interface WriteOptions {
   readonly tracked?: boolean;
   /** Everything but the storing. */
   readonly dryRun?: boolean;
+  /** Who asks; undefined for the hub itself. */
+  readonly requester?: Requester;
 }
 
 export interface UpdateOptions extends WriteOptions {
-  /** Which part may change: the main path keeps `status`, `status` keeps everything else. */
-  readonly subresource?: 'status' | 'scale';
+  /**
+   * Which part may change: the main path keeps `status`; `status` and the `parts` of the definition keep everything
+   * else; `scale` is the main path under another name.
+   */
+  readonly subresource?: string;
 }
 
 export interface DeleteOptions {

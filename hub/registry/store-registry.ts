@@ -141,7 +141,7 @@ export class StoreRegistry implements Registry {
     }
     const generated = !given.metadata.name && given.metadata.generateName !== undefined;
     for (let attempt = 1; ; attempt += 1) {
-      const object = newObject(resource, given, this.#now());
+      const object = newObject(resource, given, this.#now(), options.requester);
       const stored = await this.#tryCreate(resource, object, options);
       if (stored) return stored;
       if (!generated || attempt >= NAME_ATTEMPTS) throw alreadyExists(resource, object.metadata.name ?? '');
@@ -222,7 +222,7 @@ export class StoreRegistry implements Registry {
     given: KubeObject,
     options: UpdateOptions,
   ): Promise<KubeObject | undefined> {
-    const object = updatedObject(resource, current, given, options.subresource);
+    const object = updatedObject(resource, current, given, options.subresource, this.#now());
     if (!options.tracked) this.#track(resource, current, object, options, options.subresource);
     if (isUnchanged(object, current)) return current;
     if (options.dryRun) return object;

@@ -14,7 +14,10 @@ export function defineResource(
     categories: [],
     hasStatus: false,
     ...given,
-    validate: (object, old) => [...validateMetadata(given, object), ...(given.validate?.(object, old) ?? [])],
+    validate: (object, old, part) => [
+      ...validateMetadata(given, object),
+      ...(given.validate?.(object, old, part) ?? []),
+    ],
   };
 }
 

@@ -23,6 +23,38 @@ export interface ScaleMapping {
   readonly withReplicas: (object: KubeObject, replicas: number) => KubeObject;
 }
 
+/** Who makes a request. */
+export interface Requester {
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly uid?: string;
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+/**
+ * What a write through a subresource makes of the object: `current` with that part of `given` which the subresource is
+ * for. Neither is changed.
+ */
+export type PartOf = (given: KubeObject, current: KubeObject, nowMs: number) => KubeObject;
+
+/**
+ * Another group or version in which the same stored objects are served. What is not told here (names, scope,
+ * subresources, columns) is as the stored kind has it. Conversion must lose nothing: `toStored(fromStored(x))` is `x`.
+ */
+export interface ResourceView {
+  readonly group: string;
+  readonly version: string;
+  /** The component name of its type in the schema. */
+  readonly schema: string;
+  /** Both return new objects and leave apiVersion and kind alone: those follow from the view. */
+  readonly fromStored: (stored: KubeObject) => KubeObject;
+  readonly toStored: (seen: KubeObject) => KubeObject;
+  /** What is wrong with an object that is written in this form, besides what is wrong with what is stored. */
+  readonly validate?: (seen: KubeObject) => readonly FieldError[];
+  /** In place of those of the stored kind, where the fields have other names. */
+  readonly fieldSelectors?: ResourceDefinition['fieldSelectors'];
+}
+
 /**
  * All the hub knows of one kind. Routing, discovery, OpenAPI, storage, defaults, validation and Table output follow
  * from it; nothing elsewhere asks for a kind by name except its own controller.
@@ -48,19 +80,33 @@ export interface ResourceDefinition {
     /** Kind of its body, when it is not the resource's own. */
     readonly kind?: { readonly group: string; readonly version: string; readonly kind: string };
   }[];
+  /** Subresources that change one part of the object and nothing else, besides `status`. */
+  readonly parts?: Readonly<Record<string, PartOf>>;
+  /** Other groups and versions of the same objects. */
+  readonly views?: readonly ResourceView[];
   /** Whether PUT on a missing object creates it. */
   readonly createOnUpdate?: boolean;
   /** Whether PUT must carry `metadata.resourceVersion`. */
   readonly updateNeedsVersion?: boolean;
   /** Which names are valid; `subdomain` unless stated. */
-  readonly nameRule?: 'subdomain' | 'label' | 'path';
+  readonly nameRule?: 'subdomain' | 'label' | 'service' | 'path';
   /** Sets what the client left out. Changes its argument, which nobody else holds yet. Must be idempotent. */
   readonly setDefaults?: (object: KubeObject) => void;
-  /** Sets what only the server may decide at creation (a pod's initial status …). Changes its argument. */
-  readonly prepareForCreate?: (object: KubeObject) => void;
+  /**
+   * Sets what only the server may decide at creation (a pod's initial status …). Changes its argument. `requester` is
+   * undefined for what the hub itself creates.
+   */
+  readonly prepareForCreate?: (object: KubeObject, requester?: Requester) => void;
   /** Carries over or derives what a client may not change. Changes `object`. */
   readonly prepareForUpdate?: (object: KubeObject, old: KubeObject) => void;
-  readonly validate?: (object: KubeObject, old: KubeObject | undefined) => readonly FieldError[];
+  /** `part` names the subresource that an update came through. */
+  readonly validate?: (
+    object: KubeObject,
+    old: KubeObject | undefined,
+    part?: string,
+  ) => readonly FieldError[];
+  /** Whether `metadata.generation` counts changes; by default, for kinds with a spec and a status. */
+  readonly hasGeneration?: boolean;
   /** Whether an update counts as a new generation; by default, a change of `spec`. */
   readonly bumpsGeneration?: (object: KubeObject, old: KubeObject) => boolean;
   /**

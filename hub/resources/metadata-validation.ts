@@ -6,6 +6,7 @@ import {
   labelValueErrors,
   pathNameErrors,
   qualifiedNameErrors,
+  serviceNameErrors,
   subdomainNameErrors,
 } from './names.ts';
 import type { KubeObject, ObjectMeta } from './object.ts';
@@ -13,7 +14,12 @@ import type { KubeObject, ObjectMeta } from './object.ts';
 /** The sum of all annotations: they are stored and sent with every copy of the object. */
 const ANNOTATIONS_LIMIT_BYTES = 256 * 1024;
 
-const NAME_RULES = { subdomain: subdomainNameErrors, label: labelNameErrors, path: pathNameErrors };
+const NAME_RULES = {
+  subdomain: subdomainNameErrors,
+  label: labelNameErrors,
+  service: serviceNameErrors,
+  path: pathNameErrors,
+};
 /** Finalizers of Kubernetes' own that have no prefix. */
 const STANDARD_FINALIZERS = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
 

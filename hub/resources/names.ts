@@ -5,6 +5,9 @@ const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
 const QUALIFIED = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const CONFIG_KEY = '[-._a-zA-Z0-9]+';
 
+const SERVICE_LABEL = '[a-z]([-a-z0-9]*[a-z0-9])?';
+
+const isServiceLabel = new RegExp(`^${SERVICE_LABEL}$`);
 const isLabel = new RegExp(`^${LABEL}$`);
 const isSubdomain = new RegExp(`^${SUBDOMAIN}$`);
 const isQualified = new RegExp(`^${QUALIFIED}$`);
@@ -24,6 +27,12 @@ const LABEL_RULE = withRegex(
   LABEL,
   'my-name',
   '123-abc',
+);
+const SERVICE_RULE = withRegex(
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
+  SERVICE_LABEL,
+  'my-name',
+  'abc-123',
 );
 const SUBDOMAIN_RULE = withRegex(
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
@@ -56,6 +65,14 @@ export function labelNameErrors(name: string): string[] {
   const errors: string[] = [];
   if (name.length > 63) errors.push(tooLongMessage(63));
   if (!isLabel.test(name)) errors.push(LABEL_RULE);
+  return errors;
+}
+
+/** Services: their names become environment variables too, so they begin with a letter. */
+export function serviceNameErrors(name: string): string[] {
+  const errors: string[] = [];
+  if (name.length > 63) errors.push(tooLongMessage(63));
+  if (!isServiceLabel.test(name)) errors.push(SERVICE_RULE);
   return errors;
 }
 

@@ -196,10 +196,12 @@ export class PathBuilder {
 
   #subresources({
     scale,
+    parts = {},
     subresources = [],
   }: ResourceDefinition): NonNullable<ResourceDefinition['subresources']> {
     return [
       ...(scale ? [{ name: 'scale', verbs: ['get', 'update', 'patch'], kind: SCALE }] : []),
+      ...Object.keys(parts).map((name) => ({ name, verbs: ['get', 'update', 'patch'] })),
       ...subresources,
     ];
   }
