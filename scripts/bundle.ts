@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wri
 import { isBuiltin } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import type { BuildOptions, Metafile, Plugin } from 'esbuild';
-import { SCHEMA_FILE } from './generate-schema.ts';
+import { PROTOBUF_FILE, SCHEMA_FILE } from './generate-schema.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const OLDEST_NODE = 24;
@@ -28,7 +28,10 @@ const PROGRAMS: readonly Program[] = [
     folder: 'hub',
     entry: 'holdfast',
     source: 'hub/main.ts',
-    assets: { 'generated/kubernetes.json': relative(ROOT, SCHEMA_FILE) },
+    assets: {
+      'generated/kubernetes.json': relative(ROOT, SCHEMA_FILE),
+      'generated/protobuf.json': relative(ROOT, PROTOBUF_FILE),
+    },
   },
 ];
 

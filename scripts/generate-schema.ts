@@ -1,14 +1,19 @@
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { StoredMessage } from '../hub/protobuf/stored-message.ts';
 import type { StoredComponent, StoredField } from '../hub/schema/stored-schema.ts';
 import { groupVersionOf, type NamedComponent, nameComponent } from './schema/component-names.ts';
 import { type MessageDescriptor, readDescriptors } from './schema/descriptors.ts';
 import { describeField } from './schema/field-descriptions.ts';
 import { ATOMIC_STRUCTS, FIELD_SEMANTICS, shortComponentName } from './schema/list-semantics.ts';
 import { type Model, type ModelField, readModels } from './schema/models.ts';
+import { readMessages } from './schema/protobuf-messages.ts';
 
 export const SCHEMA_FILE = fileURLToPath(new URL('../hub/schema/generated/kubernetes.json', import.meta.url));
+export const PROTOBUF_FILE = fileURLToPath(
+  new URL('../hub/protobuf/generated/protobuf.json', import.meta.url),
+);
 
 const QUANTITY = 'k8s.io.apimachinery.pkg.api.resource.Quantity';
 const SCALARS: Readonly<Record<string, string>> = {
@@ -125,20 +130,39 @@ function checkSemantics(components: ReadonlyMap<string, StoredComponent>): void 
   }
 }
 
-/** Writes the schema. Whole or not at all, because tests in other processes may read it meanwhile. */
-export function generateSchema(): void {
-  const lines = Object.entries(generateComponents()).map(
-    ([name, component]) => `${JSON.stringify(name)}:${JSON.stringify(component)}`,
+/** Protobuf's side of the kinds that are sent to the hub: lists are only answered. */
+export function generateMessages(
+  components: Readonly<Record<string, StoredComponent>>,
+): Record<string, StoredMessage> {
+  const kinds = Object.keys(components).filter((name) => components[name]?.kinds && !name.endsWith('List'));
+  return readMessages(kinds);
+}
+
+/** One line for each entry, so that two versions can be compared. */
+export function linesOf(entries: Readonly<Record<string, unknown>>): string {
+  const lines = Object.entries(entries).map(
+    ([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`,
   );
-  const part = `${SCHEMA_FILE}.${process.pid}`;
-  mkdirSync(dirname(SCHEMA_FILE), { recursive: true });
-  writeFileSync(part, `{\n${lines.join(',\n')}\n}\n`);
-  renameSync(part, SCHEMA_FILE);
+  return `{\n${lines.join(',\n')}\n}\n`;
+}
+
+/** Writes the schema. Whole files or none, because tests in other processes may read them meanwhile. */
+export function generateSchema(): void {
+  const components = generateComponents();
+  write(PROTOBUF_FILE, linesOf(generateMessages(components)));
+  write(SCHEMA_FILE, linesOf(components)); // last: set-up asks for its age
+}
+
+function write(file: string, text: string): void {
+  const part = `${file}.${process.pid}`;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(part, text);
+  renameSync(part, file);
 }
 
 /** Writes the schema unless it is there. */
 export function ensureSchema(): void {
-  if (!existsSync(SCHEMA_FILE)) generateSchema();
+  if (![SCHEMA_FILE, PROTOBUF_FILE].every((file) => existsSync(file))) generateSchema();
 }
 
 if (import.meta.main) generateSchema();

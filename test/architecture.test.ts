@@ -29,10 +29,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'hub/sync': [],
   'hub/resources': ['hub/registry/registry.ts'],
   'hub/schema': ['hub/resources'],
+  'hub/protobuf': ['hub/resources/api-error.ts', 'hub/schema'],
   'hub/patch': ['hub/resources', 'hub/schema'],
   'hub/registry': ['hub/resources', 'hub/schema', 'hub/patch', 'hub/store'],
   'hub/security': ['hub/registry/registry.ts', 'hub/resources'],
-  'hub/api': ['hub/registry/registry.ts', 'hub/resources', 'hub/schema', 'hub/patch'],
+  'hub/api': ['hub/registry/registry.ts', 'hub/resources', 'hub/schema', 'hub/protobuf', 'hub/patch'],
   'hub/controllers': ['hub/registry/registry.ts', 'hub/resources', 'hub/schema', 'hub/sync'],
   'hub/controllers/start-controllers.ts': [
     'hub/controllers',

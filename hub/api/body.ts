@@ -1,5 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import { parse } from 'yaml';
+import { decodeProtobufBody, hasProtobuf } from '../protobuf/decode-body.ts';
 import { ApiError, badRequest, invalid, unsupportedMediaType } from '../resources/api-error.ts';
 import { apiVersionOf } from '../resources/definition.ts';
 import { notSupported } from '../resources/field-errors.ts';
@@ -17,7 +21,10 @@ export const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
 const BODY_TIMEOUT_MS = 60_000;
 const DISCARD_LIMIT_BYTES = 4 * BODY_LIMIT_BYTES;
 const DISCARD_TIMEOUT_MS = 5_000;
-const BODY_TYPES = ['application/json', 'application/yaml'];
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+const JSON_TYPE = 'application/json';
+const TEXT_TYPES = [JSON_TYPE, 'application/yaml'];
+const inflate = promisify(gunzip);
 
 /** What a body holds before anything is known about its kind. */
 export interface ParsedBody {
@@ -33,9 +40,15 @@ export interface BodyKind {
   readonly schema: string;
 }
 
+/** The bytes of the body, unpacked. Throws 400, 413 and 415. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const tooLarge = () =>
-    new ApiError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${BODY_LIMIT_BYTES}`, {});
+  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  if (encoding !== 'identity' && encoding !== 'gzip') throw unsupportedEncoding(encoding);
+  const body = await receive(request);
+  return encoding === 'gzip' && body.length > 0 ? unpack(body) : body;
+}
+
+async function receive(request: IncomingMessage): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > BODY_LIMIT_BYTES) throw tooLarge();
   const timer = setTimeout(() => request.destroy(), BODY_TIMEOUT_MS);
   try {
@@ -50,6 +63,27 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Stops at the limit: a few kilobytes can unpack to gigabytes. */
+async function unpack(body: Buffer): Promise<Buffer> {
+  try {
+    return await inflate(body, { maxOutputLength: BODY_LIMIT_BYTES });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
+    throw badRequest(`the body is not valid gzip: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function tooLarge(): ApiError {
+  const message = `Request entity too large: limit is ${BODY_LIMIT_BYTES}`;
+  return new ApiError(413, 'RequestEntityTooLarge', message, {});
+}
+
+function unsupportedEncoding(encoding: string): ApiError {
+  const message = `the body of the request was in an unknown encoding "${encoding}" - accepted encodings include: gzip`;
+  return new ApiError(415, 'UnsupportedMediaType', message, {});
 }
 
 /**
@@ -77,15 +111,39 @@ export function discardBody(request: IncomingMessage): Promise<boolean> {
   });
 }
 
-/** The body as JSON, whichever way it is written. `undefined` when there is none. */
+/**
+ * The body as JSON, whichever way it is written; `schema` names the type that it is to have, which protobuf does not say
+ * by itself. `undefined` when there is none.
+ */
+export async function readTypedBody(exchange: Exchange, schema: string): Promise<ParsedBody | undefined> {
+  const accepted = hasProtobuf(schema) ? [...TEXT_TYPES, PROTOBUF] : TEXT_TYPES;
+  return readBodyAs(exchange, accepted, (type, body) =>
+    type === PROTOBUF ? { value: decodeProtobufBody(schema, body), duplicates: [] } : parseText(type, body),
+  );
+}
+
+/** The body as JSON, which is written as one of these types of text: patches are. `undefined` when there is none. */
 export async function readParsedBody(
+  exchange: Exchange,
+  accepted: readonly string[],
+): Promise<ParsedBody | undefined> {
+  return readBodyAs(exchange, accepted, parseText);
+}
+
+async function readBodyAs(
   { request }: Exchange,
-  accepted: readonly string[] = BODY_TYPES,
+  accepted: readonly string[],
+  read: (type: string, body: Buffer) => ParsedBody,
 ): Promise<ParsedBody | undefined> {
   const body = await readBody(request);
-  const { type } = parseMediaType(request.headers['content-type'] ?? BODY_TYPES[0] ?? '');
+  const { type } = parseMediaType(request.headers['content-type'] ?? JSON_TYPE);
   if (body.length === 0) return undefined;
   if (!accepted.includes(type)) throw unsupportedMediaType(accepted);
+  return read(type, body);
+}
+
+function parseText(type: string, body: Buffer): ParsedBody {
+  if (!isUtf8(body)) throw badRequest('the body is not valid UTF-8');
   return type.endsWith('yaml') ? parseYaml(body.toString()) : parseJson(body.toString());
 }
 
@@ -145,7 +203,7 @@ function checkType(expected: BodyKind, { apiVersion, kind }: JsonObject): void {
 
 /** The object in a request's body; throws 400 when there is none. */
 export async function readObject(exchange: Exchange, kind: BodyKind): Promise<KubeObject> {
-  const body = await readParsedBody(exchange);
+  const body = await readTypedBody(exchange, kind.schema);
   if (!body) throw badRequest(`unable to parse the body: it is empty, a ${kind.kind} is wanted`);
   return decodeObject(exchange, kind, body);
 }

