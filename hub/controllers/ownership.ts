@@ -1,7 +1,7 @@
 import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
 import type { Registry } from '../registry/registry.ts';
 import { apiVersionOf, type ResourceDefinition } from '../resources/definition.ts';
-import { controllerOf, type KubeObject, type OwnerReference } from '../resources/object.ts';
+import { controllerOf, type KubeObject, type OwnerReference, objectKey } from '../resources/object.ts';
 import { matchesLabelSelector } from '../resources/selector.ts';
 import { sameJson } from '../schema/json-type.ts';
 import type { ObjectEvent } from './controller.ts';
@@ -103,4 +103,27 @@ export class Orphans {
   in(namespace: string | undefined): Iterable<KubeObject> {
     return this.#byNamespace.get(namespace ?? '')?.values() ?? [];
   }
+}
+
+/** For a watch on dependents: the key of the owner of what changed, or of those that could adopt what nobody owns. */
+export function keysOfOwner(
+  registry: Registry,
+  owners: ResourceDefinition,
+  orphans: Orphans,
+): (event: ObjectEvent) => string[] {
+  return (event) => {
+    const { namespace = '', labels } = event.object.metadata;
+    const wanted = orphans.note(event);
+    const owner = controllerOf(event.object);
+    if (owner?.kind === owners.kind) return [`${namespace}/${owner.name}`];
+    if (!wanted) return [];
+    return registry
+      .list(owners, { namespace })
+      .items.filter((each) => matchesLabelSelector(selectorOf(each), labels))
+      .map(objectKey);
+  };
+}
+
+function selectorOf({ spec }: KubeObject): LabelSelector | undefined {
+  return (spec as { selector?: LabelSelector } | undefined)?.selector;
 }

@@ -61,10 +61,18 @@ function strategyErrors({ strategy }: DeploymentSpec): FieldError[] {
   return errors;
 }
 
+/** Annotation of a Deployment and its ReplicaSets: the number of the rollout. The controller's own. */
+export const REVISION = 'deployment.kubernetes.io/revision';
+
 const count =
   (read: (status: NonNullable<DeploymentObject['status']>) => number | undefined) => (object: KubeObject) =>
     read((object as DeploymentObject).status ?? {}) ?? 0;
 const ready = count(({ readyReplicas }) => readyReplicas);
+
+function annotationsOfOthers({ metadata: { annotations } }: KubeObject): object {
+  const { [REVISION]: _, ...others } = annotations ?? {};
+  return others;
+}
 
 export const deployments = defineResource({
   group: 'apps',
@@ -88,10 +96,10 @@ export const deployments = defineResource({
   },
   setDefaults,
   validate,
-  /** Also when annotations change: the controller copies them to the ReplicaSets. */
+  /** Also when annotations change, which the controller copies to the ReplicaSets; all but the one of its own. */
   bumpsGeneration: (object, old) =>
     !isDeepStrictEqual(object.spec, old.spec) ||
-    !isDeepStrictEqual(object.metadata.annotations ?? {}, old.metadata.annotations ?? {}),
+    !isDeepStrictEqual(annotationsOfOthers(object), annotationsOfOthers(old)),
   columns: [
     nameColumn,
     column(

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { controllerOf, type KubeObject, objectKey } from '../../resources/object.ts';
-import { matchesLabelSelector } from '../../resources/selector.ts';
 import { controllerRevisions, daemonSets, nodes, pods } from '../../resources/table-of-resources.ts';
 import type {
   ControllerRevisionObject,
@@ -17,7 +16,7 @@ import {
   startController,
   unlessGone,
 } from '../controller.ts';
-import { controllerReference, Orphans, planClaims, settleClaims } from '../ownership.ts';
+import { controllerReference, keysOfOwner, Orphans, planClaims, settleClaims } from '../ownership.ts';
 import { podFromTemplate } from '../pod-from-template.ts';
 import { changeExisting, writeStatus } from '../status.ts';
 import { type DaemonSetPlan, planDaemonSet } from './daemon-set-plan.ts';
@@ -43,20 +42,7 @@ export function startDaemonSetController(context: ControllerContext): RunningCon
     watches: [
       { resource: daemonSets, keys: ({ object }) => [objectKey(object)] },
       { resource: nodes, keys: (event) => setsForNode(context, places, event) },
-      {
-        resource: pods,
-        keys: (event) => {
-          const { metadata } = event.object;
-          const wanted = orphans.note(event);
-          const owner = controllerOf(event.object);
-          if (owner?.kind === 'DaemonSet') return [`${metadata.namespace}/${owner.name}`];
-          if (!wanted) return [];
-          const { items } = registry.list(daemonSets, { namespace: metadata.namespace ?? '' });
-          return items
-            .filter((each) => matchesLabelSelector((each as DaemonSetObject).spec.selector, metadata.labels))
-            .map(objectKey);
-        },
-      },
+      { resource: pods, keys: keysOfOwner(registry, daemonSets, orphans) },
       {
         resource: controllerRevisions,
         keys: ({ object }) => {

@@ -1,7 +1,7 @@
 import { ApiError } from '../../resources/api-error.ts';
+import { REVISION } from '../../resources/deployment.ts';
 import { controllerOf, type KubeObject, objectKey } from '../../resources/object.ts';
 import { isTerminal } from '../../resources/pod-state.ts';
-import { matchesLabelSelector } from '../../resources/selector.ts';
 import { deployments, pods, replicaSets } from '../../resources/table-of-resources.ts';
 import type { DeploymentObject, PodObject, ReplicaSetObject } from '../../resources/typed.ts';
 import {
@@ -12,7 +12,7 @@ import {
   startController,
   unlessGone,
 } from '../controller.ts';
-import { controllerReference, Orphans, planClaims, settleClaims } from '../ownership.ts';
+import { controllerReference, keysOfOwner, Orphans, planClaims, settleClaims } from '../ownership.ts';
 import { changeExisting, writeStatus } from '../status.ts';
 import {
   type DeploymentPlan,
@@ -20,7 +20,7 @@ import {
   planDeploymentStatus,
   type ReplicaSetUpdate,
 } from './deployment-plan.ts';
-import { type Generations, newReplicaSet, REVISION, sortGenerations } from './replica-sets.ts';
+import { type Generations, newReplicaSet, sortGenerations } from './replica-sets.ts';
 
 const SOURCE = 'deployment-controller';
 
@@ -28,24 +28,11 @@ const SOURCE = 'deployment-controller';
 export function startDeploymentController(context: ControllerContext): RunningController {
   const { registry } = context;
   const orphans = new Orphans();
-  const adopters = ({ metadata: { namespace = '', labels } }: KubeObject) =>
-    registry
-      .list(deployments, { namespace })
-      .items.filter((each) => matchesLabelSelector((each as DeploymentObject).spec.selector, labels))
-      .map(objectKey);
   return startController(context, {
     name: 'deployment',
     watches: [
       { resource: deployments, keys: ({ object }) => [objectKey(object)] },
-      {
-        resource: replicaSets,
-        keys: (event) => {
-          const wanted = orphans.note(event);
-          const owner = controllerOf(event.object);
-          if (owner?.kind === 'Deployment') return [`${event.object.metadata.namespace}/${owner.name}`];
-          return wanted ? adopters(event.object) : [];
-        },
-      },
+      { resource: replicaSets, keys: keysOfOwner(registry, deployments, orphans) },
       { resource: pods, keys: (event) => waitingForPod(context, event) },
     ],
     sync: (key) => syncDeployment(context, orphans, key),

@@ -1,4 +1,5 @@
 import type { DeploymentStatus } from 'kubernetes-types/apps/v1.d.ts';
+import { REVISION } from '../../resources/deployment.ts';
 import type { KubeObject } from '../../resources/object.ts';
 import type { DeploymentObject, ReplicaSetObject } from '../../resources/typed.ts';
 import { sameJson } from '../../schema/json-type.ts';
@@ -7,7 +8,6 @@ import {
   annotationsFor,
   type Generations,
   nextRevision,
-  REVISION,
   revisionOf,
   scaleAnnotations,
 } from './replica-sets.ts';

@@ -1,11 +1,11 @@
 import type { PodTemplateSpec } from 'kubernetes-types/core/v1.d.ts';
+import { REVISION } from '../../resources/deployment.ts';
 import type { KubeObject } from '../../resources/object.ts';
 import { replicaSets } from '../../resources/table-of-resources.ts';
 import type { DeploymentObject, ReplicaSetObject } from '../../resources/typed.ts';
 import { canonicalJson, stableHash } from '../stable-hash.ts';
 
 export const HASH_LABEL = 'pod-template-hash';
-export const REVISION = 'deployment.kubernetes.io/revision';
 export const REVISION_HISTORY = 'deployment.kubernetes.io/revision-history';
 export const DESIRED_REPLICAS = 'deployment.kubernetes.io/desired-replicas';
 export const MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas';

@@ -1,5 +1,4 @@
 import { controllerOf, type KubeObject, objectKey } from '../../resources/object.ts';
-import { matchesLabelSelector } from '../../resources/selector.ts';
 import { pods, replicaSets } from '../../resources/table-of-resources.ts';
 import { sooner } from '../../resources/time.ts';
 import type { PodObject, ReplicaSetObject } from '../../resources/typed.ts';
@@ -10,7 +9,7 @@ import {
   startController,
   unlessGone,
 } from '../controller.ts';
-import { controllerReference, Orphans, planClaims, settleClaims } from '../ownership.ts';
+import { controllerReference, keysOfOwner, Orphans, planClaims, settleClaims } from '../ownership.ts';
 import { podFromTemplate } from '../pod-from-template.ts';
 import { writeStatus } from '../status.ts';
 import { planPods, planStatus } from './replica-set-plan.ts';
@@ -23,26 +22,11 @@ const BATCH = 500;
 export function startReplicaSetController(context: ControllerContext): RunningController {
   const { registry } = context;
   const orphans = new Orphans();
-  const adopters = (pod: KubeObject) =>
-    registry
-      .list(replicaSets, { namespace: pod.metadata.namespace ?? '' })
-      .items.filter((each) =>
-        matchesLabelSelector((each as ReplicaSetObject).spec.selector, pod.metadata.labels),
-      )
-      .map(objectKey);
   return startController(context, {
     name: 'replica-set',
     watches: [
       { resource: replicaSets, keys: ({ object }) => [objectKey(object)] },
-      {
-        resource: pods,
-        keys: (event) => {
-          const wanted = orphans.note(event);
-          const owner = controllerOf(event.object);
-          if (owner?.kind === 'ReplicaSet') return [`${event.object.metadata.namespace}/${owner.name}`];
-          return wanted ? adopters(event.object) : [];
-        },
-      },
+      { resource: pods, keys: keysOfOwner(registry, replicaSets, orphans) },
     ],
     sync: (key) => syncReplicaSet(context, orphans, key),
   });

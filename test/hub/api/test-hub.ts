@@ -5,12 +5,10 @@ import { Agent, request as sendSecurely } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ApiServer, type ApiServerOptions } from '../../../hub/api/server.ts';
-import { trackUpdate } from '../../../hub/patch/managed-fields.ts';
 import { StoreRegistry } from '../../../hub/registry/store-registry.ts';
-import { apiVersionOf } from '../../../hub/resources/definition.ts';
+import { trackFields } from '../../../hub/registry/track-fields.ts';
 import type { KubeObject } from '../../../hub/resources/object.ts';
 import { namespaces, resources } from '../../../hub/resources/table-of-resources.ts';
-import { schemaOf } from '../../../hub/schema/schema.ts';
 import { CertificateAuthority, newKey } from '../../../hub/security/certificate-authority.ts';
 import { SqliteStore } from '../../../hub/store/sqlite-store.ts';
 
@@ -178,17 +176,7 @@ function parsed(text: string): unknown {
 export async function startHub(t: Teardown, options: Partial<ApiServerOptions> = {}): Promise<TestHub> {
   const directory = t.testdir({});
   const store = SqliteStore.open(join(directory, 'hub.db'));
-  const registry = new StoreRegistry({
-    store,
-    definitions: resources,
-    trackFields: ({ resource, ...write }) =>
-      trackUpdate({
-        ...write,
-        schema: schemaOf(resource.schema),
-        apiVersion: apiVersionOf(resource),
-        hasStatus: resource.hasStatus,
-      }),
-  });
+  const registry = new StoreRegistry({ store, definitions: resources, trackFields });
   const authority = await CertificateAuthority.load(await CertificateAuthority.create('test'));
   const { key, certificate } = await authority.issueServer(['localhost', '127.0.0.1'], 1);
   const errors: unknown[] = [];

@@ -4,13 +4,12 @@ import {
   type StartControllersOptions,
   startControllers,
 } from '../../../hub/controllers/start-controllers.ts';
-import { trackUpdate } from '../../../hub/patch/managed-fields.ts';
 import { StoreRegistry } from '../../../hub/registry/store-registry.ts';
-import { apiVersionOf, type ResourceDefinition } from '../../../hub/resources/definition.ts';
+import { trackFields } from '../../../hub/registry/track-fields.ts';
+import type { ResourceDefinition } from '../../../hub/resources/definition.ts';
 import type { KubeObject } from '../../../hub/resources/object.ts';
 import { namespaces, nodes, pods, resources } from '../../../hub/resources/table-of-resources.ts';
 import type { NodeObject, PodObject } from '../../../hub/resources/typed.ts';
-import { schemaOf } from '../../../hub/schema/schema.ts';
 import { SqliteStore } from '../../../hub/store/sqlite-store.ts';
 import { ensureSchema } from '../../../scripts/generate-schema.ts';
 
@@ -27,17 +26,7 @@ export const silent = pino({ level: 'silent' });
 /** A registry on a real file, with the namespace `default`. */
 export async function openRegistry(t: Teardown): Promise<StoreRegistry> {
   const store = SqliteStore.open(join(t.testdir({}), 'hub.db'));
-  const registry = new StoreRegistry({
-    store,
-    definitions: resources,
-    trackFields: ({ resource, ...write }) =>
-      trackUpdate({
-        ...write,
-        schema: schemaOf(resource.schema),
-        apiVersion: apiVersionOf(resource),
-        hasStatus: resource.hasStatus,
-      }),
-  });
+  const registry = new StoreRegistry({ store, definitions: resources, trackFields });
   t.teardown(() => {
     registry.close();
     store.close();

@@ -297,6 +297,12 @@ t.test('an annotation of a Deployment is a new generation', async (t) => {
     ),
     true,
   );
+  const numbered = { metadata: { annotations: { 'deployment.kubernetes.io/revision': '1' } } };
+  t.equal(
+    table.deployments.bumpsGeneration?.(made(table.deployments, { spec: workload, ...numbered }), before),
+    false,
+    "not the controller's own",
+  );
 });
 
 t.test('scale', async (t) => {
