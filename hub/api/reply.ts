@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import type { ApiError, Status, StatusDetails } from '../resources/api-error.ts';
 import { apiVersionOf, type ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
+import { acceptsGzip, COMPRESS_OVER_BYTES, compress } from './compression.ts';
 import type { Exchange } from './exchange.ts';
 import { type Form, negotiate, PLAIN } from './negotiate.ts';
 import { includeObjectOf, partialMetadata, tableOf } from './table.ts';
@@ -20,14 +21,39 @@ function warningHeader(text: string): string {
   return `299 - "${printable.replace(/["\\]/g, '\\$&')}"`;
 }
 
+/** Text of a known length, compressed when it is long and the client reads that. */
 export function sendText(
   response: ServerResponse,
   code: number,
   text: string | Uint8Array,
   type = 'text/plain',
 ): void {
-  response.writeHead(code, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
-  response.end(text);
+  const content = typeof text === 'string' ? Buffer.from(text) : text;
+  const isLong = content.length > COMPRESS_OVER_BYTES;
+  if (isLong) response.appendHeader('Vary', 'Accept-Encoding');
+  if (isLong && acceptsGzip(response.req.headers['accept-encoding']?.toString()))
+    void sendCompressed(response, code, content, type);
+  else sendContent(response, code, content, type);
+}
+
+async function sendCompressed(
+  response: ServerResponse,
+  code: number,
+  content: Uint8Array,
+  type: string,
+): Promise<void> {
+  try {
+    const packed = await compress(content);
+    response.setHeader('Content-Encoding', 'gzip');
+    sendContent(response, code, packed, type);
+  } catch {
+    response.destroy(); // without memory to compress there is none to tell it
+  }
+}
+
+function sendContent(response: ServerResponse, code: number, content: Uint8Array, type: string): void {
+  response.writeHead(code, { 'Content-Type': type, 'Content-Length': content.length });
+  response.end(content);
 }
 
 export function sendJson(exchange: Exchange, code: number, value: unknown, form: Form = PLAIN): void {

@@ -21,6 +21,12 @@ export interface Answer {
   readonly body: any;
 }
 
+export interface RawAnswer {
+  readonly code: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly content: Buffer;
+}
+
 export interface Call {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
@@ -67,11 +73,18 @@ export class TestHub {
     return new Agent({ key, cert, ca: authority.certificate, keepAlive: true, servername: 'localhost' });
   }
 
-  async call(
+  async call(method: string, path: string, call: Call = {}): Promise<Answer> {
+    const { code, headers, content } = await this.send(method, path, call);
+    const text = content.toString();
+    return { code, headers, text, body: parsed(text) };
+  }
+
+  /** The answer as it came. */
+  async send(
     method: string,
     path: string,
     { body, headers = {}, agent = this.admin }: Call = {},
-  ): Promise<Answer> {
+  ): Promise<RawAnswer> {
     const isRaw = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
     const content = isRaw ? body : JSON.stringify(body);
     const request = sendSecurely({
@@ -86,8 +99,7 @@ export class TestHub {
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk);
-    const answer = Buffer.concat(chunks).toString();
-    return { code: response.statusCode ?? 0, headers: response.headers, text: answer, body: parsed(answer) };
+    return { code: response.statusCode ?? 0, headers: response.headers, content: Buffer.concat(chunks) };
   }
 
   get(path: string, call?: Call): Promise<Answer> {
