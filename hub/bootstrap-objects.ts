@@ -1,19 +1,23 @@
 import type { Registry } from './registry/registry.ts';
-import { namespaces } from './resources/table-of-resources.ts';
+import type { ResourceDefinition } from './resources/definition.ts';
+import type { KubeObject } from './resources/object.ts';
+import { SYSTEM_PRIORITY_CLASSES } from './resources/priority-class.ts';
+import { namespaces, priorityClasses } from './resources/table-of-resources.ts';
 
 /** The namespaces that every cluster has. */
-const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'].map((name): KubeObject => {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+});
 
 /** Makes what must be there before anybody asks. */
 export async function bootstrapObjects(registry: Registry): Promise<void> {
-  const missing = NAMESPACES.filter((name) => !registry.get(namespaces, undefined, name));
-  await Promise.all(
-    missing.map((name) =>
-      registry.create(
-        namespaces,
-        { apiVersion: 'v1', kind: 'Namespace', metadata: { name } },
-        { fieldManager: 'holdfast-hub' },
-      ),
-    ),
-  );
+  await Promise.all([
+    ...NAMESPACES.map((object) => ensure(registry, namespaces, object)),
+    ...SYSTEM_PRIORITY_CLASSES.map((object) => ensure(registry, priorityClasses, object)),
+  ]);
+}
+
+async function ensure(registry: Registry, resource: ResourceDefinition, object: KubeObject): Promise<void> {
+  if (registry.get(resource, undefined, object.metadata.name ?? '')) return;
+  await registry.create(resource, object, { fieldManager: 'holdfast-hub' });
 }

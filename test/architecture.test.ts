@@ -92,6 +92,7 @@ const HOME: Readonly<Record<string, Home>> = {
   '@peculiar/x509': { values: ['hub/security'] },
   aedes: { values: ['hub/link'] },
   'better-sqlite3': { values: ['agent/state', 'hub/store'] },
+  croner: { values: ['hub/resources'] },
   dockerode: { values: ['agent/runtime'] },
   'kubernetes-types': { values: [], types: ['agent', 'hub'] },
   mqtt: { values: ['agent/link/mqtt-link.ts', 'hub/link'] },

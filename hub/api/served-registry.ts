@@ -116,8 +116,8 @@ export class ServedRegistry implements Registry {
   async create(resource: ResourceDefinition, object: KubeObject, options: WriteOptions): Promise<KubeObject> {
     const stored = this.storedOf(resource);
     if (!stored) return this.#registry.create(resource, object, options);
-    const created = await this.#registry.create(stored.resource, toStored(resource, stored, object), options);
-    return this.#seenAs(resource, stored, created);
+    const made = await this.#registry.create(stored.resource, created(resource, stored, object), options);
+    return this.#seenAs(resource, stored, made);
   }
 
   async update(
@@ -127,7 +127,7 @@ export class ServedRegistry implements Registry {
   ): Promise<KubeObject> {
     const stored = this.storedOf(resource);
     if (!stored) return this.#registry.update(resource, object, options);
-    const updated = await this.#registry.update(stored.resource, toStored(resource, stored, object), options);
+    const updated = await this.#registry.update(stored.resource, stored.toStored(object), options);
     return this.#seenAs(resource, stored, updated);
   }
 
@@ -143,16 +143,11 @@ export class ServedRegistry implements Registry {
     const changeStored = (current: KubeObject | undefined) => {
       const seen = current && this.#seenAs(resource, stored, current);
       const next = change(seen);
-      return current && next === seen ? current : toStored(resource, stored, next);
+      if (!current) return created(resource, stored, next);
+      return next === seen ? current : stored.toStored(next);
     };
-    const { object, created } = await this.#registry.modify(
-      stored.resource,
-      namespace,
-      name,
-      changeStored,
-      options,
-    );
-    return { object: this.#seenAs(resource, stored, object), created };
+    const result = await this.#registry.modify(stored.resource, namespace, name, changeStored, options);
+    return { ...result, object: this.#seenAs(resource, stored, result.object) };
   }
 
   async delete(
@@ -169,7 +164,7 @@ export class ServedRegistry implements Registry {
 }
 
 /** Throws 422 for what is wrong in the form that it was written in. */
-function toStored(view: ResourceDefinition, stored: Stored, object: KubeObject): KubeObject {
+function created(view: ResourceDefinition, stored: Stored, object: KubeObject): KubeObject {
   const errors = view.validate?.(object, undefined) ?? [];
   if (errors.length > 0) throw invalid(view.group, view.kind, object.metadata.name ?? '', errors);
   return stored.toStored(object);

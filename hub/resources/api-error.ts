@@ -6,6 +6,7 @@ export type CauseReason =
   | 'FieldValueForbidden'
   | 'FieldValueDuplicate'
   | 'FieldValueTooLong'
+  | 'FieldValueTooMany'
   | 'FieldValueNotFound'
   | 'FieldValueTypeInvalid'
   | 'FieldManagerConflict'

@@ -37,6 +37,21 @@ export const ageColumn: Column = column(
   ({ metadata }, nowMs) => since(metadata.creationTimestamp, nowMs),
 );
 
+/** In place of an age, for kinds that have no table of their own in Kubernetes. */
+export const createdAtColumn: Column = column(
+  'Created At',
+  'When the object was created.',
+  ({ metadata }) => metadata.creationTimestamp ?? '',
+  { type: 'date' },
+);
+
+/** The first three, and how many there are besides: `a,b,c + 2 more...`. */
+export function firstThree(items: readonly string[], none: string): string {
+  if (items.length === 0) return none;
+  const shown = items.slice(0, 3).join(',');
+  return items.length > 3 ? `${shown} + ${items.length - 3} more...` : shown;
+}
+
 export function orNone(text: string | undefined): string {
   return text || '<none>';
 }

@@ -39,7 +39,8 @@ export type PartOf = (given: KubeObject, current: KubeObject, nowMs: number) => 
 
 /**
  * Another group or version in which the same stored objects are served. What is not told here (names, scope,
- * subresources, columns) is as the stored kind has it. Conversion must lose nothing: `toStored(fromStored(x))` is `x`.
+ * subresources, columns) is as the stored kind has it. Conversion must lose nothing: `toStored(fromStored(x))` means
+ * what `x` does.
  */
 export interface ResourceView {
   readonly group: string;
@@ -49,7 +50,7 @@ export interface ResourceView {
   /** Both return new objects and leave apiVersion and kind alone: those follow from the view. */
   readonly fromStored: (stored: KubeObject) => KubeObject;
   readonly toStored: (seen: KubeObject) => KubeObject;
-  /** What is wrong with an object that is written in this form, besides what is wrong with what is stored. */
+  /** What is wrong with an object that is created in this form, besides what is wrong with what will be stored. */
   readonly validate?: (seen: KubeObject) => readonly FieldError[];
   /** In place of those of the stored kind, where the fields have other names. */
   readonly fieldSelectors?: ResourceDefinition['fieldSelectors'];

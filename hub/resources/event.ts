@@ -1,5 +1,6 @@
 import { column, nameColumn, wideColumn } from './cells.ts';
 import { defineResource } from './define.ts';
+import { eventV1 } from './event-v1.ts';
 import { invalidValue } from './field-errors.ts';
 import { since } from './human-duration.ts';
 import type { KubeObject } from './object.ts';
@@ -37,6 +38,7 @@ export const events = defineResource({
   namespaced: true,
   schema: 'io.k8s.api.core.v1.Event',
   createOnUpdate: true,
+  views: [eventV1],
   setDefaults: (object) => {
     (object as EventObject).involvedObject ??= {};
   },

@@ -40,3 +40,39 @@ export function notFoundField(field: string, value: unknown): FieldError {
 export function immutable(field: string, value: unknown): FieldError {
   return invalidValue(field, value, 'field is immutable');
 }
+
+export function tooMany(field: string, count: number, most: number): FieldError {
+  return fieldError(
+    'FieldValueTooMany',
+    field,
+    `Too many: ${count}: must have at most ${most} item${most === 1 ? '' : 's'}`,
+  );
+}
+
+/** For an enumeration: required, and one of these. */
+export function oneOfErrors(
+  field: string,
+  value: string | undefined,
+  values: readonly string[],
+): FieldError[] {
+  if (!value) return [required(field)];
+  return values.includes(value) ? [] : [notSupported(field, value, values)];
+}
+
+/** For an enumeration that may be absent. */
+export function optionalOneOfErrors(
+  field: string,
+  value: string | undefined,
+  values: readonly string[],
+): FieldError[] {
+  return value === undefined || values.includes(value) ? [] : [notSupported(field, value, values)];
+}
+
+/** One error for each thing that a rule finds wrong with a value. */
+export function ruleErrors(
+  field: string,
+  value: string,
+  rule: (value: string) => readonly string[],
+): FieldError[] {
+  return rule(value).map((detail) => invalidValue(field, value, detail));
+}

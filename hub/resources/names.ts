@@ -150,3 +150,26 @@ export function portNameErrors(name: string): string[] {
 export function portNumberErrors(port: number): string[] {
   return port >= 1 && port <= 65535 ? [] : ['must be between 1 and 65535, inclusive'];
 }
+
+/** `*.example.com`: one label for any. */
+export function wildcardNameErrors(name: string): string[] {
+  const errors = subdomainNameErrors(name.replace(/^\*\./, ''));
+  return errors.length === 0
+    ? []
+    : [
+        `a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.${SUBDOMAIN}')`,
+      ];
+}
+
+/** `example.com/name`: who may decide is who owns the domain. */
+export function domainPathErrors(path: string): string[] {
+  const slash = path.indexOf('/');
+  if (slash <= 0 || slash === path.length - 1)
+    return ['must be a domain-prefixed path (such as "acme.io/foo")'];
+  return [
+    ...subdomainNameErrors(path.slice(0, slash)),
+    ...(/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(path.slice(slash + 1))
+      ? []
+      : ["Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')"]),
+  ];
+}

@@ -19,6 +19,7 @@ export function setPodSpecDefaults(spec: PodSpec): void {
     setContainerDefaults(container);
     if (spec.hostNetwork) for (const port of container.ports ?? []) port.hostPort ||= port.containerPort;
   }
+  for (const container of spec.ephemeralContainers ?? []) setContainerDefaults(container);
   for (const volume of spec.volumes ?? []) setVolumeDefaults(volume);
 }
 

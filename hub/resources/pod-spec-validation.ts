@@ -38,6 +38,8 @@ function containersErrors(spec: PodSpec, field: string, volumes: ReadonlySet<str
   const errors: FieldError[] = spec.containers?.length ? [] : [required(`${field}.containers`)];
   const names = new Set<string>();
   const hostPorts = new Set<string>();
+  for (const [index, container] of (spec.ephemeralContainers ?? []).entries())
+    errors.push(...validateContainer(container, `${field}.ephemeralContainers[${index}]`, volumes));
   for (const list of ['initContainers', 'containers'] as const) {
     for (const [index, container] of (spec[list] ?? []).entries()) {
       const at = `${field}.${list}[${index}]`;
@@ -136,7 +138,8 @@ function hostNetworkErrors(spec: PodSpec, field: string): FieldError[] {
   );
 }
 
-function tolerationErrors(toleration: Toleration, field: string): FieldError[] {
+/** Also for the tolerations that a runtime brings with it. */
+export function tolerationErrors(toleration: Toleration, field: string): FieldError[] {
   const { key, operator = 'Equal', value, effect, tolerationSeconds } = toleration;
   const errors: FieldError[] = [];
   if (key)

@@ -5,6 +5,7 @@ import { byController, defineResource, setDefault, specOf } from './define.ts';
 import { forbiddenField, invalidValue } from './field-errors.ts';
 import type { KubeObject } from './object.ts';
 import { podColumns } from './pod-cells.ts';
+import { ephemeralErrors, ephemeralUpdateErrors, podParts, resizeErrors } from './pod-parts.ts';
 import { qualityOfService } from './pod-quality.ts';
 import { setPodSpecDefaults, setRequestsFromLimits } from './pod-spec-defaults.ts';
 import { referencesOf } from './pod-spec-references.ts';
@@ -41,9 +42,25 @@ function withDefaultTolerations(tolerations: Toleration[]): Toleration[] {
   ];
 }
 
-function validate(object: KubeObject, old: KubeObject | undefined): FieldError[] {
+function validate(object: KubeObject, old: KubeObject | undefined, part?: string): FieldError[] {
   const { spec } = object as PodObject;
-  return [...validatePodSpec(spec, 'spec'), ...(old ? updateErrors(spec, (old as PodObject).spec) : [])];
+  return [
+    ...validatePodSpec(spec, 'spec'),
+    ...ephemeralErrors(spec),
+    ...(old ? changeErrors(spec, (old as PodObject).spec, part) : newErrors(spec)),
+  ];
+}
+
+function newErrors({ ephemeralContainers = [] }: PodSpec): FieldError[] {
+  return ephemeralContainers.length > 0
+    ? [forbiddenField('spec.ephemeralContainers', 'cannot be set on create')]
+    : [];
+}
+
+function changeErrors(spec: PodSpec, old: PodSpec, part: string | undefined): FieldError[] {
+  if (part === 'ephemeralcontainers') return ephemeralUpdateErrors(spec, old);
+  if (part === 'resize') return resizeErrors(spec, old);
+  return updateErrors(spec, old);
 }
 
 function updateErrors(spec: PodSpec, old: PodSpec): FieldError[] {
@@ -123,6 +140,7 @@ export const pods = defineResource({
     { name: 'eviction', verbs: ['create'], kind: { group: 'policy', version: 'v1', kind: 'Eviction' } },
     { name: 'log', verbs: ['get'] },
   ],
+  parts: podParts,
   setDefaults,
   prepareForCreate: (object) => {
     const { spec } = object as PodObject;

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { PodTemplateSpec } from 'kubernetes-types/core/v1.d.ts';
+import type { PodSpec, PodTemplateSpec } from 'kubernetes-types/core/v1.d.ts';
 import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
 import type { FieldError } from './api-error.ts';
 import { forbiddenField, immutable, invalidValue, notSupported, required } from './field-errors.ts';
@@ -13,12 +13,14 @@ interface WorkloadSpec {
   readonly template?: PodTemplateSpec;
 }
 
+type LabelRequirement = NonNullable<LabelSelector['matchExpressions']>[number];
+
 const OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'];
 
 /** What is wrong with selector and template of a workload whose pods run for ever. */
 export function validateWorkload(spec: WorkloadSpec, old: WorkloadSpec | undefined): FieldError[] {
   return [
-    ...selectorErrors(spec.selector, 'spec.selector'),
+    ...requiredSelectorErrors(spec.selector, 'spec.selector', 'deployment'),
     ...(old && !isDeepStrictEqual(spec.selector, old.selector)
       ? [immutable('spec.selector', spec.selector)]
       : []),
@@ -26,22 +28,29 @@ export function validateWorkload(spec: WorkloadSpec, old: WorkloadSpec | undefin
   ];
 }
 
-function selectorErrors(selector: LabelSelector | undefined, field: string): FieldError[] {
+/** For workloads: a selector that must be there and must not select everything. `kind` is for the message. */
+export function requiredSelectorErrors(
+  selector: LabelSelector | undefined,
+  field: string,
+  kind: string,
+): FieldError[] {
   if (!selector) return [required(field)];
   const isEmpty = Object.keys(selector.matchLabels ?? {}).length === 0 && !selector.matchExpressions?.length;
-  if (isEmpty) return [invalidValue(field, selector, 'empty selector is invalid for deployment')];
+  if (isEmpty) return [invalidValue(field, selector, `empty selector is invalid for ${kind}`)];
+  return labelSelectorErrors(selector, field);
+}
+
+/** For any selector of labels, which may be absent or empty. */
+export function labelSelectorErrors(selector: LabelSelector | undefined, field: string): FieldError[] {
   return [
-    ...labelErrors(selector.matchLabels, `${field}.matchLabels`),
-    ...(selector.matchExpressions ?? []).flatMap((expression, index) =>
+    ...labelErrors(selector?.matchLabels, `${field}.matchLabels`),
+    ...(selector?.matchExpressions ?? []).flatMap((expression, index) =>
       expressionErrors(expression, `${field}.matchExpressions[${index}]`),
     ),
   ];
 }
 
-function expressionErrors(
-  { key, operator, values = [] }: NonNullable<LabelSelector['matchExpressions']>[number],
-  field: string,
-): FieldError[] {
+function expressionErrors({ key, operator, values = [] }: LabelRequirement, field: string): FieldError[] {
   const errors = qualifiedNameErrors(key ?? '').map((detail) => invalidValue(`${field}.key`, key, detail));
   if (!OPERATORS.includes(operator))
     errors.push(invalidValue(`${field}.operator`, operator, 'not a valid selector operator'));
@@ -56,26 +65,52 @@ function expressionErrors(
 }
 
 function templateErrors({ selector, template }: WorkloadSpec, field: string): FieldError[] {
+  return [
+    ...(selector ? templateLabelErrors(selector, template, field) : []),
+    ...podTemplateErrors(template, field),
+    ...foreverErrors(template?.spec, field, 'activeDeadlineSeconds in template is not Supported'),
+  ];
+}
+
+/** The pods of a template must be those that the selector finds. */
+export function templateLabelErrors(
+  selector: LabelSelector,
+  template: PodTemplateSpec | undefined,
+  field: string,
+): FieldError[] {
   const labels = template?.metadata?.labels;
-  const errors: FieldError[] = [];
-  if (selector && !matchesLabelSelector(selector, labels))
-    errors.push(
-      invalidValue(`${field}.metadata.labels`, labels ?? {}, '`selector` does not match template `labels`'),
-    );
-  errors.push(...labelErrors(labels, `${field}.labels`));
-  errors.push(...annotationErrors(template?.metadata?.annotations, `${field}.annotations`));
+  if (matchesLabelSelector(selector, labels)) return [];
+  return [
+    invalidValue(`${field}.metadata.labels`, labels ?? {}, '`selector` does not match template `labels`'),
+  ];
+}
+
+/** What is wrong with a template by itself; `field` is where it stands. */
+export function podTemplateErrors(template: PodTemplateSpec | undefined, field: string): FieldError[] {
+  const errors = templateMetadataErrors(template, field);
   if (!template?.spec) return [...errors, required(`${field}.spec.containers`)];
-  errors.push(...validatePodSpec(template.spec, `${field}.spec`));
-  const { restartPolicy, activeDeadlineSeconds } = template.spec;
+  return [...errors, ...validatePodSpec(template.spec, `${field}.spec`)];
+}
+
+export function templateMetadataErrors(template: PodTemplateSpec | undefined, field: string): FieldError[] {
+  return [
+    ...labelErrors(template?.metadata?.labels, `${field}.labels`),
+    ...annotationErrors(template?.metadata?.annotations, `${field}.annotations`),
+  ];
+}
+
+/** For templates of pods that run for ever. */
+export function foreverErrors(
+  spec: PodSpec | undefined,
+  field: string,
+  deadlineMessage: string,
+): FieldError[] {
+  const { restartPolicy, activeDeadlineSeconds } = spec ?? {};
+  const errors: FieldError[] = [];
   if (restartPolicy && restartPolicy !== 'Always')
     errors.push(notSupported(`${field}.spec.restartPolicy`, restartPolicy, ['Always']));
   if (activeDeadlineSeconds !== undefined)
-    errors.push(
-      forbiddenField(
-        `${field}.spec.activeDeadlineSeconds`,
-        'activeDeadlineSeconds in template is not Supported',
-      ),
-    );
+    errors.push(forbiddenField(`${field}.spec.activeDeadlineSeconds`, deadlineMessage));
   return errors;
 }
 

@@ -4,6 +4,23 @@ import { startHub } from './test-hub.ts';
 const hub = await startHub(t);
 const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
+const GROUPS = [
+  'apps',
+  'autoscaling',
+  'batch',
+  'certificates.k8s.io',
+  'networking.k8s.io',
+  'policy',
+  'rbac.authorization.k8s.io',
+  'storage.k8s.io',
+  'admissionregistration.k8s.io',
+  'scheduling.k8s.io',
+  'coordination.k8s.io',
+  'node.k8s.io',
+  'discovery.k8s.io',
+  'events.k8s.io',
+];
+
 t.test('all in one document', async (t) => {
   const headers = { accept: `${AGGREGATED},application/json` };
   const core = await hub.get('/api?timeout=32s', { headers });
@@ -18,8 +35,10 @@ t.test('all in one document', async (t) => {
   });
   t.same(
     groups.body.items.map((each: { metadata: { name: string } }) => each.metadata.name),
-    ['apps', 'coordination.k8s.io'],
+    GROUPS,
   );
+  const autoscaling = groups.body.items[1].versions.map(({ version }: { version: string }) => version);
+  t.same(autoscaling, ['v2', 'v1'], 'the newest version is the preferred one');
   const deployment = groups.body.items[0].versions[0].resources.find(
     (each: { resource: string }) => each.resource === 'deployments',
   );
@@ -74,7 +93,10 @@ t.test('the old way', async (t) => {
 
 t.test('OpenAPI', async (t) => {
   const { body } = await hub.get('/openapi/v3');
-  t.same(Object.keys(body.paths), ['api/v1', 'apis/apps/v1', 'apis/coordination.k8s.io/v1']);
+  t.same(
+    Object.keys(body.paths).sort(),
+    ['api/v1', 'apis/autoscaling/v2', ...GROUPS.map((group) => `apis/${group}/v1`)].sort(),
+  );
   const { serverRelativeURL: url } = body.paths['apis/apps/v1'];
   const document = await hub.get(url);
   t.match(document.headers, { 'cache-control': 'public, immutable', 'content-type': 'application/json' });

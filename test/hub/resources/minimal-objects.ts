@@ -1,0 +1,102 @@
+import type { ResourceDefinition } from '../../../hub/resources/definition.ts';
+import { apiVersionOf } from '../../../hub/resources/definition.ts';
+import type { KubeObject } from '../../../hub/resources/object.ts';
+
+type Parts = Readonly<Record<string, unknown>>;
+
+const labels = { app: 'sample' };
+const selector = { matchLabels: labels };
+const container = { name: 'main', image: 'nginx:1.27' };
+const template = { metadata: { labels }, spec: { containers: [container] } };
+const jobTemplate = { spec: { ...template.spec, restartPolicy: 'Never' } };
+const subjects = [
+  { kind: 'User', name: 'ann' },
+  { kind: 'Group', name: 'staff' },
+  { kind: 'ServiceAccount', name: 'robot', namespace: 'default' },
+];
+const pem = '-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n';
+const storage = { requests: { storage: '1Gi' } };
+const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'sample' };
+
+/** What an object of each kind must say to be valid, by kind, and by group where two kinds have one name. */
+const MINIMAL: Readonly<Record<string, Parts>> = {
+  CertificateSigningRequest: {
+    spec: {
+      request: Buffer.from(pem).toString('base64'),
+      signerName: 'example.com/signer',
+      usages: ['client auth'],
+    },
+  },
+  ClusterRole: { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] },
+  ClusterRoleBinding: { roleRef: { kind: 'ClusterRole', name: 'sample' }, subjects },
+  ConfigMap: { data: { key: 'value' } },
+  ControllerRevision: { revision: 1, data: { spec: {} } },
+  CronJob: { spec: { schedule: '*/5 * * * *', jobTemplate: { spec: { template: jobTemplate } } } },
+  DaemonSet: { spec: { selector, template } },
+  Deployment: { spec: { selector, template } },
+  Endpoints: { subsets: [{ addresses: [{ ip: '10.1.2.3' }], ports: [{ port: 80 }] }] },
+  EndpointSlice: { addressType: 'IPv4', endpoints: [{ addresses: ['10.1.2.3'] }], ports: [{ port: 80 }] },
+  Event: { involvedObject: { kind: 'Pod', namespace: 'default', name: 'sample' }, reason: 'Tested' },
+  'Event.events.k8s.io': {
+    regarding: { kind: 'Pod', namespace: 'default', name: 'sample' },
+    eventTime: '2026-01-01T00:00:00.000000Z',
+    reportingController: 'example.com/tester',
+    reportingInstance: 'tester-1',
+    action: 'Test',
+    reason: 'Tested',
+    type: 'Normal',
+    note: 'it was tested',
+  },
+  HorizontalPodAutoscaler: { spec: { scaleTargetRef, maxReplicas: 3 } },
+  Ingress: { spec: { defaultBackend: { service: { name: 'sample', port: { number: 80 } } } } },
+  IngressClass: { spec: { controller: 'example.com/ingress' } },
+  Job: { spec: { template: jobTemplate } },
+  Lease: { spec: { holderIdentity: 'me' } },
+  LimitRange: { spec: { limits: [{ type: 'Container', max: { cpu: '1' } }] } },
+  Namespace: {},
+  NetworkPolicy: { spec: { podSelector: {} } },
+  Node: {},
+  PersistentVolume: {
+    spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/data' } },
+  },
+  PersistentVolumeClaim: { spec: { accessModes: ['ReadWriteOnce'], resources: storage } },
+  Pod: { spec: { containers: [container] } },
+  PodDisruptionBudget: { spec: { minAvailable: 1, selector } },
+  PodTemplate: { template },
+  PriorityClass: { value: 1000 },
+  ReplicaSet: { spec: { selector, template } },
+  ReplicationController: { spec: { template } },
+  ResourceQuota: { spec: { hard: { pods: '10' } } },
+  Role: { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] },
+  RoleBinding: { roleRef: { kind: 'Role', name: 'sample' }, subjects },
+  RuntimeClass: { handler: 'runc' },
+  Secret: { stringData: { key: 'value' } },
+  Service: { spec: { selector: labels, ports: [{ port: 80 }] } },
+  ServiceAccount: {},
+  StatefulSet: { spec: { serviceName: 'sample', selector, template } },
+  StorageClass: { provisioner: 'example.com/disks' },
+  ValidatingAdmissionPolicy: {
+    spec: {
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] },
+        ],
+      },
+      validations: [{ expression: 'true' }],
+    },
+  },
+  ValidatingAdmissionPolicyBinding: { spec: { policyName: 'sample', validationActions: ['Deny'] } },
+};
+
+/** A valid object of a kind, as a client would write it. Throws for a kind that nobody wrote one for. */
+export function minimalObject(definition: ResourceDefinition, name = 'sample'): KubeObject {
+  const { kind, group, namespaced } = definition;
+  const parts = MINIMAL[`${kind}.${group}`] ?? MINIMAL[kind];
+  if (!parts) throw new Error(`test/hub/resources/minimal-objects.ts has no ${kind}`);
+  return {
+    apiVersion: apiVersionOf(definition),
+    kind,
+    metadata: { name, ...(namespaced && { namespace: 'default' }) },
+    ...structuredClone(parts),
+  };
+}
