@@ -8,7 +8,7 @@ const labels = { app: 'sample' };
 const selector = { matchLabels: labels };
 const container = { name: 'main', image: 'nginx:1.27' };
 const template = { metadata: { labels }, spec: { containers: [container] } };
-const jobTemplate = { spec: { ...template.spec, restartPolicy: 'Never' } };
+const jobTemplate = { ...template, spec: { ...template.spec, restartPolicy: 'Never' } };
 const subjects = [
   { kind: 'User', name: 'ann' },
   { kind: 'Group', name: 'staff' },
