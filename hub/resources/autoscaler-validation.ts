@@ -73,7 +73,8 @@ function metricErrors(metric: MetricSpec, field: string): FieldError[] {
       ...errors,
       required(`${field}.${wanted}`, 'must populate information for the given metric source'),
     ];
-  return [...errors, ...sourceErrors(metric, `${field}.${wanted}`)];
+  const { type, [wanted]: source } = metric;
+  return [...errors, ...sourceErrors({ type, [wanted]: source }, `${field}.${wanted}`)];
 }
 
 function sourceErrors({ object, pods, resource, external, containerResource }: MetricSpec, field: string) {
