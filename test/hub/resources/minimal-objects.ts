@@ -14,7 +14,17 @@ const subjects = [
   { kind: 'Group', name: 'staff' },
   { kind: 'ServiceAccount', name: 'robot', namespace: 'default' },
 ];
-const pem = '-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n';
+/** For a key that nobody has, in the name of `sample`. */
+const pem = [
+  '-----BEGIN CERTIFICATE REQUEST-----',
+  'MIHLMHMCAQAwETEPMA0GA1UEAwwGc2FtcGxlMFkwEwYHKoZIzj0CAQYIKoZIzj0D',
+  'AQcDQgAEb+VS/zhP744ZQ32ClZeouv2i4X47mWX777/afXmZhLxBWsaGHt726i9u',
+  'AUlLN5CPLSXttwQvX0+tmDoSKTYrjqAAMAoGCCqGSM49BAMCA0gAMEUCIQC90OUv',
+  'fZtBOE9C1YrcywwnuY05QAW2TwI9pbpMtsaA2AIgHxyh26ZHB/c5FbUQPGN4JiBC',
+  'SGxGzRDKyd8/vpQ/ZWo=',
+  '-----END CERTIFICATE REQUEST-----',
+  '',
+].join('\n');
 const storage = { requests: { storage: '1Gi' } };
 const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'sample' };
 
