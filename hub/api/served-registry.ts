@@ -26,7 +26,7 @@ export interface Stored {
  */
 export class ServedRegistry implements Registry {
   readonly #registry: Registry;
-  readonly #views = new Map<ResourceDefinition, Stored>();
+  readonly #views = new WeakMap<ResourceDefinition, Stored>(); // also of kinds that go while a request is under way
   readonly #seen = new WeakMap<KubeObject, Map<ResourceDefinition, KubeObject>>();
   #known: readonly ResourceDefinition[] | undefined; // the registry's definitions that #definitions was made of
   #definitions: readonly ResourceDefinition[] = [];
@@ -47,11 +47,13 @@ export class ServedRegistry implements Registry {
   }
 
   #read(definitions: readonly ResourceDefinition[]): void {
-    this.#views.clear();
-    for (const resource of definitions)
-      for (const { definition, ...conversion } of viewsOf(resource))
+    const views = definitions.flatMap((resource) =>
+      viewsOf(resource).map(({ definition, ...conversion }) => {
         this.#views.set(definition, { resource, ...conversion });
-    this.#definitions = [...definitions, ...this.#views.keys()];
+        return definition;
+      }),
+    );
+    this.#definitions = [...definitions, ...views];
     this.#known = definitions;
   }
 

@@ -8,11 +8,22 @@ export interface ServedView {
   readonly toStored: (object: KubeObject) => KubeObject;
 }
 
+const made = new WeakMap<ResourceDefinition, readonly ServedView[]>();
+
+/** The views of a kind; the same ones each time. */
+export function viewsOf(stored: ResourceDefinition): readonly ServedView[] {
+  const known = made.get(stored);
+  if (known) return known;
+  const views = makeViews(stored);
+  made.set(stored, views);
+  return views;
+}
+
 /**
  * A definition for each view of a kind. All that the stored kind can tell of its objects is asked of it, through the
  * conversion; what it does to them on a write (defaults, validation) is left to it, where the write ends.
  */
-export function viewsOf(stored: ResourceDefinition): ServedView[] {
+function makeViews(stored: ResourceDefinition): ServedView[] {
   return (stored.views ?? []).map((view) => {
     const { group, version, schema, validate } = view;
     const apiVersion = apiVersionOf(view);
