@@ -94,13 +94,13 @@ const HOME: Readonly<Record<string, Home>> = {
   'better-sqlite3': { values: ['agent/state', 'hub/store'] },
   croner: { values: ['hub/resources'] },
   dockerode: { values: ['agent/runtime'] },
+  'js-yaml': { values: ['hub/api', 'hub/cli', 'hub/security'] },
   'kubernetes-types': { values: [], types: ['agent', 'hub'] },
   mqtt: { values: ['agent/link/mqtt-link.ts', 'hub/link'] },
   pino: { values: ['agent/log.ts', 'hub/log.ts'], types: ['agent', 'hub'] },
   'reflect-metadata': { values: ['hub/security'] },
   rfc6902: { values: ['hub/patch'] },
   systeminformation: { values: ['agent/node'] },
-  yaml: { values: ['hub/api', 'hub/cli', 'hub/security'] },
 };
 
 interface Import {

@@ -2,18 +2,24 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { parse } from 'yaml';
 import { decodeProtobufBody, hasProtobuf } from '../protobuf/decode-body.ts';
-import { ApiError, badRequest, invalid, unsupportedMediaType } from '../resources/api-error.ts';
+import {
+  ApiError,
+  badRequest,
+  entityTooLarge,
+  invalid,
+  unsupportedMediaType,
+} from '../resources/api-error.ts';
 import { apiVersionOf } from '../resources/definition.ts';
 import { notSupported } from '../resources/field-errors.ts';
 import type { KubeObject, ObjectMeta } from '../resources/object.ts';
 import { decode } from '../schema/decode.ts';
 import { isJsonObject, type JsonObject } from '../schema/json-type.ts';
-import { checkParsed, parseJson } from '../schema/parse-json.ts';
+import { type ParsedJson, parseJson } from '../schema/parse-json.ts';
 import { schemaOf } from '../schema/schema.ts';
 import type { Exchange } from './exchange.ts';
 import { parseMediaType } from './negotiate.ts';
+import { parseYaml } from './parse-yaml.ts';
 
 /** Kubernetes' own limit. */
 export const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
@@ -27,10 +33,7 @@ const TEXT_TYPES = [JSON_TYPE, 'application/yaml'];
 const inflate = promisify(gunzip);
 
 /** What a body holds before anything is known about its kind. */
-export interface ParsedBody {
-  readonly value: unknown;
-  readonly duplicates: readonly string[];
-}
+export type ParsedBody = ParsedJson;
 
 /** A type of object that a body can hold: a resource, or the kind of a subresource. */
 export interface BodyKind {
@@ -77,8 +80,7 @@ async function unpack(body: Buffer): Promise<Buffer> {
 }
 
 function tooLarge(): ApiError {
-  const message = `Request entity too large: limit is ${BODY_LIMIT_BYTES}`;
-  return new ApiError(413, 'RequestEntityTooLarge', message, {});
+  return entityTooLarge(`limit is ${BODY_LIMIT_BYTES}`);
 }
 
 function unsupportedEncoding(encoding: string): ApiError {
@@ -144,23 +146,7 @@ async function readBodyAs(
 
 function parseText(type: string, body: Buffer): ParsedBody {
   if (!isUtf8(body)) throw badRequest('the body is not valid UTF-8');
-  return type.endsWith('yaml') ? parseYaml(body.toString()) : parseJson(body.toString());
-}
-
-export function parseYaml(text: string): ParsedBody {
-  try {
-    return parseJson(text);
-  } catch {
-    // Not JSON, so YAML: `apply` patches are declared as YAML, but kubectl sends JSON.
-  }
-  let value: unknown;
-  try {
-    value = parse(text, { maxAliasCount: 100 });
-  } catch (error) {
-    throw badRequest(`error converting YAML to JSON: ${error instanceof Error ? error.message : error}`);
-  }
-  checkParsed(value);
-  return { value, duplicates: [] };
+  return type.endsWith('yaml') ? parseYaml(body.toString(), BODY_LIMIT_BYTES) : parseJson(body.toString());
 }
 
 type FieldValidation = 'Strict' | 'Warn' | 'Ignore';

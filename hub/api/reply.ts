@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { stringify } from 'yaml';
+import { dump } from 'js-yaml';
 import type { ApiError, Status, StatusDetails } from '../resources/api-error.ts';
 import { apiVersionOf, type ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
@@ -15,10 +15,27 @@ export function setCommonHeaders(response: ServerResponse): void {
   response.setHeader('Cache-Control', 'no-cache, private');
 }
 
+/** Clients read but so much of an answer's head; both are Kubernetes' own limits. */
+const MAX_WARNINGS_CHARACTERS = 4 * 1024;
+const MAX_WARNING_CHARACTERS = 256;
+
 /** A header can only hold printable ASCII. */
 function warningHeader(text: string): string {
-  const printable = text.replace(/[^\x20-\x7e]/g, '?');
+  const printable = text.slice(0, MAX_WARNING_CHARACTERS).replace(/[^\x20-\x7e]/g, '?');
   return `299 - "${printable.replace(/["\\]/g, '\\$&')}"`;
+}
+
+/** As many as fit. */
+function warningHeaders(warnings: Iterable<string>): string[] {
+  const headers: string[] = [];
+  let left = MAX_WARNINGS_CHARACTERS;
+  for (const warning of warnings) {
+    const header = warningHeader(warning);
+    left -= header.length;
+    if (left < 0) break;
+    headers.push(header);
+  }
+  return headers;
 }
 
 /** Text of a known length, compressed when it is long and the client reads that. */
@@ -58,8 +75,9 @@ function sendContent(response: ServerResponse, code: number, content: Uint8Array
 
 export function sendJson(exchange: Exchange, code: number, value: unknown, form: Form = PLAIN): void {
   const { response, warnings } = exchange;
-  if (warnings.size > 0) response.setHeader('Warning', [...warnings].map(warningHeader));
-  if (form.format === 'yaml') sendText(response, code, stringify(value), 'application/yaml');
+  if (warnings.size > 0) response.setHeader('Warning', warningHeaders(warnings));
+  if (form.format === 'yaml')
+    sendText(response, code, dump(value, { noRefs: true, lineWidth: -1 }), 'application/yaml');
   else sendText(response, code, `${JSON.stringify(value)}\n`, 'application/json');
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { parse } from 'yaml';
+import { load } from 'js-yaml';
 
 interface Kubeconfig {
   readonly clusters: { readonly cluster: { server: string; 'certificate-authority-data': string } }[];
@@ -20,7 +20,7 @@ export class ApiClient {
   /** Throws an error that says what to do when the file is not there or no kubeconfig. */
   static fromKubeconfig(path: string): ApiClient {
     try {
-      const { clusters, users } = parse(readFileSync(path, 'utf8')) as Kubeconfig;
+      const { clusters, users } = load(readFileSync(path, 'utf8')) as Kubeconfig;
       const [cluster, user] = [clusters[0]?.cluster, users[0]?.user];
       if (!cluster || !user) throw new Error('it names no cluster or no user');
       const text = (base64: string) => Buffer.from(base64, 'base64').toString();

@@ -38,6 +38,13 @@ export function union(a: FieldSet, b: FieldSet): FieldSet {
   );
 }
 
+/** Halves at a time: one after the other would copy the growing sum once for each. */
+export function unionAll(sets: readonly FieldSet[]): FieldSet {
+  if (sets.length <= 1) return sets[0] ?? NO_FIELDS;
+  const middle = sets.length >> 1;
+  return union(unionAll(sets.slice(0, middle)), unionAll(sets.slice(middle)));
+}
+
 /** What is in `a` but not in `b`, place by place. */
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
   if (isEmptySet(b)) return a;

@@ -3,11 +3,14 @@ import { ApiError, badRequest } from '../resources/api-error.ts';
 import { isJsonObject, type JsonObject } from '../schema/json-type.ts';
 
 const MAX_OPERATIONS = 10_000;
+/** How much all `copy` operations may add: forty of them, each copying what the last one made, would fill any memory. */
+const MAX_COPIED_CHARACTERS = 3 * 1024 * 1024;
 const OPERATIONS = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
 const NEEDS_VALUE = new Set(['add', 'replace', 'test']);
 const NEEDS_FROM = new Set(['move', 'copy']);
 /** Segments that lead out of the object's own keys. */
 const FORBIDDEN_SEGMENTS = new Set(['__proto__', 'constructor', 'prototype']);
+const TOO_MUCH_COPIED = `the accumulated size increase of copy exceeds the limit ${MAX_COPIED_CHARACTERS}`;
 
 function checkPointer(pointer: unknown, index: number): void {
   if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/'))) {
@@ -50,6 +53,16 @@ function leadsSomewhere(object: JsonObject, pointer: string, asTarget: boolean):
 
 const ADDS = new Set(['add', 'copy', 'move']);
 
+/** How many characters of JSON an operation adds by copying. */
+function copiedCharacters(object: JsonObject, operation: Operation): number {
+  if (operation.op !== 'copy' || !leadsSomewhere(object, operation.from, false)) return 0;
+  return JSON.stringify(valueAt(object, operation.from))?.length ?? 0;
+}
+
+function valueAt(object: JsonObject, pointer: string): unknown {
+  return segmentsOf(pointer).reduce<unknown>((value, key) => (value as JsonObject)[key], object);
+}
+
 /** Applies one operation to `object`; says why if it cannot. */
 function whyNot(object: JsonObject, operation: Operation): string | undefined {
   if (operation.path === '' && operation.op !== 'test') return 'the whole object cannot be replaced';
@@ -87,8 +100,10 @@ export function applyJsonPatch(object: JsonObject, patch: unknown): JsonObject {
   }
   patch.forEach(checkOperation);
   const copy = structuredClone(object);
+  let copied = 0;
   for (const operation of patch as Operation[]) {
-    const why = whyNot(copy, operation);
+    copied += copiedCharacters(copy, operation);
+    const why = copied > MAX_COPIED_CHARACTERS ? TOO_MUCH_COPIED : whyNot(copy, operation);
     if (why === undefined) continue;
     throw new ApiError(
       422,

@@ -11,6 +11,7 @@ import {
   pathsOf,
   sameFields,
   union,
+  unionAll,
   withoutSubtrees,
 } from './field-set.ts';
 import {
@@ -158,7 +159,7 @@ export function applyConfiguration(apply: Apply): ApplyResult {
   const others = managers.filter((manager) => manager !== previous);
 
   const merged = live ? (mergeApplied(schema, live, configuration) as JsonObject) : configuration;
-  const kept = others.reduce((set, { fields }) => union(set, fields), self.fields);
+  const kept = unionAll([self, ...others].map(({ fields }) => fields));
   const pruned = pruneObject(schema, merged, previous?.fields ?? NO_FIELDS, kept);
   const changes = changesOf(schema, live ?? {}, pruned);
   const conflicts = conflictsWith(others, changes.changed);

@@ -8,7 +8,7 @@ import {
   isEmptySet,
   NO_FIELDS,
   sameFields,
-  union,
+  unionAll,
 } from './field-set.ts';
 
 /** One entry of `metadata.managedFields` with its fields read. */
@@ -61,17 +61,19 @@ export function isSameManager(a: Manager, b: Manager): boolean {
 
 /** Whether both lists give the same fields to the same managers; times do not count. */
 export function sameManagers(a: readonly Manager[], b: readonly Manager[]): boolean {
+  const fields = new Map(b.map((manager) => [identityOf(manager), manager.fields]));
   return (
     a.length === b.length &&
-    a.every((manager) =>
-      b.some(
-        (other) =>
-          isSameManager(manager, other) &&
-          manager.apiVersion === other.apiVersion &&
-          sameFields(manager.fields, other.fields),
-      ),
-    )
+    a.every((manager) => {
+      const others = fields.get(identityOf(manager));
+      return others !== undefined && sameFields(manager.fields, others);
+    })
   );
+}
+
+/** There can be thousands of managers in what a client sends. */
+function identityOf({ manager, operation, apiVersion, subresource }: Manager): string {
+  return JSON.stringify([manager, operation, apiVersion, subresource]);
 }
 
 function order(a: Manager, b: Manager): number {
@@ -90,25 +92,27 @@ function order(a: Manager, b: Manager): number {
 /** Merges the oldest Update entries of a version into one when there are too many: nobody tells them apart any more. */
 function capUpdaters(managers: readonly Manager[]): Manager[] {
   const updaters = managers.filter(({ operation }) => operation === 'Update').sort(order);
-  const ancient = new Map<string, Manager>();
+  const ancient = new Map<string, Manager[]>();
   let excess = updaters.length - MAX_UPDATERS;
   const rest: Manager[] = [];
   for (const updater of updaters) {
-    const bucket = ancient.get(updater.apiVersion);
-    if (excess <= 0 && updater.manager !== ANCIENT) {
-      rest.push(updater);
-      continue;
+    const merged = ancient.get(updater.apiVersion);
+    if (excess <= 0 && updater.manager !== ANCIENT) rest.push(updater);
+    else if (!merged) ancient.set(updater.apiVersion, [updater]);
+    else {
+      // The first of a version only becomes the bucket: the number of entries falls from the second on.
+      excess--;
+      merged.push(updater);
     }
-    // The first of a version only becomes the bucket: the number of entries falls from the second on.
-    if (bucket) excess--;
-    ancient.set(updater.apiVersion, {
-      ...updater,
-      manager: ANCIENT,
-      subresource: '',
-      fields: union(bucket?.fields ?? NO_FIELDS, updater.fields),
-    });
   }
-  return [...managers.filter(({ operation }) => operation === 'Apply'), ...ancient.values(), ...rest];
+  const appliers = managers.filter(({ operation }) => operation === 'Apply');
+  return [...appliers, ...[...ancient.values()].flatMap(mergeUpdaters), ...rest];
+}
+
+/** One entry for all, as old as the last of them. */
+function mergeUpdaters(updaters: readonly Manager[]): Manager[] {
+  const fields = unionAll(updaters.map((updater) => updater.fields));
+  return updaters.slice(-1).map((last) => ({ ...last, manager: ANCIENT, subresource: '', fields }));
 }
 
 /** The entries as `metadata.managedFields` has them: none that is empty, in Kubernetes' order. */

@@ -1,5 +1,5 @@
 import { badRequest } from '../resources/api-error.ts';
-import { isJsonObject, type JsonObject, sameJson } from '../schema/json-type.ts';
+import { isJsonObject, type JsonObject } from '../schema/json-type.ts';
 import { ANY, type Field, type ListSchema, type PatchStrategy, type Schema } from '../schema/schema.ts';
 
 const DIRECTIVE = '$patch';
@@ -40,10 +40,11 @@ function fieldOf(schema: Schema, key: string): Field {
 function retainKeys(original: JsonObject, patch: JsonObject): JsonObject {
   const retained = listOf(patch, RETAIN_KEYS);
   if (!retained) return original;
-  const stray = Object.keys(patch).find((key) => !key.startsWith('$') && !retained.includes(key));
+  const names = new Set(retained);
+  const stray = Object.keys(patch).find((key) => !key.startsWith('$') && !names.has(key));
   if (stray !== undefined)
     throw badRequest(`${RETAIN_KEYS} must name every key of the patch, not "${stray}"`);
-  return Object.fromEntries(Object.entries(original).filter(([key]) => retained.includes(key)));
+  return Object.fromEntries(Object.entries(original).filter(([key]) => names.has(key)));
 }
 
 /** Names of the lists that the patch speaks of, by themselves or only in a directive. */
@@ -125,7 +126,8 @@ function mergePrimitives(
   patch: readonly unknown[],
   remove: readonly unknown[],
 ): unknown[] {
-  return [...new Set([...original.filter((item) => !remove.includes(item)), ...patch])];
+  const removed = new Set(remove);
+  return [...new Set([...original.filter((item) => !removed.has(item)), ...patch])];
 }
 
 function keyOf(item: JsonObject, key: string): unknown {
@@ -143,8 +145,7 @@ function mergeItems(
   original: readonly unknown[],
   patch: readonly unknown[],
 ): unknown[] {
-  const replaces = isReplaced(patch);
-  const merged: unknown[] = replaces ? [] : [...original];
+  const items = new ItemsByKey(key, isReplaced(patch) ? [] : original);
   for (const item of patch) {
     if (!isJsonObject(item))
       throw badRequest(`a list that merges by "${key}" may only have objects in a patch`);
@@ -153,29 +154,69 @@ function mergeItems(
     const content = without(item, DIRECTIVE);
     if (directive === 'replace' && Object.keys(content).length === 0) continue;
     const value = keyOf(content, key);
-    const at = merged.findIndex((other) => isJsonObject(other) && sameJson(other[key], value));
-    const found = merged[at];
-    if (directive === 'delete') removeItems(merged, key, value);
-    else if (isJsonObject(found)) merged[at] = mergeObject(schema.items, found, content);
-    else merged.push(mergeObject(schema.items, {}, content));
+    if (directive === 'delete') items.remove(value);
+    else items.set(value, mergeObject(schema.items, items.get(value) ?? {}, content));
   }
-  return merged;
+  return items.toList();
 }
 
-function removeItems(items: unknown[], key: string, value: unknown): void {
-  for (let at = items.length - 1; at >= 0; at--) {
-    const item = items[at];
-    if (isJsonObject(item) && sameJson(item[key], value)) items.splice(at, 1);
+/** The items of a list, which are found by their merge keys however many there are. Of equals the first is found. */
+class ItemsByKey {
+  readonly #items: (readonly [item: unknown] | undefined)[];
+  readonly #places = new Map<string, number[]>();
+
+  constructor(key: string, items: readonly unknown[]) {
+    this.#items = items.map((item) => [item]);
+    for (const [at, item] of items.entries()) {
+      if (!isJsonObject(item)) continue;
+      const identity = identityOf(item[key]);
+      const places = this.#places.get(identity);
+      if (places) places.push(at);
+      else this.#places.set(identity, [at]);
+    }
   }
+
+  get(value: unknown): JsonObject | undefined {
+    const [item] = this.#items[this.#places.get(identityOf(value))?.[0] ?? -1] ?? [];
+    return isJsonObject(item) ? item : undefined;
+  }
+
+  /** In the place of the item that has the key, or as the last. */
+  set(value: unknown, item: JsonObject): void {
+    const identity = identityOf(value);
+    const [at = this.#items.length] = this.#places.get(identity) ?? [];
+    if (at === this.#items.length) this.#places.set(identity, [at]);
+    this.#items[at] = [item];
+  }
+
+  remove(value: unknown): void {
+    const identity = identityOf(value);
+    for (const at of this.#places.get(identity) ?? []) this.#items[at] = undefined;
+    this.#places.delete(identity);
+  }
+
+  toList(): unknown[] {
+    return this.#items.flatMap((place) => place ?? []);
+  }
+}
+
+/** Equal for values that are the same in JSON; merge keys are never objects. */
+function identityOf(value: unknown): string {
+  return String(JSON.stringify(value));
 }
 
 /** Sorts the items that `order` names among the places they hold; all others keep theirs. */
 function reorder(items: readonly unknown[], order: readonly unknown[], key: string | undefined): unknown[] {
-  const identityOf = (item: unknown): unknown => (key !== undefined && isJsonObject(item) ? item[key] : item);
-  const rankOf = (item: unknown): number =>
-    order.findIndex((entry) => sameJson(identityOf(entry), identityOf(item)));
-  const sorted = items.filter((item) => rankOf(item) >= 0).sort((a, b) => rankOf(a) - rankOf(b));
-  return items.map((item) => (rankOf(item) >= 0 ? sorted.shift() : item));
+  const identity = (item: unknown): string =>
+    identityOf(key !== undefined && isJsonObject(item) ? item[key] : item);
+  const ranks = new Map<string, number>();
+  for (const [rank, entry] of order.entries()) {
+    if (!ranks.has(identity(entry))) ranks.set(identity(entry), rank);
+  }
+  const ranked = items.map((item) => ({ item, rank: ranks.get(identity(item)) ?? -1 }));
+  const sorted = ranked.filter(({ rank }) => rank >= 0).sort((a, b) => a.rank - b.rank);
+  let next = 0;
+  return ranked.map(({ item, rank }) => (rank >= 0 ? sorted[next++]?.item : item));
 }
 
 /**

@@ -3,6 +3,7 @@ import {
   alreadyExists,
   badRequest,
   conflict,
+  entityTooLarge,
   expired,
   invalid,
   notFound,
@@ -35,6 +36,8 @@ import { decode, encode, prefixOf, storageKey } from './storage-key.ts';
 /** How often a write that names no resourceVersion tries again when another one comes between. */
 const WRITE_ATTEMPTS = 8;
 const NAME_ATTEMPTS = 8;
+/** The largest object that etcd takes by default, so that none grows here that has no place in another cluster. */
+const OBJECT_LIMIT_BYTES = 1.5 * 1024 * 1024;
 
 /** One ordinary write, for managedFields: what was there, what will be, and who writes. */
 export interface TrackedWrite {
@@ -259,6 +262,7 @@ export class StoreRegistry implements Registry {
     const { namespace, name = '' } = object.metadata;
     const key = storageKey(resource, namespace, name);
     const value = encode(object);
+    checkSize(value);
     const revision = await this.#commit(key, Number(current?.metadata.resourceVersion ?? 0), value);
     if (revision === undefined) return undefined;
     const stored = this.get(resource, namespace, name);
@@ -395,4 +399,10 @@ function selectedEvent(
   if (matchesNow) return { ...event, type: matchedBefore ? 'MODIFIED' : 'ADDED' };
   if (!matchedBefore || !previous) return undefined;
   return { type: 'DELETED', object: withRevision(previous, event.revision), revision: event.revision };
+}
+
+function checkSize(value: string): void {
+  const sizeBytes = Buffer.byteLength(value);
+  if (sizeBytes > OBJECT_LIMIT_BYTES)
+    throw entityTooLarge(`the object has ${sizeBytes} bytes, limit is ${OBJECT_LIMIT_BYTES}`);
 }

@@ -155,17 +155,26 @@ export function expired(message: string): ApiError {
   return new ApiError(410, 'Expired', message);
 }
 
+/** More wrong fields than this help nobody: there can be a million of them. */
+const MAX_CAUSES = 100;
+
 /** 422 with one cause per wrong field; `kind` is the Kind here, not the plural. */
 export function invalid(group: string, kind: string, name: string, errors: readonly FieldError[]): ApiError {
-  const lines = errors.map(({ field, message }) => `${field}: ${message}`);
+  const shown = errors.slice(0, MAX_CAUSES);
+  const lines = shown.map(({ field, message }) => `${field}: ${message}`);
+  if (errors.length > shown.length) lines.push(`and ${errors.length - shown.length} more`);
   const text = lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`;
   const subject = group ? `${kind}.${group}` : kind;
   return new ApiError(422, 'Invalid', `${subject} "${name}" is invalid: ${text}`, {
     name,
     ...(group && { group }),
     kind,
-    causes: errors.map((error) => ({ ...error })),
+    causes: shown.map((error) => ({ ...error })),
   });
+}
+
+export function entityTooLarge(why: string): ApiError {
+  return new ApiError(413, 'RequestEntityTooLarge', `Request entity too large: ${why}`, {});
 }
 
 export function unsupportedMediaType(accepted: readonly string[]): ApiError {

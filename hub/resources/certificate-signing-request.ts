@@ -106,9 +106,11 @@ function specErrors({ spec }: CertificateSigningRequestObject): FieldError[] {
       invalidValue('spec.request', spec.request ?? '', 'PEM block type must be CERTIFICATE REQUEST'),
     );
   if (usages.length === 0) errors.push(required('spec.usages'));
+  const seen = new Set<string>();
   for (const [index, usage] of usages.entries()) {
     if (!USAGES.includes(usage)) errors.push(notSupported(`spec.usages[${index}]`, usage, USAGES));
-    if (usages.indexOf(usage) !== index) errors.push(duplicate(`spec.usages[${index}]`, usage));
+    if (seen.has(usage)) errors.push(duplicate(`spec.usages[${index}]`, usage));
+    seen.add(usage);
   }
   if (!signerName) errors.push(required('spec.signerName'));
   else if (signerName === LEGACY_SIGNER)

@@ -177,10 +177,12 @@ function exitCodeErrors(
   if (values.length === 0)
     errors.push(invalidValue(`${field}.values`, values, 'at least one value is required'));
   if (values.length > MAX_EXIT_CODES) errors.push(tooMany(`${field}.values`, values.length, MAX_EXIT_CODES));
+  const seen = new Set<number>();
   for (const [index, value] of values.entries()) {
     if (operator === 'In' && value === 0)
       errors.push(invalidValue(`${field}.values[${index}]`, value, 'must not be 0 for the In operator'));
-    if (values.indexOf(value) !== index) errors.push(duplicate(`${field}.values[${index}]`, value));
+    if (seen.has(value)) errors.push(duplicate(`${field}.values[${index}]`, value));
+    seen.add(value);
   }
   if (values.some((value, index) => value < (values[index - 1] ?? value)))
     errors.push(invalidValue(`${field}.values`, values, 'must be ordered'));

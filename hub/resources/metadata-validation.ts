@@ -115,9 +115,11 @@ function ownerErrors({ ownerReferences = [] }: ObjectMeta): FieldError[] {
 
 function finalizerErrors(metadata: ObjectMeta): FieldError[] {
   const finalizers = metadata.finalizers ?? [];
+  const seen = new Set<string>();
   return finalizers.flatMap((each, index) => {
     const field = `metadata.finalizers[${index}]`;
-    if (finalizers.indexOf(each) !== index) return [duplicate(field, each)];
+    if (seen.has(each)) return [duplicate(field, each)];
+    seen.add(each);
     if (!each.includes('/') && !STANDARD_FINALIZERS.has(each))
       return [
         invalidValue(field, each, 'name is neither a standard finalizer name nor is it fully qualified'),

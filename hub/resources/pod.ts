@@ -76,7 +76,8 @@ function updateErrors(spec: PodSpec, old: PodSpec): FieldError[] {
         'must be less than or equal to previous value',
       ),
     );
-  const kept = (old.tolerations ?? []).every((each) => hasToleration(spec.tolerations ?? [], each));
+  const tolerations = new Set(spec.tolerations?.map(tolerationKey));
+  const kept = (old.tolerations ?? []).every((each) => tolerations.has(tolerationKey(each)));
   if (!kept)
     errors.push(
       forbiddenField(
@@ -89,9 +90,9 @@ function updateErrors(spec: PodSpec, old: PodSpec): FieldError[] {
   return errors;
 }
 
-function hasToleration(tolerations: readonly Toleration[], wanted: Toleration): boolean {
-  const { tolerationSeconds: _, ...rest } = wanted;
-  return tolerations.some(({ tolerationSeconds: _seconds, ...each }) => isDeepStrictEqual(each, rest));
+/** The same for tolerations that differ at most in what may change. */
+function tolerationKey({ key, operator, value, effect }: Toleration): string {
+  return JSON.stringify([key, operator, value, effect]);
 }
 
 /** The spec without what may change. An unbound pod may be bound. */

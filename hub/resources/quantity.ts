@@ -22,10 +22,13 @@ const BINARY_SUFFIXES = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 const SMALLEST_SCALE = -9;
 /** Beyond it no machine has so much of anything, and a client must not make the hub compute 10^999999999. */
 const LARGEST_EXPONENT = 30;
+/** Nor must it compute with a million digits. */
+const MAX_LENGTH = 100;
 
 /** Returns undefined for what is no quantity. Finer than nano is rounded up, as Kubernetes does. */
 export function parseQuantity(input: string | number): Quantity | undefined {
-  const match = SYNTAX.exec(String(input));
+  const text = String(input);
+  const match = text.length <= MAX_LENGTH ? SYNTAX.exec(text) : undefined;
   if (!match) return undefined;
   const [, sign = '', digits = '', suffix = '', exponent] = match;
   if (exponent !== undefined && Math.abs(Number(exponent)) > LARGEST_EXPONENT) return undefined;

@@ -1,3 +1,4 @@
+import { entityTooLarge } from '../resources/api-error.ts';
 import { goTypeOfJson, isJsonObject, type JsonObject } from './json-type.ts';
 import { readScalar } from './scalars.ts';
 import type { ListSchema, MapSchema, ObjectSchema, ScalarType, Schema } from './schema.ts';
@@ -91,9 +92,19 @@ function zeroOf(schema: Schema): unknown {
   }
 }
 
+/** What is told of one body; there can be a million of each. */
+export const MAX_PROBLEMS = 100;
+/** All list items of a body that are objects; checking a million empty ones would keep everybody waiting. */
+const MAX_ITEMS = 50_000;
+
+function note(problems: string[], problem: string): void {
+  if (problems.length < MAX_PROBLEMS) problems.push(problem);
+}
+
 class Decoder {
   readonly unknown: string[] = [];
   readonly errors: string[] = [];
+  #items = 0;
 
   value(schema: Schema, value: unknown, place: Place): unknown {
     switch (schema.type) {
@@ -118,7 +129,7 @@ class Decoder {
       } else if (schema.preservesUnknown) {
         object[key] = child;
       } else {
-        this.unknown.push(`unknown field "${inside.path}"`);
+        note(this.unknown, `unknown field "${inside.path}"`);
       }
     }
     return object;
@@ -134,16 +145,22 @@ class Decoder {
   }
 
   #list(schema: ListSchema, value: unknown[], place: Place): unknown[] {
+    if (schema.items.type === 'object') this.#count(value.length);
     return value.map((item, index) =>
       item === null ? zeroOf(schema.items) : this.value(schema.items, item, inItem(place, index)),
     );
+  }
+
+  #count(items: number): void {
+    this.#items += items;
+    if (this.#items > MAX_ITEMS) throw entityTooLarge(`its lists may have ${MAX_ITEMS} objects`);
   }
 
   #scalar(type: ScalarType, value: unknown, place: Place): unknown {
     const scalar = readScalar(type, value);
     if (scalar.error === undefined) return scalar.value;
     if (scalar.error === 'type') return this.#wrong({ type }, value, place);
-    this.errors.push(scalar.error);
+    note(this.errors, scalar.error);
     return value;
   }
 
@@ -151,12 +168,15 @@ class Decoder {
     const found =
       typeof value === 'number' && !Number.isInteger(value) ? `number ${value}` : goTypeOfJson(value);
     const where = place.struct ? `Go struct field ${place.struct}.${place.goPath}` : 'Go value';
-    this.errors.push(`json: cannot unmarshal ${found} into ${where} of type ${goTypeOf(schema)}`);
+    note(this.errors, `json: cannot unmarshal ${found} into ${where} of type ${goTypeOf(schema)}`);
     return value;
   }
 }
 
-/** Makes of a request's JSON what the hub stores: only known fields, each of the type that the schema says. */
+/**
+ * Makes of a request's JSON what the hub stores: only known fields, each of the type that the schema says. Throws 413 for
+ * more objects in lists than anybody means.
+ */
 export function decode(schema: ObjectSchema, value: unknown): Decoded {
   const decoder = new Decoder();
   const object = decoder.value(schema, value, ROOT);

@@ -6,6 +6,9 @@ import { badRequest } from '../resources/api-error.ts';
  */
 export const MAX_DEPTH = 1000;
 
+/** What is told of one body. */
+const MAX_DUPLICATES = 100;
+
 export interface ParsedJson {
   readonly value: unknown;
   /** `duplicate field "spec.replicas"`: for a warning or, when the client asked for strictness, an error. */
@@ -82,7 +85,8 @@ function scan(text: string): string[] {
 
 function enterKey(level: Level, key: string, levels: readonly Level[], duplicates: string[]): void {
   if (key === '__proto__') throw badRequest(`the key "${key}" is not allowed`);
-  if (level.keys?.has(key)) duplicates.push(`duplicate field "${pathOf(levels, key)}"`);
+  if (level.keys?.has(key) && duplicates.length < MAX_DUPLICATES)
+    duplicates.push(`duplicate field "${pathOf(levels, key)}"`);
   level.keys?.add(key);
   level.key = key;
 }

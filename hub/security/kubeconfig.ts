@@ -1,10 +1,10 @@
-import { stringify } from 'yaml';
+import { dump } from 'js-yaml';
 import type { KeyPair } from './certificate-authority.ts';
 
 /** A kubeconfig for one user of one hub. */
 export function kubeconfig(server: string, caCertificate: string, user: string, pair: KeyPair): string {
   const base64 = (text: string) => Buffer.from(text).toString('base64');
-  return stringify({
+  return dump({
     apiVersion: 'v1',
     kind: 'Config',
     clusters: [

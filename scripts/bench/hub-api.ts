@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
-import { parse } from 'yaml';
+import { load } from 'js-yaml';
 
 interface Kubeconfig {
   readonly clusters: readonly {
@@ -20,7 +20,7 @@ export class HubApi {
   readonly #agent: Agent;
 
   constructor(kubeconfig: string) {
-    const { clusters, users } = parse(readFileSync(kubeconfig, 'utf8')) as Kubeconfig;
+    const { clusters, users } = load(readFileSync(kubeconfig, 'utf8')) as Kubeconfig;
     const [cluster, user] = [clusters[0]?.cluster, users[0]?.user];
     if (!cluster || !user) throw new Error(`"${kubeconfig}" names no cluster or no user`);
     const pem = (base64: string) => Buffer.from(base64, 'base64').toString();
