@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import type { LogRequest } from '../proto/gen/holdfast/v1/link_pb.ts';
+import type { StreamOpen } from '../proto/gen/holdfast/v1/link_pb.ts';
 import { formatVersion } from '../proto/snapshot.ts';
 import type { Config } from './config.ts';
 import type { Link } from './link/link.ts';
 import { type Reported, Reporter } from './link/reporter.ts';
 import { Session, type SessionState } from './link/session.ts';
-import { StreamError, Streams } from './link/streams.ts';
+import { Streams } from './link/streams.ts';
 import { serveLocally } from './local/server.ts';
 import type { LocalStatus } from './local/status.ts';
 import type { Logger } from './log.ts';
@@ -19,6 +19,7 @@ import { DockerRuntime } from './runtime/docker-runtime.ts';
 import type { EngineInfo } from './runtime/runtime.ts';
 import type { AgentState, Identity } from './state/agent-state.ts';
 import { DesiredState } from './state/desired-state.ts';
+import type { StreamSource } from './streams/source.ts';
 import { agentVersion } from './version.ts';
 
 /** The agent of one device: builds its parts and joins them. */
@@ -67,7 +68,7 @@ export class Agent {
       links: linksOf(config.transport, identity),
       desired: this.#desired,
       reporter: this.#reporter,
-      streams: new Streams({ openLog: (request, signal) => this.#openLog(request, signal) }),
+      streams: new Streams({ open: (request, signal) => this.#openStream(request, signal) }),
       agentVersion: agentVersion(),
       log: log.child({ part: 'link' }),
       onDesired: (uids) => this.#reconciler.desiredChanged(uids),
@@ -148,23 +149,14 @@ export class Agent {
     }
   }
 
-  #openLog(request: LogRequest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-    const attempts = this.#reconciler.containersOf(request.podUid, request.container);
-    const container = attempts.filter(({ state }) => state !== 'created')[request.previous ? 1 : 0];
-    if (!container) {
-      const which = request.previous ? 'previous terminated container' : 'container';
-      throw new StreamError(400, `${which} "${request.container}" in pod not found on this device`);
-    }
-    return this.#runtime.logs(
-      container.id,
-      {
-        follow: request.follow && container.state === 'running',
-        timestamps: request.timestamps,
-        ...(request.tailLines !== undefined && { tailLines: Number(request.tailLines) }),
-        ...(request.sinceMs !== undefined && { sinceMs: Number(request.sinceMs) }),
-      },
-      signal,
-    );
+  async #openStream(request: StreamOpen['request'], signal: AbortSignal): Promise<StreamSource> {
+    const { openStream } = await import('./streams/open-stream.ts'); // most devices never need it
+    const targets = {
+      runtime: this.#runtime,
+      containersOf: (uid: string, container: string) => this.#reconciler.containersOf(uid, container),
+      addressOf: (uid: string) => this.#reconciler.addressOf(uid),
+    };
+    return openStream(targets, request, signal);
   }
 
   #localStatus(): LocalStatus {

@@ -9,7 +9,7 @@ import { startControllers } from './controllers/start-controllers.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { GrpcServer } from './link/grpc-server.ts';
 import { LinkHandler } from './link/link-handler.ts';
-import { LogStreams } from './link/log-streams.ts';
+import { NodeStreams } from './link/node-streams.ts';
 import { MqttBroker } from './link/mqtt-broker.ts';
 import { MqttServer } from './link/mqtt-server.ts';
 import { NodeRegistration } from './link/node-registration.ts';
@@ -52,7 +52,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
 
   const tls = { ...keys.server, ca: keys.ca.certificate };
   const sessions = new Sessions();
-  const streams = new LogStreams(sessions);
+  const streams = new NodeStreams(sessions);
   const registration = new NodeRegistration({ registry, ca: keys.ca, now: Date.now });
   const dispatcher = new Dispatcher({
     registry,
@@ -129,7 +129,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   const api = new ApiServer({
     registry,
     tls,
-    logs: streams,
+    streams,
     onError: (error, id) => log.error({ err: error, id }, 'a request failed'),
   });
   const apiPort = await listening('the API', config.apiPort, api.listen(config.apiPort, config.bind));

@@ -15,9 +15,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'agent/pod': ['agent/runtime', 'proto/canonical-json.ts'],
   'agent/state': ['agent/pod', 'proto'],
   'agent/reconcile': ['agent/runtime', 'agent/pod', 'agent/state'],
-  'agent/link': ['agent/state', 'agent/reconcile/event-recorder.ts', 'proto'],
+  'agent/link': ['agent/state', 'agent/streams/source.ts', 'agent/reconcile/event-recorder.ts', 'proto'],
   'agent/node': ['agent/runtime/runtime.ts'],
   'agent/local': ['agent/pod/pod.ts'],
+  'agent/streams': ['agent/runtime', 'proto'],
   'agent/config.ts': [],
   'agent/log.ts': [],
   'agent/version.ts': [],
@@ -49,7 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/sync',
     'proto',
   ],
-  'hub/link': ['hub/registry', 'hub/resources', 'hub/security', 'hub/api/log-source.ts', 'proto'],
+  'hub/link': ['hub/registry', 'hub/resources', 'hub/security', 'hub/api/pod-streams.ts', 'proto'],
   'hub/cli': ['hub/security', 'proto/join-token.ts'],
   'hub/bootstrap-objects.ts': ['hub/registry/registry.ts', 'hub/resources'],
   'hub/config.ts': [],
@@ -72,7 +73,7 @@ const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
   'agent/reconcile/event-recorder.ts': ['agent/link'],
   'agent/pod/pod.ts': ['agent/local'],
   'agent/runtime/runtime.ts': ['agent/node'],
-  'hub/api/log-source.ts': ['hub/link'],
+  'hub/api/pod-streams.ts': ['hub/link'],
   'hub/registry/registry.ts': ['hub/resources'],
   'hub/store/store.ts': ['hub/dispatch'],
 };
@@ -101,6 +102,7 @@ const HOME: Readonly<Record<string, Home>> = {
   'reflect-metadata': { values: ['hub/security'] },
   rfc6902: { values: ['hub/patch'] },
   systeminformation: { values: ['agent/node'] },
+  ws: { values: ['hub/api/streaming'] },
 };
 
 interface Import {
@@ -211,7 +213,7 @@ t.test('the rules find what is wrong', async (t) => {
     ['proto/topics.ts', value('hub/hub.ts')],
     ['agent/runtime/runtime.ts', value('proto/snapshot.ts')],
     ['hub/scheduler/filters.ts', value('hub/controllers/controller.ts')],
-    ['hub/link/log-streams.ts', value('hub/api/log-source.ts')],
+    ['hub/link/node-streams.ts', value('hub/api/pod-streams.ts')],
     ['agent/main.ts', value('scripts/kubectl.ts')],
     ['agent/pod/pod.ts', value('dockerode')],
     ['agent/link/session.ts', value('pino')],
@@ -220,7 +222,7 @@ t.test('the rules find what is wrong', async (t) => {
   for (const [file, each] of wrong) t.type(problemOf(file, each), 'string', `${file} imports ${each.from}`);
   const right: [string, Import][] = [
     ['agent/link/session.ts', types('pino')],
-    ['hub/link/log-streams.ts', types('hub/api/log-source.ts')],
+    ['hub/link/node-streams.ts', types('hub/api/pod-streams.ts')],
     ['hub/main.ts', value('hub/hub.ts')],
     ['hub/store/sqlite-store.ts', value('better-sqlite3')],
   ];

@@ -153,6 +153,9 @@ export class Session {
       case 'streamOpen':
         streams.open(body.value, send);
         return;
+      case 'streamData':
+        streams.data(body.value);
+        return;
       case 'streamCredit':
         streams.credit(body.value);
         return;

@@ -43,6 +43,7 @@ export function containerSpec(pod: Pod, container: Container, context: Container
     ...securityOf(pod, container),
     tty: container.tty ?? false,
     stdin: container.stdin ?? false,
+    stdinOnce: container.stdinOnce ?? false,
   };
 }
 

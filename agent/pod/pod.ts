@@ -60,10 +60,10 @@ function refersToAddress({ env }: Container): boolean {
  */
 export function specHash(pod: Pod, container: Container): string {
   const { image, command, args, workingDir, env, envFrom, ports, resources, volumeMounts } = container;
-  const { securityContext, tty, stdin } = container;
+  const { securityContext, tty, stdin, stdinOnce } = container;
   const hashed = {
     container: { image, command, args, workingDir, env, envFrom, ports, resources, volumeMounts },
-    process: { securityContext, tty, stdin },
+    process: { securityContext, tty, stdin, stdinOnce },
     pod: { hostNetwork: pod.spec.hostNetwork, securityContext: pod.spec.securityContext },
   };
   return createHash('sha256').update(canonicalJson(hashed)).digest('hex').slice(0, 16);

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { attemptsOf, type Failure, infraOf, type PodInput } from '../pod/observation.ts';
 import { isDeleted, needsInfra, type Pod, type PodStatus } from '../pod/pod.ts';
 import { Probes } from '../pod/probes.ts';
-import { FRESH_FAILURE_MS, podStatus } from '../pod/status.ts';
+import { FRESH_FAILURE_MS, podIpOf, podStatus } from '../pod/status.ts';
 import {
   type ContainerChange,
   type ObservedContainer,
@@ -107,6 +107,13 @@ export class Reconciler {
   /** The containers of a pod, the newest attempt of each first. */
   containersOf(uid: string, container: string): ObservedContainer[] {
     return attemptsOf(this.#containers.ofPod(uid), container);
+  }
+
+  /** Where the pod's ports are; empty while it has no address. */
+  addressOf(uid: string): string {
+    const { desired, hostIp } = this.#options;
+    const pod = desired.pods.get(uid);
+    return pod ? podIpOf(pod, this.#containers.ofPod(uid), hostIp) : '';
   }
 
   /** Whether the engine has been asked once: before it, a pod whose containers run would look as if it had none. */

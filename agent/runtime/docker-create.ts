@@ -23,6 +23,7 @@ export function createOptions(node: string, spec: ContainerSpec): Docker.Contain
     ...(spec.user && { User: spec.user }),
     Tty: spec.tty ?? false,
     OpenStdin: spec.stdin ?? false,
+    StdinOnce: spec.stdinOnce ?? false,
     Labels: labelsOf(node, spec.identity),
     ExposedPorts: Object.fromEntries(ports.map(([key]) => [key, {}])),
     HostConfig: hostConfig(spec),

@@ -9,9 +9,12 @@ import { identityOf, NODE_LABEL } from './labels.ts';
 import { linesOf } from './lines.ts';
 import { payloadsOf } from './multiplexed.ts';
 import {
+  type AttachedProcess,
+  type AttachOptions,
   type ContainerChange,
   type ContainerSpec,
   type EngineInfo,
+  type ExecOptions,
   type LogOptions,
   type ObservedContainer,
   type Runtime,
@@ -139,6 +142,17 @@ export class DockerRuntime implements Runtime {
     const output = await readSome(stream as Readable, MAX_EXEC_OUTPUT_BYTES, signal);
     const { ExitCode } = await this.#call('inspect exec', () => exec.inspect());
     return { exitCode: ExitCode ?? 0, output };
+  }
+
+  async execAttached(id: string, options: ExecOptions, signal: AbortSignal): Promise<AttachedProcess> {
+    const { execAttached } = await import('./docker-attach.ts');
+    const container = this.#docker.getContainer(id);
+    return this.#call('exec in container', () => execAttached(container, options, signal));
+  }
+
+  async attach(id: string, options: AttachOptions, signal: AbortSignal): Promise<AttachedProcess> {
+    const { attach } = await import('./docker-attach.ts');
+    return this.#call('attach to container', () => attach(this.#docker.getContainer(id), options, signal));
   }
 
   async logs(id: string, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {

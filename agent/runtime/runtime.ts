@@ -77,6 +77,8 @@ export interface ContainerSpec {
   readonly noNewPrivileges?: boolean;
   readonly tty?: boolean;
   readonly stdin?: boolean;
+  /** Its stdin ends with the first who attaches to it. */
+  readonly stdinOnce?: boolean;
 }
 
 /** Why a call to the engine failed, as far as the plan must know. */
@@ -104,6 +106,37 @@ export interface LogOptions {
   readonly timestamps: boolean;
   readonly tailLines?: number;
   readonly sinceMs?: number;
+}
+
+/** What is joined of a container's process. */
+export interface AttachOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+export interface ExecOptions extends AttachOptions {
+  readonly command: readonly string[];
+  readonly tty: boolean;
+}
+
+/** A piece of stdout (1) or stderr (2). */
+export interface OutputChunk {
+  readonly channel: number;
+  readonly data: Uint8Array;
+}
+
+/** A process whose input and output are joined to the caller. */
+export interface AttachedProcess {
+  /** Ends with the process, or when its output is closed. */
+  readonly output: AsyncIterable<OutputChunk>;
+  /** To its stdin. Resolves when it can take more, rejects when it reads no more. */
+  write(data: Uint8Array): Promise<void>;
+  /** Nothing follows on its stdin. */
+  endInput(): void;
+  resize(columns: number, rows: number): Promise<void>;
+  /** Waits for its end. */
+  exitCode(): Promise<number>;
 }
 
 export interface EngineInfo {
@@ -145,6 +178,10 @@ export interface Runtime {
     command: readonly string[],
     signal: AbortSignal,
   ): Promise<{ exitCode: number; output: string }>;
+  /** Runs a command in the container, joined to the caller. It is let go of when the signal is aborted. */
+  execAttached(id: string, options: ExecOptions, signal: AbortSignal): Promise<AttachedProcess>;
+  /** Joins the process that the container runs. */
+  attach(id: string, options: AttachOptions, signal: AbortSignal): Promise<AttachedProcess>;
   /** stdout and stderr as one stream of bytes. */
   logs(id: string, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** Containers that started, ended or went, as it happens. Ends or throws when the engine goes away. */

@@ -1,15 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { ApiError, invalid } from '../resources/api-error.ts';
 import { notSupported } from '../resources/field-errors.ts';
 import type { User } from './access.ts';
 import type { ListPages } from './list-pages.ts';
-import type { LogSource } from './log-source.ts';
+import type { PodStreams } from './pod-streams.ts';
 import type { ServedRegistry } from './served-registry.ts';
 
 /** What all requests need of the hub. */
 export interface ApiContext {
   readonly registry: ServedRegistry;
-  readonly logs: LogSource;
+  readonly streams: PodStreams;
   readonly pages: ListPages;
   /** How many changes may wait for a client of a watch before it is cut off. */
   readonly watchBacklog: number;
@@ -20,6 +21,8 @@ export interface ApiContext {
 
 /** One request and its answer. */
 export interface Exchange {
+  /** The connection of a client that asks for another protocol; `response` then answers refusals only. */
+  readonly upgrade?: { readonly socket: Socket; readonly head: Buffer };
   readonly context: ApiContext;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;

@@ -2,7 +2,7 @@ import { ApiError, badRequest, type FieldError, invalid } from '../resources/api
 import { forbiddenField, invalidValue, notSupported } from '../resources/field-errors.ts';
 import type { PodObject } from '../resources/typed.ts';
 import type { Exchange } from './exchange.ts';
-import type { LogOptions } from './log-source.ts';
+import type { LogOptions } from './pod-streams.ts';
 import { existing } from './read.ts';
 import type { ResourceRequest } from './request-info.ts';
 
@@ -79,7 +79,7 @@ export async function logs(exchange: Exchange, target: ResourceRequest): Promise
   const ended = new AbortController();
   response.once('close', () => ended.abort());
   const signal = AbortSignal.any([ended.signal, context.closing]);
-  const chunks = await context.logs.open({ pod, container, options }, signal);
+  const chunks = await context.streams.log({ pod, container, options }, signal);
   response.writeHead(200, { 'Content-Type': 'text/plain' });
   response.flushHeaders();
   await pipe(chunks, exchange, options.limitBytes);

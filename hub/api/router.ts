@@ -13,6 +13,8 @@ import { patch, patchScale } from './patch.ts';
 import { get, list } from './read.ts';
 import { pathSegments, type ResourceRequest, resourceRequest, type Verb } from './request-info.ts';
 import { getScale, updateScale } from './scale.ts';
+import { attach, exec } from './streaming/exec.ts';
+import { portForward } from './streaming/port-forward.ts';
 import { watch } from './watch.ts';
 import { create, update } from './write.ts';
 
@@ -38,6 +40,9 @@ const SUBRESOURCE_HANDLERS = new Map<string, Handlers>([
   ['eviction', { create: evict }],
   ['finalize', { update: finalize }],
   ['log', { get: logs }],
+  ['exec', { get: exec, create: exec }],
+  ['attach', { get: attach, create: attach }],
+  ['portforward', { get: portForward, create: portForward }],
 ]);
 
 /** For the parts of an object that its definition names. */

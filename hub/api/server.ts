@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Registry } from '../registry/registry.ts';
 import { ApiError, badRequest, serviceUnavailable, unauthorized } from '../resources/api-error.ts';
 import { type Authorizer, administratorsOnly, authenticate, isOpen, refuseImpersonation } from './access.ts';
 import { discardBody } from './body.ts';
 import type { ApiContext, Exchange } from './exchange.ts';
 import { ListPages } from './list-pages.ts';
-import type { LogSource } from './log-source.ts';
+import type { PodStreams } from './pod-streams.ts';
 import { sendError, setCommonHeaders } from './reply.ts';
 import { route, routePath } from './router.ts';
 import { ServedRegistry } from './served-registry.ts';
+import { wantsUpgrade } from './streaming/upgrade.ts';
 
 const HEADERS_TIMEOUT_MS = 30_000;
 /** Longer than the pause between the requests of a client that polls. */
@@ -26,8 +27,8 @@ export interface ApiServerOptions {
   readonly registry: Registry;
   /** PEM. Client certificates that `ca` signed are who they say. */
   readonly tls: { readonly key: string; readonly certificate: string; readonly ca: string };
-  /** Without one, logs are not to be had. */
-  readonly logs?: LogSource;
+  /** Without them, logs and the like are not to be had. */
+  readonly streams?: PodStreams;
   readonly authorize?: Authorizer;
   /** Told of every error that is a bug; `id` is what the client saw of it. */
   readonly onError?: (error: unknown, id: string) => void;
@@ -38,8 +39,12 @@ export interface ApiServerOptions {
   readonly now?: () => number;
 }
 
-const NO_LOGS: LogSource = {
-  open: () => Promise.reject(serviceUnavailable('logs are not available')),
+const unavailable = () => Promise.reject(serviceUnavailable('containers can not be reached'));
+const NO_STREAMS: PodStreams = {
+  log: unavailable,
+  exec: unavailable,
+  attach: unavailable,
+  connect: unavailable,
 };
 const NOBODY = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
@@ -58,7 +63,7 @@ export class ApiServer {
     setMaxListeners(0, this.#closing.signal); // one for every watch
     this.#context = {
       registry: new ServedRegistry(registry),
-      logs: options.logs ?? NO_LOGS,
+      streams: options.streams ?? NO_STREAMS,
       pages: new ListPages(now),
       watchBacklog: options.watchBacklog ?? WATCH_BACKLOG,
       now,
@@ -75,11 +80,18 @@ export class ApiServer {
       rejectUnauthorized: false, // who has no certificate gets a 401 that can be read
       minVersion: 'TLSv1.2',
       noDelay: true,
+      shouldUpgradeCallback: wantsUpgrade,
     });
     this.http.requestTimeout = 0; // watches last; bodies have a limit of their own
     this.http.headersTimeout = HEADERS_TIMEOUT_MS;
     this.http.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
     this.http.on('request', (request, response) => void this.#answer(request, response));
+    this.http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      const response = new ServerResponse(request); // for refusals
+      response.assignSocket(socket);
+      socket.on('error', () => socket.destroy());
+      void this.#answer(request, response, { socket, head });
+    });
   }
 
   /** Resolves with the port, which is a free one when 0 is asked for. */
@@ -105,16 +117,23 @@ export class ApiServer {
   }
 
   /** The one place where an error becomes an answer. */
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    upgrade?: Exchange['upgrade'],
+  ): Promise<void> {
     response.on('error', () => response.destroy());
     try {
       if (this.#otherPaths(request, response)) return;
       setCommonHeaders(response);
       if (this.#closing.signal.aborted) response.setHeader('Connection', 'close');
-      await this.#route(request, response);
+      await this.#route(request, response, upgrade);
     } catch (error) {
       const answer = this.#apiError(error);
-      if (!(await discardBody(request))) {
+      if (upgrade) {
+        response.setHeader('Connection', 'close');
+        response.once('finish', () => upgrade.socket.end());
+      } else if (!(await discardBody(request))) {
         response.setHeader('Connection', 'close');
         response.once('finish', () => request.destroy());
       }
@@ -122,7 +141,11 @@ export class ApiServer {
     }
   }
 
-  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    upgrade: Exchange['upgrade'],
+  ): Promise<void> {
     const user = authenticate(request.socket);
     const url = urlOf(request);
     const exchange: Exchange = {
@@ -132,6 +155,7 @@ export class ApiServer {
       url,
       user: user ?? NOBODY,
       warnings: new Set(),
+      ...(upgrade && { upgrade }),
     };
     if (isOpen(url.pathname)) return routePath(exchange);
     if (!user) throw unauthorized();

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { ConnectRequest, Hello, Version } from '../../proto/gen/holdfast/v1/link_pb.ts';
 import { formatVersion } from '../../proto/snapshot.ts';
-import type { LogStreams } from './log-streams.ts';
 import type { NodeRegistration } from './node-registration.ts';
+import type { NodeStreams } from './node-streams.ts';
 import type { NodeSession, Sessions } from './sessions.ts';
 import type { StatusIntake } from './status-intake.ts';
 
@@ -10,7 +10,7 @@ export interface LinkHandlerOptions {
   readonly sessions: Sessions;
   readonly registration: NodeRegistration;
   readonly status: StatusIntake;
-  readonly streams: LogStreams;
+  readonly streams: NodeStreams;
   /** The node has said what it holds; it is offered what is newer. */
   readonly onHeld: (node: string, held: Version | undefined) => void;
   readonly hubVersion: string;
@@ -53,6 +53,9 @@ export class LinkHandler {
         return;
       case 'streamData':
         streams.data(node, body.value);
+        return;
+      case 'streamCredit':
+        streams.credit(node, body.value);
         return;
       case 'streamEnd':
         streams.end(node, body.value);

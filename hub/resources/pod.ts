@@ -140,6 +140,17 @@ export const pods = defineResource({
     { name: 'binding', verbs: ['create'], kind: { group: '', version: 'v1', kind: 'Binding' } },
     { name: 'eviction', verbs: ['create'], kind: { group: 'policy', version: 'v1', kind: 'Eviction' } },
     { name: 'log', verbs: ['get'] },
+    { name: 'exec', verbs: ['create', 'get'], kind: { group: '', version: 'v1', kind: 'PodExecOptions' } },
+    {
+      name: 'attach',
+      verbs: ['create', 'get'],
+      kind: { group: '', version: 'v1', kind: 'PodAttachOptions' },
+    },
+    {
+      name: 'portforward',
+      verbs: ['create', 'get'],
+      kind: { group: '', version: 'v1', kind: 'PodPortForwardOptions' },
+    },
   ],
   parts: podParts,
   setDefaults,

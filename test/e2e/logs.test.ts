@@ -194,7 +194,7 @@ t.test('logs', async (t) => {
     await t.rejects(stand.kubectl('get', '--raw', path), /ServiceUnavailable/, 'it is a 503');
     await t.rejects(
       logs('ending'),
-      /node "device-logs" is not connected: its logs can be read when it is back/,
+      /node "device-logs" is not connected: its containers can be reached when it is back/,
     );
     await stand.restoreLink();
     await until('it is back', async () => (await logs('ending')) === 'first\nsecond\nlast\n', 90_000);

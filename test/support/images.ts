@@ -39,6 +39,8 @@ function rootArchive(version: number): Buffer {
     'rm',
     'touch',
     'seq',
+    'dd',
+    'tar',
   ]) {
     symlinkSync('busybox', join(root, 'bin', applet));
   }

@@ -26,6 +26,7 @@ export class Wire {
         [outside, inside],
       ] as const) {
         this.#sockets.add(one);
+        one.setNoDelay();
         one.pipe(other);
         one.on('error', () => other.destroy());
         one.on('close', () => {

@@ -1,15 +1,19 @@
 import { once } from 'node:events';
 import { request } from 'node:https';
 import t from 'tap';
-import type { LogRequest } from '../../../hub/api/log-source.ts';
+import type { LogRequest } from '../../../hub/api/pod-streams.ts';
 import { badRequest, serviceUnavailable } from '../../../hub/resources/api-error.ts';
 import { startHub } from './test-hub.ts';
+
+const refuse = () => Promise.reject(serviceUnavailable('node "n" is not connected'));
+const UNREACHABLE = { exec: refuse, attach: refuse, connect: refuse };
 
 let asked: LogRequest | undefined;
 let signal: AbortSignal | undefined;
 const hub = await startHub(t, {
-  logs: {
-    open: async (wanted, aborted) => {
+  streams: {
+    ...UNREACHABLE,
+    log: async (wanted, aborted) => {
       asked = wanted;
       signal = aborted;
       if (wanted.pod.metadata.name === 'waiting')
@@ -146,7 +150,7 @@ t.test('eviction', async (t) => {
 });
 
 t.test('what is not served is not there', async (t) => {
-  t.equal((await hub.get(`${pods}/logged/portforward`)).code, 404);
+  t.equal((await hub.get(`${pods}/logged/proxy`)).code, 404);
   t.equal((await hub.post(`${pods}/logged/log`, {})).code, 405);
 });
 

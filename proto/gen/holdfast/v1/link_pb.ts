@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/link.proto.
  */
 export const file_holdfast_v1_link: GenFile = /*@__PURE__*/
-  fileDesc("ChZob2xkZmFzdC92MS9saW5rLnByb3RvEgtob2xkZmFzdC52MSKeAgoOQ29ubmVjdFJlcXVlc3QSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIjCgVoZWxsbxgCIAEoCzISLmhvbGRmYXN0LnYxLkhlbGxvSAASNgoPc25hcHNob3RfcmVzdWx0GAMgASgLMhsuaG9sZGZhc3QudjEuU25hcHNob3RSZXN1bHRIABIyCg1zdGF0dXNfcmVwb3J0GAQgASgLMhkuaG9sZGZhc3QudjEuU3RhdHVzUmVwb3J0SAASLgoLc3RyZWFtX2RhdGEYBSABKAsyFy5ob2xkZmFzdC52MS5TdHJlYW1EYXRhSAASLAoKc3RyZWFtX2VuZBgGIAEoCzIWLmhvbGRmYXN0LnYxLlN0cmVhbUVuZEgAQgYKBGJvZHki3AIKD0Nvbm5lY3RSZXNwb25zZRInCgd3ZWxjb21lGAEgASgLMhQuaG9sZGZhc3QudjEuV2VsY29tZUgAEi8KCHNuYXBzaG90GAIgASgLMhsuaG9sZGZhc3QudjEuU2lnbmVkU25hcHNob3RIABIsCgpzdGF0dXNfYWNrGAMgASgLMhYuaG9sZGZhc3QudjEuU3RhdHVzQWNrSAASLgoLc3RyZWFtX29wZW4YBCABKAsyFy5ob2xkZmFzdC52MS5TdHJlYW1PcGVuSAASMgoNc3RyZWFtX2NyZWRpdBgFIAEoCzIZLmhvbGRmYXN0LnYxLlN0cmVhbUNyZWRpdEgAEiwKCnN0cmVhbV9lbmQYBiABKAsyFi5ob2xkZmFzdC52MS5TdHJlYW1FbmRIABInCgdnb29kYnllGAcgASgLMhQuaG9sZGZhc3QudjEuR29vZGJ5ZUgAQgYKBGJvZHkiVwoFSGVsbG8SFQoNYWdlbnRfdmVyc2lvbhgBIAEoCRIiCgRoZWxkGAIgASgLMhQuaG9sZGZhc3QudjEuVmVyc2lvbhITCgtzZWFsaW5nX2tleRgDIAEoDCI1CgdXZWxjb21lEhUKDWNvbm5lY3Rpb25faWQYASABKAkSEwoLaHViX3ZlcnNpb24YAiABKAkiMAoHR29vZGJ5ZRIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIxCghQcmVzZW5jZRIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg4KBm9ubGluZRgCIAEoCCIqCgdWZXJzaW9uEg0KBWVwb2NoGAEgASgEEhAKCHJldmlzaW9uGAIgASgEIjUKDlNpZ25lZFNuYXBzaG90EhAKCHNuYXBzaG90GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCJ5CghTbmFwc2hvdBIPCgdjbHVzdGVyGAEgASgJEgwKBG5vZGUYAiABKAkSJQoHdmVyc2lvbhgDIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24SDwoHb2JqZWN0cxgEIAEoDBIWCg5zZWFsZWRfb2JqZWN0cxgFIAEoDCJsCg5TbmFwc2hvdFJlc3VsdBIlCgdvZmZlcmVkGAEgASgLMhQuaG9sZGZhc3QudjEuVmVyc2lvbhIPCgdyZWZ1c2FsGAIgASgJEiIKBGhlbGQYAyABKAsyFC5ob2xkZmFzdC52MS5WZXJzaW9uIp4BCgxTdGF0dXNSZXBvcnQSEAoIc2VxdWVuY2UYASABKAQSEAoIY29tcGxldGUYAiABKAgSKgoHb2JqZWN0cxgDIAMoCzIZLmhvbGRmYXN0LnYxLk9iamVjdFN0YXR1cxImCgZldmVudHMYBCADKAsyFi5ob2xkZmFzdC52MS5Ob2RlRXZlbnQSFgoOZHJvcHBlZF9ldmVudHMYBSABKA0iHQoJU3RhdHVzQWNrEhAKCHNlcXVlbmNlGAEgASgEImgKDE9iamVjdFN0YXR1cxIMCgRraW5kGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJEgsKA3VpZBgEIAEoCRIOCgZzdGF0dXMYBSABKAwSDAoEZ29uZRgGIAEoCCLWAQoJTm9kZUV2ZW50EgsKA3VpZBgBIAEoCRIMCgRraW5kGAIgASgJEhEKCW5hbWVzcGFjZRgDIAEoCRIMCgRuYW1lGAQgASgJEhIKCm9iamVjdF91aWQYBSABKAkSEgoKZmllbGRfcGF0aBgGIAEoCRIMCgR0eXBlGAcgASgJEg4KBnJlYXNvbhgIIAEoCRIPCgdtZXNzYWdlGAkgASgJEg0KBWNvdW50GAogASgNEhMKC2ZpcnN0X2F0X21zGAsgASgEEhIKCmxhc3RfYXRfbXMYDCABKAQiYgoKU3RyZWFtT3BlbhIRCglzdHJlYW1faWQYASABKAkSDgoGY3JlZGl0GAIgASgNEiYKA2xvZxgDIAEoCzIXLmhvbGRmYXN0LnYxLkxvZ1JlcXVlc3RIAEIJCgdyZXF1ZXN0IrIBCgpMb2dSZXF1ZXN0Eg8KB3BvZF91aWQYASABKAkSEQoJY29udGFpbmVyGAIgASgJEg4KBmZvbGxvdxgDIAEoCBIQCghwcmV2aW91cxgEIAEoCBISCgp0aW1lc3RhbXBzGAUgASgIEhcKCnRhaWxfbGluZXMYBiABKARIAIgBARIVCghzaW5jZV9tcxgHIAEoBEgBiAEBQg0KC190YWlsX2xpbmVzQgsKCV9zaW5jZV9tcyItCgpTdHJlYW1EYXRhEhEKCXN0cmVhbV9pZBgBIAEoCRIMCgRkYXRhGAIgASgMIjAKDFN0cmVhbUNyZWRpdBIRCglzdHJlYW1faWQYASABKAkSDQoFYnl0ZXMYAiABKA0iPQoJU3RyZWFtRW5kEhEKCXN0cmVhbV9pZBgBIAEoCRIMCgRjb2RlGAIgASgNEg8KB21lc3NhZ2UYAyABKAkyVwoLTGlua1NlcnZpY2USSAoHQ29ubmVjdBIbLmhvbGRmYXN0LnYxLkNvbm5lY3RSZXF1ZXN0GhwuaG9sZGZhc3QudjEuQ29ubmVjdFJlc3BvbnNlKAEwAWIGcHJvdG8z");
+  fileDesc("ChZob2xkZmFzdC92MS9saW5rLnByb3RvEgtob2xkZmFzdC52MSLSAgoOQ29ubmVjdFJlcXVlc3QSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIjCgVoZWxsbxgCIAEoCzISLmhvbGRmYXN0LnYxLkhlbGxvSAASNgoPc25hcHNob3RfcmVzdWx0GAMgASgLMhsuaG9sZGZhc3QudjEuU25hcHNob3RSZXN1bHRIABIyCg1zdGF0dXNfcmVwb3J0GAQgASgLMhkuaG9sZGZhc3QudjEuU3RhdHVzUmVwb3J0SAASLgoLc3RyZWFtX2RhdGEYBSABKAsyFy5ob2xkZmFzdC52MS5TdHJlYW1EYXRhSAASLAoKc3RyZWFtX2VuZBgGIAEoCzIWLmhvbGRmYXN0LnYxLlN0cmVhbUVuZEgAEjIKDXN0cmVhbV9jcmVkaXQYByABKAsyGS5ob2xkZmFzdC52MS5TdHJlYW1DcmVkaXRIAEIGCgRib2R5IowDCg9Db25uZWN0UmVzcG9uc2USJwoHd2VsY29tZRgBIAEoCzIULmhvbGRmYXN0LnYxLldlbGNvbWVIABIvCghzbmFwc2hvdBgCIAEoCzIbLmhvbGRmYXN0LnYxLlNpZ25lZFNuYXBzaG90SAASLAoKc3RhdHVzX2FjaxgDIAEoCzIWLmhvbGRmYXN0LnYxLlN0YXR1c0Fja0gAEi4KC3N0cmVhbV9vcGVuGAQgASgLMhcuaG9sZGZhc3QudjEuU3RyZWFtT3BlbkgAEjIKDXN0cmVhbV9jcmVkaXQYBSABKAsyGS5ob2xkZmFzdC52MS5TdHJlYW1DcmVkaXRIABIsCgpzdHJlYW1fZW5kGAYgASgLMhYuaG9sZGZhc3QudjEuU3RyZWFtRW5kSAASJwoHZ29vZGJ5ZRgHIAEoCzIULmhvbGRmYXN0LnYxLkdvb2RieWVIABIuCgtzdHJlYW1fZGF0YRgIIAEoCzIXLmhvbGRmYXN0LnYxLlN0cmVhbURhdGFIAEIGCgRib2R5IlcKBUhlbGxvEhUKDWFnZW50X3ZlcnNpb24YASABKAkSIgoEaGVsZBgCIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24SEwoLc2VhbGluZ19rZXkYAyABKAwiNQoHV2VsY29tZRIVCg1jb25uZWN0aW9uX2lkGAEgASgJEhMKC2h1Yl92ZXJzaW9uGAIgASgJIjAKB0dvb2RieWUSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiMQoIUHJlc2VuY2USFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIOCgZvbmxpbmUYAiABKAgiKgoHVmVyc2lvbhINCgVlcG9jaBgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBCI1Cg5TaWduZWRTbmFwc2hvdBIQCghzbmFwc2hvdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwieQoIU25hcHNob3QSDwoHY2x1c3RlchgBIAEoCRIMCgRub2RlGAIgASgJEiUKB3ZlcnNpb24YAyABKAsyFC5ob2xkZmFzdC52MS5WZXJzaW9uEg8KB29iamVjdHMYBCABKAwSFgoOc2VhbGVkX29iamVjdHMYBSABKAwibAoOU25hcHNob3RSZXN1bHQSJQoHb2ZmZXJlZBgBIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24SDwoHcmVmdXNhbBgCIAEoCRIiCgRoZWxkGAMgASgLMhQuaG9sZGZhc3QudjEuVmVyc2lvbiKeAQoMU3RhdHVzUmVwb3J0EhAKCHNlcXVlbmNlGAEgASgEEhAKCGNvbXBsZXRlGAIgASgIEioKB29iamVjdHMYAyADKAsyGS5ob2xkZmFzdC52MS5PYmplY3RTdGF0dXMSJgoGZXZlbnRzGAQgAygLMhYuaG9sZGZhc3QudjEuTm9kZUV2ZW50EhYKDmRyb3BwZWRfZXZlbnRzGAUgASgNIh0KCVN0YXR1c0FjaxIQCghzZXF1ZW5jZRgBIAEoBCJoCgxPYmplY3RTdGF0dXMSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCRILCgN1aWQYBCABKAkSDgoGc3RhdHVzGAUgASgMEgwKBGdvbmUYBiABKAgi1gEKCU5vZGVFdmVudBILCgN1aWQYASABKAkSDAoEa2luZBgCIAEoCRIRCgluYW1lc3BhY2UYAyABKAkSDAoEbmFtZRgEIAEoCRISCgpvYmplY3RfdWlkGAUgASgJEhIKCmZpZWxkX3BhdGgYBiABKAkSDAoEdHlwZRgHIAEoCRIOCgZyZWFzb24YCCABKAkSDwoHbWVzc2FnZRgJIAEoCRINCgVjb3VudBgKIAEoDRITCgtmaXJzdF9hdF9tcxgLIAEoBBISCgpsYXN0X2F0X21zGAwgASgEIvMBCgpTdHJlYW1PcGVuEhEKCXN0cmVhbV9pZBgBIAEoCRIOCgZjcmVkaXQYAiABKA0SJgoDbG9nGAMgASgLMhcuaG9sZGZhc3QudjEuTG9nUmVxdWVzdEgAEigKBGV4ZWMYBCABKAsyGC5ob2xkZmFzdC52MS5FeGVjUmVxdWVzdEgAEiwKBmF0dGFjaBgFIAEoCzIaLmhvbGRmYXN0LnYxLkF0dGFjaFJlcXVlc3RIABI3Cgxwb3J0X2ZvcndhcmQYBiABKAsyHy5ob2xkZmFzdC52MS5Qb3J0Rm9yd2FyZFJlcXVlc3RIAEIJCgdyZXF1ZXN0In4KC0V4ZWNSZXF1ZXN0Eg8KB3BvZF91aWQYASABKAkSEQoJY29udGFpbmVyGAIgASgJEg8KB2NvbW1hbmQYAyADKAkSDQoFc3RkaW4YBCABKAgSDgoGc3Rkb3V0GAUgASgIEg4KBnN0ZGVychgGIAEoCBILCgN0dHkYByABKAgiYgoNQXR0YWNoUmVxdWVzdBIPCgdwb2RfdWlkGAEgASgJEhEKCWNvbnRhaW5lchgCIAEoCRINCgVzdGRpbhgDIAEoCBIOCgZzdGRvdXQYBCABKAgSDgoGc3RkZXJyGAUgASgIIjMKElBvcnRGb3J3YXJkUmVxdWVzdBIPCgdwb2RfdWlkGAEgASgJEgwKBHBvcnQYAiABKA0isgEKCkxvZ1JlcXVlc3QSDwoHcG9kX3VpZBgBIAEoCRIRCgljb250YWluZXIYAiABKAkSDgoGZm9sbG93GAMgASgIEhAKCHByZXZpb3VzGAQgASgIEhIKCnRpbWVzdGFtcHMYBSABKAgSFwoKdGFpbF9saW5lcxgGIAEoBEgAiAEBEhUKCHNpbmNlX21zGAcgASgESAGIAQFCDQoLX3RhaWxfbGluZXNCCwoJX3NpbmNlX21zIkwKClN0cmVhbURhdGESEQoJc3RyZWFtX2lkGAEgASgJEgwKBGRhdGEYAiABKAwSDwoHY2hhbm5lbBgDIAEoDRIMCgRsYXN0GAQgASgIIjAKDFN0cmVhbUNyZWRpdBIRCglzdHJlYW1faWQYASABKAkSDQoFYnl0ZXMYAiABKA0iYwoJU3RyZWFtRW5kEhEKCXN0cmVhbV9pZBgBIAEoCRIMCgRjb2RlGAIgASgNEg8KB21lc3NhZ2UYAyABKAkSFgoJZXhpdF9jb2RlGAQgASgFSACIAQFCDAoKX2V4aXRfY29kZTJXCgtMaW5rU2VydmljZRJICgdDb25uZWN0EhsuaG9sZGZhc3QudjEuQ29ubmVjdFJlcXVlc3QaHC5ob2xkZmFzdC52MS5Db25uZWN0UmVzcG9uc2UoATABYgZwcm90bzM");
 
 /**
  * What the agent sends.
@@ -58,6 +58,12 @@ export type ConnectRequest = Message<"holdfast.v1.ConnectRequest"> & {
      */
     value: StreamEnd;
     case: "streamEnd";
+  } | {
+    /**
+     * @generated from field: holdfast.v1.StreamCredit stream_credit = 7;
+     */
+    value: StreamCredit;
+    case: "streamCredit";
   } | { case: undefined; value?: undefined };
 };
 
@@ -119,6 +125,12 @@ export type ConnectResponse = Message<"holdfast.v1.ConnectResponse"> & {
      */
     value: Goodbye;
     case: "goodbye";
+  } | {
+    /**
+     * @generated from field: holdfast.v1.StreamData stream_data = 8;
+     */
+    value: StreamData;
+    case: "streamData";
   } | { case: undefined; value?: undefined };
 };
 
@@ -547,7 +559,9 @@ export const NodeEventSchema: GenMessage<NodeEvent> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_link, 13);
 
 /**
- * Streams carry logs (later exec, attach and port-forward) beside state, each with its own credit.
+ * Streams carry logs, exec, attach and port-forward beside state. Each has its own credit in each direction, for all of its
+ * channels together: who sends waits for StreamCredit once it is used up. The agent's first StreamCredit also tells that
+ * what the hub asked for is open; a log has no such direction, and begins with its first byte or its end.
  *
  * @generated from message holdfast.v1.StreamOpen
  */
@@ -575,6 +589,24 @@ export type StreamOpen = Message<"holdfast.v1.StreamOpen"> & {
      */
     value: LogRequest;
     case: "log";
+  } | {
+    /**
+     * @generated from field: holdfast.v1.ExecRequest exec = 4;
+     */
+    value: ExecRequest;
+    case: "exec";
+  } | {
+    /**
+     * @generated from field: holdfast.v1.AttachRequest attach = 5;
+     */
+    value: AttachRequest;
+    case: "attach";
+  } | {
+    /**
+     * @generated from field: holdfast.v1.PortForwardRequest port_forward = 6;
+     */
+    value: PortForwardRequest;
+    case: "portForward";
   } | { case: undefined; value?: undefined };
 };
 
@@ -584,6 +616,118 @@ export type StreamOpen = Message<"holdfast.v1.StreamOpen"> & {
  */
 export const StreamOpenSchema: GenMessage<StreamOpen> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_link, 14);
+
+/**
+ * Runs a command in a running container.
+ *
+ * @generated from message holdfast.v1.ExecRequest
+ */
+export type ExecRequest = Message<"holdfast.v1.ExecRequest"> & {
+  /**
+   * @generated from field: string pod_uid = 1;
+   */
+  podUid: string;
+
+  /**
+   * @generated from field: string container = 2;
+   */
+  container: string;
+
+  /**
+   * @generated from field: repeated string command = 3;
+   */
+  command: string[];
+
+  /**
+   * @generated from field: bool stdin = 4;
+   */
+  stdin: boolean;
+
+  /**
+   * @generated from field: bool stdout = 5;
+   */
+  stdout: boolean;
+
+  /**
+   * @generated from field: bool stderr = 6;
+   */
+  stderr: boolean;
+
+  /**
+   * @generated from field: bool tty = 7;
+   */
+  tty: boolean;
+};
+
+/**
+ * Describes the message holdfast.v1.ExecRequest.
+ * Use `create(ExecRequestSchema)` to create a new message.
+ */
+export const ExecRequestSchema: GenMessage<ExecRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_link, 15);
+
+/**
+ * Joins what a running container reads and writes.
+ *
+ * @generated from message holdfast.v1.AttachRequest
+ */
+export type AttachRequest = Message<"holdfast.v1.AttachRequest"> & {
+  /**
+   * @generated from field: string pod_uid = 1;
+   */
+  podUid: string;
+
+  /**
+   * @generated from field: string container = 2;
+   */
+  container: string;
+
+  /**
+   * @generated from field: bool stdin = 3;
+   */
+  stdin: boolean;
+
+  /**
+   * @generated from field: bool stdout = 4;
+   */
+  stdout: boolean;
+
+  /**
+   * @generated from field: bool stderr = 5;
+   */
+  stderr: boolean;
+};
+
+/**
+ * Describes the message holdfast.v1.AttachRequest.
+ * Use `create(AttachRequestSchema)` to create a new message.
+ */
+export const AttachRequestSchema: GenMessage<AttachRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_link, 16);
+
+/**
+ * Connects to a port of the pod: one stream is one TCP connection.
+ *
+ * @generated from message holdfast.v1.PortForwardRequest
+ */
+export type PortForwardRequest = Message<"holdfast.v1.PortForwardRequest"> & {
+  /**
+   * @generated from field: string pod_uid = 1;
+   */
+  podUid: string;
+
+  /**
+   * @generated from field: uint32 port = 2;
+   */
+  port: number;
+};
+
+/**
+ * Describes the message holdfast.v1.PortForwardRequest.
+ * Use `create(PortForwardRequestSchema)` to create a new message.
+ */
+export const PortForwardRequestSchema: GenMessage<PortForwardRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_link, 17);
 
 /**
  * @generated from message holdfast.v1.LogRequest
@@ -634,7 +778,7 @@ export type LogRequest = Message<"holdfast.v1.LogRequest"> & {
  * Use `create(LogRequestSchema)` to create a new message.
  */
 export const LogRequestSchema: GenMessage<LogRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 15);
+  messageDesc(file_holdfast_v1_link, 18);
 
 /**
  * @generated from message holdfast.v1.StreamData
@@ -649,6 +793,20 @@ export type StreamData = Message<"holdfast.v1.StreamData"> & {
    * @generated from field: bytes data = 2;
    */
   data: Uint8Array;
+
+  /**
+   * As Kubernetes numbers them: 0 stdin, 1 stdout, 2 stderr, 4 sizes of the terminal (JSON). Logs and connections have 0 alone.
+   *
+   * @generated from field: uint32 channel = 3;
+   */
+  channel: number;
+
+  /**
+   * Nothing follows on this channel.
+   *
+   * @generated from field: bool last = 4;
+   */
+  last: boolean;
 };
 
 /**
@@ -656,7 +814,7 @@ export type StreamData = Message<"holdfast.v1.StreamData"> & {
  * Use `create(StreamDataSchema)` to create a new message.
  */
 export const StreamDataSchema: GenMessage<StreamData> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 16);
+  messageDesc(file_holdfast_v1_link, 19);
 
 /**
  * @generated from message holdfast.v1.StreamCredit
@@ -678,7 +836,7 @@ export type StreamCredit = Message<"holdfast.v1.StreamCredit"> & {
  * Use `create(StreamCreditSchema)` to create a new message.
  */
 export const StreamCreditSchema: GenMessage<StreamCredit> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 17);
+  messageDesc(file_holdfast_v1_link, 20);
 
 /**
  * Ends a stream from either side. An HTTP status code of 0 means a clean end.
@@ -700,6 +858,13 @@ export type StreamEnd = Message<"holdfast.v1.StreamEnd"> & {
    * @generated from field: string message = 3;
    */
   message: string;
+
+  /**
+   * Of a command that ended.
+   *
+   * @generated from field: optional int32 exit_code = 4;
+   */
+  exitCode?: number | undefined;
 };
 
 /**
@@ -707,7 +872,7 @@ export type StreamEnd = Message<"holdfast.v1.StreamEnd"> & {
  * Use `create(StreamEndSchema)` to create a new message.
  */
 export const StreamEndSchema: GenMessage<StreamEnd> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 18);
+  messageDesc(file_holdfast_v1_link, 21);
 
 /**
  * The link: one message channel between hub and agent. Over gRPC it is this one stream; over MQTT the

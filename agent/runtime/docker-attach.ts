@@ -1,0 +1,73 @@
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type Docker from 'dockerode';
+import { framesOf } from './multiplexed.ts';
+import type { AttachedProcess, AttachOptions, ExecOptions, OutputChunk } from './runtime.ts';
+import { writeAll } from './write-all.ts';
+
+/** The engine tells that a command has ended a moment after its output has. */
+const EXIT_CODE_AFTER_MS = [0, 5, 10, 20, 50, 100, 200, 500, 1_000];
+const STDOUT = 1;
+
+/** Runs a command in a container, joined to the caller. */
+export async function execAttached(
+  container: Docker.Container,
+  { command, stdin, stdout, stderr, tty }: ExecOptions,
+  signal: AbortSignal,
+): Promise<AttachedProcess> {
+  const exec = await container.exec({
+    Cmd: [...command],
+    AttachStdin: stdin,
+    AttachStdout: stdout,
+    AttachStderr: stderr && !tty,
+    Tty: tty,
+    abortSignal: signal,
+  });
+  // Joined to stdout in any case: the end of the connection is how the engine tells the end of the command.
+  const socket = await exec.start({ hijack: true, stdin, Tty: tty, abortSignal: signal });
+  return {
+    ...joined(socket, tty, signal),
+    resize: (columns, rows) => exec.resize({ w: columns, h: rows }) as Promise<void>,
+    exitCode: () => exitCodeOf(exec, signal),
+  };
+}
+
+/** Joins what the container's own process reads and writes. */
+export async function attach(
+  container: Docker.Container,
+  { stdin, stdout, stderr }: AttachOptions,
+  signal: AbortSignal,
+): Promise<AttachedProcess> {
+  const { Config } = await container.inspect();
+  const options = { stream: true, hijack: true, stdin, stdout, stderr, abortSignal: signal };
+  const socket = await container.attach(options);
+  return {
+    ...joined(socket as Duplex, Config.Tty, signal),
+    resize: (columns, rows) => container.resize({ w: columns, h: rows }) as Promise<void>,
+    exitCode: async () => (await container.inspect()).State.ExitCode,
+  };
+}
+
+function joined(socket: Duplex, tty: boolean, signal: AbortSignal) {
+  signal.addEventListener('abort', () => socket.destroy(), { once: true });
+  socket.on('error', () => {}); // who reads or writes is told as well
+  return {
+    output: tty ? rawOutput(socket) : framesOf(socket),
+    write: (data: Uint8Array) => writeAll(socket, data),
+    endInput: () => void socket.end(),
+  };
+}
+
+/** A terminal has one output, and the engine frames nothing. */
+async function* rawOutput(socket: Duplex): AsyncGenerator<OutputChunk> {
+  for await (const data of socket) yield { channel: STDOUT, data: data as Uint8Array };
+}
+
+async function exitCodeOf(exec: Docker.Exec, signal: AbortSignal): Promise<number> {
+  for (let attempt = 0; ; attempt += 1) {
+    const { Running, ExitCode } = await exec.inspect();
+    if (!Running && ExitCode !== null) return ExitCode;
+    const delayMs = EXIT_CODE_AFTER_MS[Math.min(attempt, EXIT_CODE_AFTER_MS.length - 1)];
+    await sleep(delayMs, undefined, { signal }); // a command may close its output long before it ends
+  }
+}
