@@ -6,6 +6,7 @@ import { defineResource } from './define.ts';
 import { invalidValue, notSupported, required, ruleErrors } from './field-errors.ts';
 import { pathNameErrors, subdomainNameErrors } from './names.ts';
 import type { KubeObject } from './object.ts';
+import { SUBJECT_INDEX, subjectKeys } from './rbac-subjects.ts';
 import { labelSelectorErrors } from './template-validation.ts';
 import type { RoleBindingObject, RoleObject } from './typed.ts';
 
@@ -174,6 +175,7 @@ export const roleBindings = defineResource({
   createOnUpdate: true,
   setDefaults: setBindingDefaults,
   validate: validateBinding(['Role', 'ClusterRole'], true),
+  indexes: { [SUBJECT_INDEX]: subjectKeys },
   columns: bindingColumns,
 });
 
@@ -189,5 +191,6 @@ export const clusterRoleBindings = defineResource({
   createOnUpdate: true,
   setDefaults: setBindingDefaults,
   validate: validateBinding(['ClusterRole'], false),
+  indexes: { [SUBJECT_INDEX]: subjectKeys },
   columns: bindingColumns,
 });

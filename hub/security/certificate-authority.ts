@@ -18,6 +18,8 @@ x509.cryptoProvider.set(webcrypto);
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const CA_YEARS = 20; // longer than the life of a device: it pins this certificate by hash
 const DAY_MS = 86_400_000;
+const SECOND_MS = 1_000;
+const DAY_SECONDS = 86_400;
 /** Devices without a clock battery may be behind: a certificate is valid from an hour before it was made. */
 const SKEW_MS = 3_600_000;
 
@@ -84,8 +86,13 @@ export class CertificateAuthority {
 
   /** A certificate with which the holder of `publicKey` (SPKI DER) is `subject`. PEM. */
   issueClient(subject: Subject, publicKey: Uint8Array, days: number): Promise<string> {
+    return this.issueClientFor(subject, publicKey, days * DAY_SECONDS);
+  }
+
+  /** The same, for a time in seconds. The key may be of any kind (EC, RSA, Ed25519). */
+  issueClientFor(subject: Subject, publicKey: Uint8Array, lifeSeconds: number): Promise<string> {
     const name = [{ CN: [subject.user] }, ...subject.groups.map((group) => ({ O: [group] }))];
-    return this.#issue(name, publicKey, days, [x509.ExtendedKeyUsage.clientAuth], []);
+    return this.#issue(name, publicKey, lifeSeconds * SECOND_MS, [x509.ExtendedKeyUsage.clientAuth], []);
   }
 
   /** A certificate for a server that answers on these names and addresses, on a new key. */
@@ -93,7 +100,7 @@ export class CertificateAuthority {
     const { publicKey, key } = newKey();
     const names = hosts.map((value) => ({ type: isAddress(value) ? 'ip' : 'dns', value }) as const);
     const usages = [x509.ExtendedKeyUsage.serverAuth];
-    const certificate = await this.#issue([{ CN: ['holdfast-hub'] }], publicKey, days, usages, [
+    const certificate = await this.#issue([{ CN: ['holdfast-hub'] }], publicKey, days * DAY_MS, usages, [
       new x509.SubjectAlternativeNameExtension(names),
     ]);
     // The CA goes along, so that a device that knows only its hash can fetch it in the handshake.
@@ -103,21 +110,19 @@ export class CertificateAuthority {
   async #issue(
     name: x509.JsonName,
     publicKey: Uint8Array,
-    days: number,
+    lifeMs: number,
     usages: readonly string[],
     extensions: readonly x509.Extension[],
   ): Promise<string> {
-    const spki = new Uint8Array(publicKey);
-    const subjectKey = await webcrypto.subtle.importKey('spki', spki, ALGORITHM, true, ['verify']);
     const now = Date.now();
     const certificate = await x509.X509CertificateGenerator.create({
       subject: name,
       issuer: this.#issuer.subject,
-      publicKey: subjectKey,
+      publicKey: new x509.PublicKey(new Uint8Array(publicKey)),
       signingKey: this.#key,
       signingAlgorithm: ALGORITHM,
       notBefore: new Date(now - SKEW_MS),
-      notAfter: new Date(now + days * DAY_MS),
+      notAfter: new Date(now + lifeMs),
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
