@@ -1,6 +1,8 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { EnrolRequest } from '../proto/gen/holdfast/v1/enrolment_pb.ts';
+import { admissionOf } from './admission/admission.ts';
+import { QuotaLedger } from './admission/quota/quota-ledger.ts';
 import { ApiServer } from './api/server.ts';
 import { bootstrapObjects } from './bootstrap-objects.ts';
 import { type HubConfig, ownHosts } from './config.ts';
@@ -9,10 +11,10 @@ import { startControllers } from './controllers/start-controllers.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { GrpcServer } from './link/grpc-server.ts';
 import { LinkHandler } from './link/link-handler.ts';
-import { NodeStreams } from './link/node-streams.ts';
 import { MqttBroker } from './link/mqtt-broker.ts';
 import { MqttServer } from './link/mqtt-server.ts';
 import { NodeRegistration } from './link/node-registration.ts';
+import { NodeStreams } from './link/node-streams.ts';
 import { Sessions } from './link/sessions.ts';
 import { StatusIntake } from './link/status-intake.ts';
 import type { Logger } from './log.ts';
@@ -48,6 +50,8 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   const keys = await loadHubKeys(config.dataDir, [...ownHosts(), ...config.hosts]);
   const stopCompaction = startCompaction(store);
   const registry = new StoreRegistry({ store, definitions: resources, trackFields });
+  const quotas = new QuotaLedger(registry);
+  registry.admission = admissionOf(registry, quotas);
   await bootstrapObjects(registry);
 
   const tls = { ...keys.server, ca: keys.ca.certificate };
@@ -124,6 +128,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     registry,
     log: log.child({ part: 'controllers' }),
     liveness: connections,
+    quotas,
     nodeMonitorGracePeriodMs: config.nodeGraceSeconds * 1000,
   });
   const api = new ApiServer({
@@ -142,6 +147,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       await api.close();
       await controllers.stop();
       await dispatcher.stop();
+      quotas.close();
       stopDismissing();
       sessions.closeAll();
       grpcServer.close();

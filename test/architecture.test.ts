@@ -33,6 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'hub/protobuf': ['hub/resources/api-error.ts', 'hub/schema'],
   'hub/patch': ['hub/resources', 'hub/schema'],
   'hub/registry': ['hub/resources', 'hub/schema', 'hub/patch', 'hub/store'],
+  'hub/admission': ['hub/registry/admission.ts', 'hub/registry/registry.ts', 'hub/resources'],
   'hub/security': ['hub/registry/registry.ts', 'hub/resources'],
   'hub/api': ['hub/registry/registry.ts', 'hub/resources', 'hub/schema', 'hub/protobuf', 'hub/patch'],
   'hub/controllers': ['hub/registry/registry.ts', 'hub/resources', 'hub/schema', 'hub/sync'],

@@ -58,3 +58,8 @@ export function isDryRun({ url }: Exchange, options: string): boolean {
     throw invalid('meta.k8s.io', options, '', [notSupported('dryRun', unknown, ['All'])]);
   return values.length > 0;
 }
+
+/** Takes warnings for the client, in a form that writes can be given. */
+export function warningsOf({ warnings }: Exchange): (text: string) => void {
+  return (text) => void warnings.add(text);
+}

@@ -11,7 +11,7 @@ import { isJsonObject, type JsonObject } from '../schema/json-type.ts';
 import { hasStrategicPatch } from '../schema/openapi-paths.ts';
 import { type ObjectSchema, schemaOf } from '../schema/schema.ts';
 import { type BodyKind, decodeObject, type ParsedBody, readParsedBody } from './body.ts';
-import { type Exchange, fieldManagerOf, isDryRun } from './exchange.ts';
+import { type Exchange, fieldManagerOf, isDryRun, warningsOf } from './exchange.ts';
 import { parseMediaType } from './negotiate.ts';
 import { sendObject } from './reply.ts';
 import type { ResourceRequest } from './request-info.ts';
@@ -48,6 +48,7 @@ export async function patch(exchange: Exchange, target: ResourceRequest): Promis
     dryRun: isDryRun(exchange, 'PatchOptions'),
     tracked: isApply,
     requester: exchange.user,
+    warn: warningsOf(exchange),
     ...(subresource && { subresource }),
   };
   const { registry } = exchange.context;

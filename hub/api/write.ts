@@ -2,7 +2,7 @@ import type { UpdateOptions } from '../registry/registry.ts';
 import { badRequest, methodNotAllowed, notFound } from '../resources/api-error.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { readObject } from './body.ts';
-import { type Exchange, fieldManagerOf, isDryRun } from './exchange.ts';
+import { type Exchange, fieldManagerOf, isDryRun, warningsOf } from './exchange.ts';
 import { sendObject } from './reply.ts';
 import type { ResourceRequest } from './request-info.ts';
 
@@ -31,7 +31,7 @@ export async function create(exchange: Exchange, target: ResourceRequest): Promi
   const fieldManager = fieldManagerOf(exchange);
   const dryRun = isDryRun(exchange, 'CreateOptions');
   const object = placed(await readObject(exchange, resource), target);
-  const options = { fieldManager, dryRun, requester: exchange.user };
+  const options = { fieldManager, dryRun, requester: exchange.user, warn: warningsOf(exchange) };
   const created = await exchange.context.registry.create(resource, object, options);
   sendObject(exchange, 201, resource, created);
 }
@@ -42,6 +42,7 @@ export async function update(exchange: Exchange, target: ResourceRequest): Promi
     fieldManager: fieldManagerOf(exchange),
     dryRun: isDryRun(exchange, 'UpdateOptions'),
     requester: exchange.user,
+    warn: warningsOf(exchange),
     ...(subresource && { subresource }),
   };
   const given = placed(await readObject(exchange, resource), target);

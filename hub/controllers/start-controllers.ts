@@ -11,7 +11,9 @@ import { startNamespaceController } from './namespace/namespace-controller.ts';
 import { startNodeHealthController } from './node-health/node-health-controller.ts';
 import type { NodeLiveness } from './node-health/node-liveness.ts';
 import { startRemovedNodesController } from './node-health/removed-nodes.ts';
+import { startPodCollector } from './pod-collector/pod-collector.ts';
 import { startReplicaSetController } from './replica-set/replica-set-controller.ts';
+import { type QuotaUsage, startResourceQuotaController } from './resource-quota/resource-quota-controller.ts';
 
 export interface StartControllersOptions {
   readonly registry: Registry;
@@ -20,6 +22,8 @@ export interface StartControllersOptions {
   readonly now?: () => number;
   /** Which nodes are connected. Without it a node is as ready as its agent last said. */
   readonly liveness?: NodeLiveness;
+  /** What ResourceQuotas limit, counted. Without it, they have no status. */
+  readonly quotas?: QuotaUsage;
   /** `--node-monitor-grace-period`, 40 s by default. */
   readonly nodeMonitorGracePeriodMs?: number;
 }
@@ -32,6 +36,7 @@ export function startControllers({
   log,
   now = Date.now,
   liveness,
+  quotas,
   nodeMonitorGracePeriodMs: gracePeriodMs = NODE_MONITOR_GRACE_PERIOD_MS,
 }: StartControllersOptions): Running {
   const events = new EventRecorder({ registry, log, now });
@@ -49,6 +54,8 @@ export function startControllers({
       now,
       record: (about, text) => events.record('default-scheduler', about, text),
     }),
+    ...(quotas ? [startResourceQuotaController(context, quotas)] : []),
+    startPodCollector(context),
     startGarbageCollector(context),
     startEventExpiry(context),
   ];

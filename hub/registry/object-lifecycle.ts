@@ -31,12 +31,13 @@ export function generateName(prefix: string): string {
   return prefix.slice(0, GENERATED_PREFIX_LENGTH) + suffix.join('');
 }
 
-/** The object as it will be stored first. Throws 422 with everything that is wrong with it. */
+/** The object as it will be stored first; `complete` fills in what policies say. Throws 422 with everything that is wrong with it. */
 export function newObject(
   resource: ResourceDefinition,
   given: KubeObject,
   nowMs: number,
   requester?: Requester,
+  complete: (object: KubeObject) => void = () => {},
 ): KubeObject {
   const object = structuredClone(given);
   const { metadata } = object;
@@ -54,6 +55,7 @@ export function newObject(
   if (!resource.namespaced) delete metadata.namespace;
   if (resource.hasStatus) delete object.status;
   resource.setDefaults?.(object);
+  complete(object);
   resource.prepareForCreate?.(object, requester);
   check(resource, object, undefined);
   return object;

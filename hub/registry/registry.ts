@@ -40,6 +40,8 @@ export interface WriteOptions {
   readonly dryRun?: boolean;
   /** Who asks; undefined for the hub itself. */
   readonly requester?: Requester;
+  /** Takes what who asks should know of what was stored. */
+  readonly warn?: (text: string) => void;
 }
 
 export interface UpdateOptions extends WriteOptions {

@@ -12,6 +12,7 @@ import type { ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../resources/object.ts';
 import { formatTime } from '../resources/time.ts';
 import { type Change, CompactedError, type Store, StoreWriteError } from '../store/store.ts';
+import { ADMIT_ALL, type Admission, type AdmissionRequest } from './admission.ts';
 import { matches, ObjectCache } from './object-cache.ts';
 import {
   checkNamespace,
@@ -68,6 +69,8 @@ interface Shelf {
 /** The Registry on a Store: objects are decoded once, kept in memory, and follow the store's commits. */
 export class StoreRegistry implements Registry {
   readonly definitions: readonly ResourceDefinition[];
+  /** The cluster's policies, which themselves need the registry. */
+  admission: Admission = ADMIT_ALL;
   readonly #store: Store;
   readonly #trackFields: StoreRegistryOptions['trackFields'];
   readonly #now: () => number;
@@ -144,8 +147,11 @@ export class StoreRegistry implements Registry {
     }
     const generated = !given.metadata.name && given.metadata.generateName !== undefined;
     for (let attempt = 1; ; attempt += 1) {
-      const object = newObject(resource, given, this.#now(), options.requester);
-      const stored = await this.#tryCreate(resource, object, options);
+      const request = (object: KubeObject) => admissionRequest(resource, object, undefined, options);
+      const object = newObject(resource, given, this.#now(), options.requester, (defaulted) =>
+        this.admission.complete(request(defaulted)),
+      );
+      const stored = await this.#admitted(request(object), () => this.#tryCreate(resource, object, options));
       if (stored) return stored;
       if (!generated || attempt >= NAME_ATTEMPTS) throw alreadyExists(resource, object.metadata.name ?? '');
     }
@@ -228,10 +234,22 @@ export class StoreRegistry implements Registry {
     const object = updatedObject(resource, current, given, options.subresource, this.#now());
     if (!options.tracked) this.#track(resource, current, object, options, options.subresource);
     if (isUnchanged(object, current)) return current;
-    if (options.dryRun) return object;
-    return isRemovable(resource, object)
-      ? this.#remove(resource, current, object)
-      : this.#put(resource, current, object);
+    return this.#admitted(admissionRequest(resource, object, current, options), async () => {
+      if (options.dryRun) return object;
+      return isRemovable(resource, object)
+        ? this.#remove(resource, current, object)
+        : this.#put(resource, current, object);
+    });
+  }
+
+  /** Writes what the policies let through; what it takes of their bounds is taken until it is stored, or is not. */
+  async #admitted<T>(request: AdmissionRequest, write: () => Promise<T>): Promise<T> {
+    const over = this.admission.check(request);
+    try {
+      return await write();
+    } finally {
+      over();
+    }
   }
 
   #track(
@@ -358,6 +376,24 @@ export class StoreRegistry implements Registry {
     if (!shelf) throw badRequest(`"${resource.plural}" is not served`);
     return shelf;
   }
+}
+
+function admissionRequest(
+  resource: ResourceDefinition,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  { subresource, requester, dryRun = false, warn = () => {} }: UpdateOptions,
+): AdmissionRequest {
+  return {
+    operation: old ? 'UPDATE' : 'CREATE',
+    resource,
+    subresource,
+    object,
+    old,
+    requester,
+    dryRun,
+    warn,
+  };
 }
 
 type ObjectEvent = Exclude<WatchEvent, { type: 'SYNCED' }>;

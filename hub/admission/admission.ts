@@ -1,0 +1,49 @@
+import type { Admission, AdmissionRequest } from '../registry/admission.ts';
+import type { Registry } from '../registry/registry.ts';
+import { limitRanger } from './limit-ranger.ts';
+import type { AdmissionPlugin } from './plugin.ts';
+import { podSecurity } from './pod-security/pod-security.ts';
+import { priority } from './priority.ts';
+import type { QuotaLedger } from './quota/quota-ledger.ts';
+import { resourceQuota } from './quota/resource-quota.ts';
+import { serviceAccount } from './service-account.ts';
+import { storageClass } from './storage-class.ts';
+
+/** Kubernetes' own admission plugins, in its order: quota is last, for what it counts will be stored. */
+export function admissionOf(registry: Registry, quotas: QuotaLedger): Admission {
+  return chained([
+    serviceAccount(registry),
+    priority(registry),
+    storageClass(registry),
+    limitRanger(registry),
+    podSecurity(registry),
+    resourceQuota(quotas),
+  ]);
+}
+
+/** Asks each; when one refuses, those before it are told that the write is over. */
+export function chained(plugins: readonly AdmissionPlugin[]): Admission {
+  return {
+    complete: (request) => {
+      for (const { complete } of plugins) complete?.(request);
+    },
+    check: (request) => checkAll(plugins, request),
+  };
+}
+
+function checkAll(plugins: readonly AdmissionPlugin[], request: AdmissionRequest): () => void {
+  const ends: (() => void)[] = [];
+  const over = () => {
+    for (const end of ends) end();
+  };
+  try {
+    for (const { check } of plugins) {
+      const end = check?.(request);
+      if (end) ends.push(end);
+    }
+  } catch (error) {
+    over();
+    throw error;
+  }
+  return over;
+}

@@ -1,0 +1,53 @@
+import t from 'tap';
+import * as table from '../../../hub/resources/table-of-resources.ts';
+import type { PodObject } from '../../../hub/resources/typed.ts';
+import { refusalOf, withPolicies } from './policies.ts';
+
+t.test('priority', async (t) => {
+  const { create, pod } = await withPolicies(t);
+  const specOf = async (name: string, spec: object = {}) => ((await pod(name, spec)) as PodObject).spec;
+  t.match(await specOf('plain'), { priority: 0, preemptionPolicy: 'PreemptLowerPriority' });
+  await create(table.priorityClasses, { metadata: { name: 'high' }, value: 100, preemptionPolicy: 'Never' });
+  t.match(await specOf('high', { priorityClassName: 'high' }), { priority: 100, preemptionPolicy: 'Never' });
+  t.match(
+    await refusalOf(pod('none', { priorityClassName: 'nope' })),
+    'pods "none" is forbidden: no PriorityClass with name nope was found',
+  );
+  t.match(
+    await refusalOf(pod('own', { priority: 7 })),
+    /integer value of priority \(7\) must not be provided/,
+  );
+  await create(table.priorityClasses, { metadata: { name: 'usual' }, value: 5, globalDefault: true });
+  t.match(await specOf('usual'), { priority: 5, priorityClassName: 'usual' });
+});
+
+t.test('service accounts', async (t) => {
+  const { create, pod } = await withPolicies(t);
+  t.match((await pod('plain')).spec, { serviceAccountName: 'default', serviceAccount: 'default' });
+  t.equal(
+    await refusalOf(pod('lost', { serviceAccountName: 'robot' })),
+    'pods "lost" is forbidden: error looking up service account default/robot: serviceaccount "robot" not found',
+  );
+  await create(table.serviceAccounts, { metadata: { name: 'robot' }, imagePullSecrets: [{ name: 'pull' }] });
+  t.match((await pod('found', { serviceAccountName: 'robot' })).spec, {
+    imagePullSecrets: [{ name: 'pull' }],
+  });
+  const own = { serviceAccountName: 'robot', imagePullSecrets: [{ name: 'own' }] };
+  t.match((await pod('own', own)).spec, { imagePullSecrets: [{ name: 'own' }] });
+});
+
+t.test('the default storage class', async (t) => {
+  const { create } = await withPolicies(t);
+  const claim = async (name: string, spec: object = {}) => {
+    const resources = { requests: { storage: '1Gi' } };
+    const object = { metadata: { name }, spec: { accessModes: ['ReadWriteOnce'], resources, ...spec } };
+    return ((await create(table.persistentVolumeClaims, object)).spec as { storageClassName?: string })
+      .storageClassName;
+  };
+  t.equal(await claim('before'), undefined);
+  const annotations = { 'storageclass.kubernetes.io/is-default-class': 'true' };
+  await create(table.storageClasses, { metadata: { name: 'card', annotations }, provisioner: 'x' });
+  t.equal(await claim('after'), 'card');
+  t.equal(await claim('none', { storageClassName: '' }), '');
+  t.equal(await claim('named', { storageClassName: 'disk' }), 'disk');
+});
