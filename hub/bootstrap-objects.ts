@@ -1,3 +1,4 @@
+import { reconcileDefaultRoles } from './authorization/reconcile-default-roles.ts';
 import type { Registry } from './registry/registry.ts';
 import type { ResourceDefinition } from './resources/definition.ts';
 import type { KubeObject } from './resources/object.ts';
@@ -14,6 +15,7 @@ export async function bootstrapObjects(registry: Registry): Promise<void> {
   await Promise.all([
     ...NAMESPACES.map((object) => ensure(registry, namespaces, object)),
     ...SYSTEM_PRIORITY_CLASSES.map((object) => ensure(registry, priorityClasses, object)),
+    reconcileDefaultRoles(registry),
   ]);
 }
 

@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { EnrolRequest } from '../proto/gen/holdfast/v1/enrolment_pb.ts';
+import { openAccess } from './access.ts';
 import { admissionOf } from './admission/admission.ts';
 import { QuotaLedger } from './admission/quota/quota-ledger.ts';
 import { ApiServer } from './api/server.ts';
@@ -21,6 +22,7 @@ import type { Logger } from './log.ts';
 import { StoreRegistry } from './registry/store-registry.ts';
 import { trackFields } from './registry/track-fields.ts';
 import { nodes, resources } from './resources/table-of-resources.ts';
+import { signRequest } from './security/certificate-signer.ts';
 import { clientPair, type HubKeys, loadHubKeys } from './security/hub-keys.ts';
 import { kubeconfig } from './security/kubeconfig.ts';
 import { startCompaction } from './store/compaction.ts';
@@ -124,15 +126,22 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     sessions.dismiss(event.object.metadata.name ?? '', 'the Node of this device was deleted');
   });
   dispatcher.start();
+  const access = await openAccess({ registry, tokenKey: keys.accountKey });
   const controllers = startControllers({
     registry,
     log: log.child({ part: 'controllers' }),
     liveness: connections,
     quotas,
     nodeMonitorGracePeriodMs: config.nodeGraceSeconds * 1000,
+    identities: {
+      rootCertificate: keys.ca.certificate,
+      issue: (account, secret) => access.accountTokens.issueLegacy(account, secret),
+      sign: (spec) => signRequest({ registry, ca: keys.ca }, spec),
+    },
   });
   const api = new ApiServer({
     registry,
+    access,
     tls,
     streams,
     onError: (error, id) => log.error({ err: error, id }, 'a request failed'),

@@ -1,66 +1,55 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
-import { ApiError, forbidden } from '../resources/api-error.ts';
+import type { AccountTokens } from '../authentication/account-tokens.ts';
+import type { Authenticate } from '../authentication/authenticate.ts';
+import { type Headers, impersonationOf } from '../authentication/impersonation.ts';
+import type { TokenOutcome } from '../authentication/tokens.ts';
+import type { User } from '../authentication/users.ts';
+import { type Attributes, type Authorizer, refusal } from '../authorization/attributes.ts';
+import type { WriteCheck } from '../authorization/write-checks.ts';
+import type { KubeObject } from '../resources/object.ts';
+import type { Exchange } from './exchange.ts';
 import type { ResourceRequest } from './request-info.ts';
 
-export interface User {
-  readonly name: string;
-  readonly groups: readonly string[];
+/** Who comes in, and what they may do. */
+export interface Access {
+  readonly authenticate: Authenticate;
+  readonly authorizer: Authorizer;
+  /** Asked before a write of somebody who may write such objects: whether they may write this. */
+  readonly checkWrite: WriteCheck;
+  readonly accountTokens: AccountTokens;
+  /** Whose token it is, for who asks on another's behalf. */
+  readonly verifyToken: (token: string, audiences: readonly string[] | undefined) => Promise<TokenOutcome>;
 }
 
-/** What a request is about, for deciding whether it may be done. */
-export type Action =
-  | ({ readonly type: 'resource' } & ResourceRequest)
-  | { readonly type: 'path'; readonly verb: string; readonly path: string };
-
-/** Whether `user` may do it. The one seam where RBAC goes. */
-export type Authorizer = (user: User, action: Action) => boolean;
-
-const ADMINISTRATORS = 'system:masters';
-const AUTHENTICATED = 'system:authenticated';
-/** Answered to anybody: they tell nothing about the cluster, and probes have no certificate. */
-const OPEN_PATHS = new Set(['/healthz', '/livez', '/readyz', '/version', '/version/']);
-/** What any client must read before it can do what it may. */
-const COMMON_PATHS = /^\/(api|apis|openapi)(\/|$)/;
-
-/** Who holds the verified client certificate of this connection; undefined without one. */
-export function authenticate(socket: Socket): User | undefined {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  const { subject } = socket.getPeerCertificate();
-  const name = [subject?.CN].flat()[0];
-  if (!name) return undefined;
-  return { name, groups: [...[subject.O ?? []].flat(), AUTHENTICATED] };
+/** Throws 403 for what `user` may not do. */
+export function authorize(authorizer: Authorizer, user: User, attributes: Attributes): void {
+  const { allowed, reason } = authorizer.authorize(user, attributes);
+  if (!allowed) throw refusal(user, attributes, reason);
 }
 
-/** Acting as somebody else is not to be had yet; it must not be ignored, or it would be done as oneself. */
-export function refuseImpersonation(user: User, headers: IncomingHttpHeaders): void {
-  const header = Object.keys(headers).find((name) => name.startsWith('impersonate-'));
-  if (header === undefined) return;
-  const as = [headers['impersonate-user'] ?? ''].flat().join();
-  const why = `User "${user.name}" cannot impersonate resource "users" in API group "" at the cluster scope`;
-  throw forbidden({ group: '', plural: 'users' }, as, why);
+/** As whom a request is made: who it is from, or who that may act as and wants to. Throws 403. */
+export function actingUser(authorizer: Authorizer, user: User, headers: Headers): User {
+  const impersonation = impersonationOf(headers);
+  if (!impersonation) return user;
+  for (const need of impersonation.needs)
+    authorize(authorizer, user, { type: 'resource', verb: 'impersonate', ...need });
+  return impersonation.user;
 }
 
-export function isOpen(path: string): boolean {
-  return OPEN_PATHS.has(path);
-}
-
-export const administratorsOnly: Authorizer = (user, action) =>
-  user.groups.includes(ADMINISTRATORS) || (action.type === 'path' && COMMON_PATHS.test(action.path));
-
-/** The 403 for what `user` may not do, in the words that clients show. */
-export function refusal(user: User, action: Action): ApiError {
-  if (action.type === 'path') {
-    const message = `forbidden: User "${user.name}" cannot ${action.verb} path "${action.path}"`;
-    return new ApiError(403, 'Forbidden', message, {});
-  }
-  const { resource, verb, namespace, name = '', subresource } = action;
-  const what = subresource ? `${resource.plural}/${subresource}` : resource.plural;
-  const where = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`;
-  return forbidden(
+/** A write by its target, as the checks want it told. Throws what they refuse. */
+export function checkWrite(
+  { context, user }: Exchange,
+  { resource, subresource, namespace, name }: ResourceRequest,
+  object: KubeObject | undefined,
+  old: KubeObject | undefined,
+): void {
+  context.access.checkWrite({
+    operation: object === undefined ? 'DELETE' : old === undefined ? 'CREATE' : 'UPDATE',
+    user,
     resource,
-    name,
-    `User "${user.name}" cannot ${verb} resource "${what}" in API group "${resource.group}" ${where}`,
-  );
+    name: name ?? object?.metadata.name ?? '',
+    ...(subresource !== undefined && { subresource }),
+    ...(namespace !== undefined && { namespace }),
+    ...(object && { object }),
+    ...(old && { old }),
+  });
 }

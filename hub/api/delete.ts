@@ -5,6 +5,7 @@ import { selectionOf } from '../resources/selector.ts';
 import { decode } from '../schema/decode.ts';
 import type { JsonObject } from '../schema/json-type.ts';
 import { schemaOf } from '../schema/schema.ts';
+import { checkWrite } from './access.ts';
 import { readTypedBody } from './body.ts';
 import { type Exchange, isDryRun } from './exchange.ts';
 import { sendJson, sendList, sendObject, successStatus } from './reply.ts';
@@ -76,12 +77,11 @@ function checkProtected(resource: ResourceRequest['resource'], name: string): vo
 }
 
 /** The answer names the uid, so that a client which waits can tell a new object of the same name. */
-export async function remove(
-  exchange: Exchange,
-  { resource, namespace, name = '' }: ResourceRequest,
-): Promise<void> {
+export async function remove(exchange: Exchange, target: ResourceRequest): Promise<void> {
+  const { resource, namespace, name = '' } = target;
   const options = await readDeleteOptions(exchange);
   checkProtected(resource, name);
+  checkWrite(exchange, target, undefined, exchange.context.registry.get(resource, namespace, name));
   const { object, removed } = await exchange.context.registry.delete(resource, namespace, name, options);
   if (!removed || resource.gracePeriodSeconds) {
     sendObject(exchange, 200, resource, object);

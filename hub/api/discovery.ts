@@ -76,12 +76,13 @@ function aggregatedList(groups: readonly [string, ResourceDefinition[]][]): obje
 
 function aggregatedResource(resource: ResourceDefinition): object {
   const { group, version, kind, plural, singular, shortNames, categories, namespaced } = resource;
+  const { verbs = VERBS } = resource;
   return {
     resource: plural,
     responseKind: { group, version, kind },
     scope: namespaced ? 'Namespaced' : 'Cluster',
     singularResource: singular,
-    verbs: VERBS,
+    verbs,
     ...(shortNames.length > 0 && { shortNames }),
     ...(categories.length > 0 && { categories }),
     subresources: subresourcesOf(resource).map((each) => ({
@@ -126,13 +127,14 @@ function legacyResource({
   kind,
   shortNames,
   categories,
+  verbs = VERBS,
 }: ResourceDefinition): object {
   return {
     name: plural,
     singularName: singular,
     namespaced,
     kind,
-    verbs: VERBS,
+    verbs,
     ...(shortNames.length > 0 && { shortNames }),
     ...(categories.length > 0 && { categories }),
   };

@@ -1,4 +1,5 @@
 import { badRequest } from '../resources/api-error.ts';
+import { checkWrite } from './access.ts';
 import { type BodyKind, readObject } from './body.ts';
 import { deleteOptionsOf } from './delete.ts';
 import { type Exchange, isDryRun } from './exchange.ts';
@@ -13,15 +14,14 @@ const EVICTION: BodyKind = {
 };
 
 /** `POST pods/x/eviction`: what `kubectl drain` does in place of deleting. */
-export async function evict(
-  exchange: Exchange,
-  { resource, namespace, name = '' }: ResourceRequest,
-): Promise<void> {
+export async function evict(exchange: Exchange, target: ResourceRequest): Promise<void> {
+  const { resource, namespace, name = '' } = target;
   const eviction = await readObject(exchange, EVICTION);
   if (eviction.metadata.name && eviction.metadata.name !== name)
     throw badRequest(
       `name in URL does not match name in Eviction object: ${name} != ${eviction.metadata.name}`,
     );
+  checkWrite(exchange, target, eviction, undefined);
   const options = deleteOptionsOf(eviction['deleteOptions'], isDryRun(exchange, 'CreateOptions'));
   await exchange.context.registry.delete(resource, namespace, name, options);
   sendJson(exchange, 201, successStatus(undefined, 201));

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { User } from '../authentication/users.ts';
 import { ApiError, invalid } from '../resources/api-error.ts';
 import { notSupported } from '../resources/field-errors.ts';
-import type { User } from './access.ts';
+import type { Access } from './access.ts';
 import type { ListPages } from './list-pages.ts';
 import type { PodStreams } from './pod-streams.ts';
 import type { ServedRegistry } from './served-registry.ts';
@@ -10,6 +11,7 @@ import type { ServedRegistry } from './served-registry.ts';
 /** What all requests need of the hub. */
 export interface ApiContext {
   readonly registry: ServedRegistry;
+  readonly access: Access;
   readonly streams: PodStreams;
   readonly pages: ListPages;
   /** How many changes may wait for a client of a watch before it is cut off. */
@@ -27,6 +29,7 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly url: URL;
+  /** As whom the request is made. */
   readonly user: User;
   /** Each becomes a Warning header of the answer. */
   readonly warnings: Set<string>;

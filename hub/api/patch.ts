@@ -10,6 +10,7 @@ import type { KubeObject } from '../resources/object.ts';
 import { isJsonObject, type JsonObject } from '../schema/json-type.ts';
 import { hasStrategicPatch } from '../schema/openapi-paths.ts';
 import { type ObjectSchema, schemaOf } from '../schema/schema.ts';
+import { checkWrite } from './access.ts';
 import { type BodyKind, decodeObject, type ParsedBody, readParsedBody } from './body.ts';
 import { type Exchange, fieldManagerOf, isDryRun, warningsOf } from './exchange.ts';
 import { parseMediaType } from './negotiate.ts';
@@ -53,7 +54,7 @@ export async function patch(exchange: Exchange, target: ResourceRequest): Promis
   };
   const { registry } = exchange.context;
   if (!isApply) {
-    const change = patched(exchange, target, given);
+    const change = checked(exchange, target, patched(exchange, target, given));
     const { object } = await registry.modify(resource, namespace, name, change, options);
     sendObject(exchange, 200, resource, object);
     return;
@@ -61,11 +62,11 @@ export async function patch(exchange: Exchange, target: ResourceRequest): Promis
   // Who manages which fields is kept in terms of what is stored, whichever form a configuration is written in.
   const stored = registry.storedOf(resource);
   const configuration = readConfiguration(exchange, target, given);
-  const change = applied(
+  const storedTarget = { ...target, resource: stored?.resource ?? resource };
+  const change = checked(
     exchange,
-    { ...target, resource: stored?.resource ?? resource },
-    stored?.toStored(configuration) ?? configuration,
-    options,
+    storedTarget,
+    applied(exchange, storedTarget, stored?.toStored(configuration) ?? configuration, options),
   );
   const { object, created } = await registry.modify(
     stored?.resource ?? resource,
@@ -75,6 +76,19 @@ export async function patch(exchange: Exchange, target: ResourceRequest): Promis
     options,
   );
   sendObject(exchange, created ? 201 : 200, resource, stored?.fromStored(object) ?? object);
+}
+
+/** The same change, refused when its result is not for this user to write. */
+function checked(
+  exchange: Exchange,
+  target: ResourceRequest,
+  change: (current: KubeObject | undefined) => KubeObject,
+): typeof change {
+  return (current) => {
+    const next = change(current);
+    if (next !== current) checkWrite(exchange, target, next, current);
+    return next;
+  };
 }
 
 function patchTypesOf(resource: ResourceDefinition): string[] {

@@ -1,5 +1,7 @@
+import type { Attributes } from '../authorization/attributes.ts';
 import { badRequest, unknownPath } from '../resources/api-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
+import { parseFieldSelector } from '../resources/selector.ts';
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
 
@@ -48,6 +50,46 @@ export function resourceRequest(
     ...(place.name !== undefined && { name: place.name }),
     ...(place.subresource !== undefined && { subresource: place.subresource }),
   };
+}
+
+/**
+ * What a request asks for, in the terms in which it is allowed or not. That follows from the path alone: who may not
+ * ask does not learn what there is.
+ */
+export function attributesOf(method: string, url: URL): Attributes {
+  const [root, ...rest] = pathSegments(url.pathname);
+  const group = root === 'api' ? '' : root === 'apis' ? rest.shift() : undefined;
+  const [version, ...place] = rest;
+  const { namespace, plural, name, subresource } = placeOf(place);
+  if (group === undefined || version === undefined || plural === undefined)
+    return { type: 'path', verb: method.toLowerCase(), path: url.pathname };
+  const verb = verbOf(method, url.searchParams, name !== undefined);
+  const fields = fieldsOf(url);
+  // A namespace counts as within itself: who is let into it alone can read it.
+  const within = group === '' && plural === 'namespaces' ? name : namespace;
+  const named = name ?? fields['metadata.name'];
+  return {
+    type: 'resource',
+    verb,
+    group,
+    resource: plural,
+    ...(within && { namespace: within }),
+    ...(named && { name: named }),
+    ...(subresource !== undefined && { subresource }),
+    fields,
+  };
+}
+
+/** What the field selector demands; nothing of one that can not be read, which is told to who may ask. */
+function fieldsOf({ searchParams }: URL): Record<string, string> {
+  const selector = searchParams.get('fieldSelector');
+  if (!selector) return {};
+  try {
+    const demanded = parseFieldSelector(selector).filter(({ equal }) => equal);
+    return Object.fromEntries(demanded.map(({ field, value }) => [field, value]));
+  } catch {
+    return {};
+  }
 }
 
 interface Place {

@@ -1,5 +1,5 @@
 import { methodNotAllowed, unknownPath } from '../resources/api-error.ts';
-import { type Authorizer, refusal, type User } from './access.ts';
+import { authorize } from './access.ts';
 import { bind } from './binding.ts';
 import { remove, removeCollection } from './delete.ts';
 import { discover, subresourcesOf } from './discovery.ts';
@@ -9,12 +9,21 @@ import { finalize } from './finalize.ts';
 import { health, version } from './health.ts';
 import { logs } from './logs.ts';
 import { serveOpenApi } from './openapi-routes.ts';
+import { openIdConfiguration, openIdKeys } from './openid.ts';
 import { patch, patchScale } from './patch.ts';
 import { get, list } from './read.ts';
-import { pathSegments, type ResourceRequest, resourceRequest, type Verb } from './request-info.ts';
+import {
+  attributesOf,
+  pathSegments,
+  type ResourceRequest,
+  resourceRequest,
+  type Verb,
+} from './request-info.ts';
+import { review } from './reviews.ts';
 import { getScale, updateScale } from './scale.ts';
 import { attach, exec } from './streaming/exec.ts';
 import { portForward } from './streaming/port-forward.ts';
+import { requestToken } from './token-request.ts';
 import { watch } from './watch.ts';
 import { create, update } from './write.ts';
 
@@ -39,11 +48,15 @@ const SUBRESOURCE_HANDLERS = new Map<string, Handlers>([
   ['binding', { create: bind }],
   ['eviction', { create: evict }],
   ['finalize', { update: finalize }],
+  ['token', { create: requestToken }],
   ['log', { get: logs }],
   ['exec', { get: exec, create: exec }],
   ['attach', { get: attach, create: attach }],
   ['portforward', { get: portForward, create: portForward }],
 ]);
+
+/** For kinds that nothing is stored of. */
+const REVIEW_HANDLERS: Handlers = { create: review };
 
 /** For the parts of an object that its definition names. */
 const PART_HANDLERS: Handlers = { get, update, patch };
@@ -53,6 +66,8 @@ const PATH_HANDLERS = new Map<string, (exchange: Exchange, segments: readonly st
   ['api', discover],
   ['apis', discover],
   ['openapi', serveOpenApi],
+  ['.well-known', openIdConfiguration],
+  ['openid', openIdKeys],
   ['version', version],
   ['healthz', health],
   ['livez', health],
@@ -60,25 +75,22 @@ const PATH_HANDLERS = new Map<string, (exchange: Exchange, segments: readonly st
 ]);
 
 /** Finds who answers, asks whether the user may, and lets them. */
-export async function route(exchange: Exchange, user: User, isAllowed: Authorizer): Promise<void> {
-  const { request, url, context } = exchange;
+export async function route(exchange: Exchange): Promise<void> {
+  const { request, url, context, user } = exchange;
   const method = request.method ?? 'GET';
+  authorize(context.access.authorizer, user, attributesOf(method, url));
   const target = resourceRequest(method, url, context.registry.definitions);
   if (!target) {
-    const action = { type: 'path', verb: method.toLowerCase(), path: url.pathname } as const;
-    if (!isAllowed(user, action)) throw refusal(user, action);
     routePath(exchange);
     return;
   }
-  const action = { type: 'resource', ...target } as const;
-  if (!isAllowed(user, action)) throw refusal(user, action);
   await handlerOf(target)(exchange, target);
 }
 
 function handlerOf(target: ResourceRequest): Handler {
   const { verb, resource, name, subresource } = target;
   if (subresource === undefined) {
-    const handler = OBJECT_HANDLERS[verb];
+    const handler = resource.verbs ? REVIEW_HANDLERS[verb] : OBJECT_HANDLERS[verb];
     const needsName = ['get', 'update', 'patch', 'delete'].includes(verb);
     if (!handler || (needsName && name === undefined) || (verb === 'create' && name !== undefined))
       throw methodNotAllowed();
@@ -93,7 +105,7 @@ function handlerOf(target: ResourceRequest): Handler {
 }
 
 /** Paths that name no resource. */
-export function routePath(exchange: Exchange): void {
+function routePath(exchange: Exchange): void {
   const { request, url } = exchange;
   if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
   const segments = pathSegments(url.pathname);

@@ -11,6 +11,7 @@ import type {
 import { invalid } from '../resources/api-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
+import { reviews } from '../resources/reviews.ts';
 import { viewsOf } from '../resources/views.ts';
 
 /** How a resource that is served stands to the one that is stored. */
@@ -35,7 +36,7 @@ export class ServedRegistry implements Registry {
     this.#registry = registry;
   }
 
-  /** What is stored, then its views. The same list as long as the registry's is the same. */
+  /** What is stored, its views, then reviews. The same list as long as the registry's is the same. */
   get definitions(): readonly ResourceDefinition[] {
     const { definitions } = this.#registry;
     if (this.#known !== definitions) this.#read(definitions);
@@ -53,7 +54,7 @@ export class ServedRegistry implements Registry {
         return definition;
       }),
     );
-    this.#definitions = [...definitions, ...views];
+    this.#definitions = [...definitions, ...views, ...reviews];
     this.#known = definitions;
   }
 

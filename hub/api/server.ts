@@ -4,14 +4,14 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Registry } from '../registry/registry.ts';
-import { ApiError, badRequest, serviceUnavailable, unauthorized } from '../resources/api-error.ts';
-import { type Authorizer, administratorsOnly, authenticate, isOpen, refuseImpersonation } from './access.ts';
+import { ApiError, badRequest, serviceUnavailable } from '../resources/api-error.ts';
+import { type Access, actingUser } from './access.ts';
 import { discardBody } from './body.ts';
 import type { ApiContext, Exchange } from './exchange.ts';
 import { ListPages } from './list-pages.ts';
 import type { PodStreams } from './pod-streams.ts';
 import { sendError, setCommonHeaders } from './reply.ts';
-import { route, routePath } from './router.ts';
+import { route } from './router.ts';
 import { ServedRegistry } from './served-registry.ts';
 import { wantsUpgrade } from './streaming/upgrade.ts';
 
@@ -29,7 +29,7 @@ export interface ApiServerOptions {
   readonly tls: { readonly key: string; readonly certificate: string; readonly ca: string };
   /** Without them, logs and the like are not to be had. */
   readonly streams?: PodStreams;
-  readonly authorize?: Authorizer;
+  readonly access: Access;
   /** Told of every error that is a bug; `id` is what the client saw of it. */
   readonly onError?: (error: unknown, id: string) => void;
   /** Asked before the API, for what else is served on this port; answers true when it took the request. */
@@ -46,7 +46,6 @@ const NO_STREAMS: PodStreams = {
   attach: unavailable,
   connect: unavailable,
 };
-const NOBODY = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 /** The Kubernetes API over HTTPS. */
 export class ApiServer {
@@ -54,22 +53,21 @@ export class ApiServer {
   readonly http: Server;
   readonly #context: ApiContext;
   readonly #closing = new AbortController();
-  readonly #authorize: Authorizer;
   readonly #onError: NonNullable<ApiServerOptions['onError']>;
   readonly #otherPaths: NonNullable<ApiServerOptions['otherPaths']>;
 
-  constructor({ registry, tls, ...options }: ApiServerOptions) {
+  constructor({ registry, tls, access, ...options }: ApiServerOptions) {
     const now = options.now ?? Date.now;
     setMaxListeners(0, this.#closing.signal); // one for every watch
     this.#context = {
       registry: new ServedRegistry(registry),
+      access,
       streams: options.streams ?? NO_STREAMS,
       pages: new ListPages(now),
       watchBacklog: options.watchBacklog ?? WATCH_BACKLOG,
       now,
       closing: this.#closing.signal,
     };
-    this.#authorize = options.authorize ?? administratorsOnly;
     this.#onError = options.onError ?? (() => undefined);
     this.#otherPaths = options.otherPaths ?? (() => false);
     this.http = createServer({
@@ -146,21 +144,19 @@ export class ApiServer {
     response: ServerResponse,
     upgrade: Exchange['upgrade'],
   ): Promise<void> {
-    const user = authenticate(request.socket);
+    const { authenticate, authorizer } = this.#context.access;
     const url = urlOf(request);
+    const user = actingUser(authorizer, await authenticate(request), request.headersDistinct);
     const exchange: Exchange = {
       context: this.#context,
       request,
       response,
       url,
-      user: user ?? NOBODY,
+      user,
       warnings: new Set(),
       ...(upgrade && { upgrade }),
     };
-    if (isOpen(url.pathname)) return routePath(exchange);
-    if (!user) throw unauthorized();
-    refuseImpersonation(user, request.headers);
-    await route(exchange, user, this.#authorize);
+    await route(exchange);
   }
 
   #apiError(error: unknown): ApiError {

@@ -1,6 +1,7 @@
 import type { UpdateOptions } from '../registry/registry.ts';
 import { badRequest, methodNotAllowed, notFound } from '../resources/api-error.ts';
 import type { KubeObject } from '../resources/object.ts';
+import { checkWrite } from './access.ts';
 import { readObject } from './body.ts';
 import { type Exchange, fieldManagerOf, isDryRun, warningsOf } from './exchange.ts';
 import { sendObject } from './reply.ts';
@@ -32,6 +33,7 @@ export async function create(exchange: Exchange, target: ResourceRequest): Promi
   const dryRun = isDryRun(exchange, 'CreateOptions');
   const object = placed(await readObject(exchange, resource), target);
   const options = { fieldManager, dryRun, requester: exchange.user, warn: warningsOf(exchange) };
+  checkWrite(exchange, target, object, undefined);
   const created = await exchange.context.registry.create(resource, object, options);
   sendObject(exchange, 201, resource, created);
 }
@@ -48,6 +50,7 @@ export async function update(exchange: Exchange, target: ResourceRequest): Promi
   const given = placed(await readObject(exchange, resource), target);
   const change = (current: KubeObject | undefined) => {
     if (!current && (!resource.createOnUpdate || subresource)) throw notFound(resource, name);
+    checkWrite(exchange, target, given, current);
     return given;
   };
   const { object, created } = await exchange.context.registry.modify(

@@ -12,6 +12,7 @@ export type EventSource =
   | 'replicaset-controller'
   | 'daemonset-controller'
   | 'node-controller'
+  | 'certificate-controller'
   | 'default-scheduler';
 
 export interface EventText {

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { Registry } from '../registry/registry.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
+import { type Sign, startCertificateController } from './certificates/certificate-controller.ts';
+import { startClusterRoleAggregation } from './cluster-role-aggregation/cluster-role-aggregation.ts';
 import type { ControllerContext, Running } from './controller.ts';
 import { startDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { startDeploymentController } from './deployment/deployment-controller.ts';
@@ -14,6 +16,16 @@ import { startRemovedNodesController } from './node-health/removed-nodes.ts';
 import { startPodCollector } from './pod-collector/pod-collector.ts';
 import { startReplicaSetController } from './replica-set/replica-set-controller.ts';
 import { type QuotaUsage, startResourceQuotaController } from './resource-quota/resource-quota-controller.ts';
+import { startRootCertificatePublisher } from './root-certificate/root-certificate-publisher.ts';
+import {
+  startServiceAccountTokens,
+  type TokenSecretsOptions,
+} from './service-account-tokens/service-account-tokens.ts';
+
+/** What the controllers of identities need of the hub's keys. */
+export interface IdentityOptions extends TokenSecretsOptions {
+  readonly sign: Sign;
+}
 
 export interface StartControllersOptions {
   readonly registry: Registry;
@@ -26,6 +38,8 @@ export interface StartControllersOptions {
   readonly quotas?: QuotaUsage;
   /** `--node-monitor-grace-period`, 40 s by default. */
   readonly nodeMonitorGracePeriodMs?: number;
+  /** Without it, nothing is signed and no token made. */
+  readonly identities?: IdentityOptions;
 }
 
 const NODE_MONITOR_GRACE_PERIOD_MS = 40_000;
@@ -38,6 +52,7 @@ export function startControllers({
   liveness,
   quotas,
   nodeMonitorGracePeriodMs: gracePeriodMs = NODE_MONITOR_GRACE_PERIOD_MS,
+  identities,
 }: StartControllersOptions): Running {
   const events = new EventRecorder({ registry, log, now });
   const context: ControllerContext = { registry, log, now, events };
@@ -58,6 +73,8 @@ export function startControllers({
     startPodCollector(context),
     startGarbageCollector(context),
     startEventExpiry(context),
+    startClusterRoleAggregation(context),
+    ...(identities ? startIdentityControllers(context, identities) : []),
   ];
   return {
     stop: async () => {
@@ -65,4 +82,12 @@ export function startControllers({
       await events.stop();
     },
   };
+}
+
+function startIdentityControllers(context: ControllerContext, options: IdentityOptions): Running[] {
+  return [
+    startRootCertificatePublisher(context, options.rootCertificate),
+    startServiceAccountTokens(context, options),
+    startCertificateController(context, options.sign),
+  ];
 }

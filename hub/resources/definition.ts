@@ -73,6 +73,8 @@ export interface ResourceDefinition {
   /** The component name of its type in the schema: `io.k8s.api.apps.v1.Deployment`. */
   readonly schema: string;
   readonly hasStatus: boolean;
+  /** What can be done with it, where that is not everything: a review is created, answered and forgotten. */
+  readonly verbs?: readonly string[];
   readonly scale?: ScaleMapping;
   /** Subresources that a handler of its own serves; in discovery only. */
   readonly subresources?: readonly {

@@ -9,5 +9,12 @@ export const serviceAccounts = defineResource({
   shortNames: ['sa'],
   namespaced: true,
   schema: 'io.k8s.api.core.v1.ServiceAccount',
+  subresources: [
+    {
+      name: 'token',
+      verbs: ['create'],
+      kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
+    },
+  ],
   columns: [nameColumn, ageColumn],
 });

@@ -154,13 +154,21 @@ export class PathBuilder {
   }
 
   #endpoints(definition: ResourceDefinition): Endpoint[] {
+    const { verbs } = definition;
+    if (!verbs) return this.#allEndpoints(definition);
+    return this.#allEndpoints(definition)
+      .map((endpoint) => ({ ...endpoint, verbs: endpoint.verbs.filter((verb) => verbs.includes(verb)) }))
+      .filter((endpoint) => endpoint.verbs.length > 0);
+  }
+
+  #allEndpoints(definition: ResourceDefinition): Endpoint[] {
     const prefix = `/${groupVersionPath(definition)}`;
     const { group, version, kind, plural, namespaced } = definition;
     const schema = this.#schemaFor(definition);
     const base = {
       kind: { group, version, kind },
       body: this.#components.schema(schema),
-      list: this.#list(definition, schema),
+      ...(definition.verbs ? {} : { list: this.#list(definition, schema) }),
       suffix: '',
       patchTypes: hasStrategicPatch(definition) ? [...PATCH_TYPES, STRATEGIC] : PATCH_TYPES,
       namespaced,

@@ -25,6 +25,8 @@ export interface HubKeys {
   readonly snapshotKey: KeyObject;
   /** SPKI DER of its public part. */
   readonly snapshotPublicKey: Uint8Array;
+  /** P-256: signs the tokens of service accounts. */
+  readonly accountKey: KeyObject;
 }
 
 /** The user name of the hub on its own broker. No enrolled node can have it: theirs begin with `system:node:`. */
@@ -40,6 +42,7 @@ export async function loadHubKeys(dir: string, hosts: readonly string[]): Promis
     return privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
   });
   const snapshotKey = createPrivateKey(signing);
+  const accountKey = await kept(join(dir, 'service-account.key'), async () => newKey().key);
   return {
     cluster,
     ca,
@@ -47,6 +50,7 @@ export async function loadHubKeys(dir: string, hosts: readonly string[]): Promis
     brokerClient: await clientPair(ca, HUB_USER, []),
     snapshotKey,
     snapshotPublicKey: createPublicKey(snapshotKey).export({ format: 'der', type: 'spki' }),
+    accountKey: createPrivateKey(accountKey),
   };
 }
 

@@ -23,8 +23,14 @@ export function keyHash(publicKey: Uint8Array): string {
   return createHash('sha256').update(publicKey).digest('hex');
 }
 
+/** Whom a certificate names, and the hash of the key that it is for. */
+export interface CertificateHolder {
+  readonly user: string | undefined;
+  readonly keyHash: string;
+}
+
 /** CN and the hash of the key of a certificate (DER) that TLS has verified. */
-export function holderOf(der: Uint8Array): { user: string | undefined; keyHash: string } {
+export function holderOf(der: Uint8Array): CertificateHolder {
   const certificate = new X509Certificate(der);
   const user = /(?:^|\n)CN=(.*)/.exec(certificate.subject)?.[1];
   return { user, keyHash: keyHash(certificate.publicKey.export({ format: 'der', type: 'spki' })) };

@@ -1,10 +1,13 @@
+import { createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent, request as sendSecurely } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { openAccess } from '../../../hub/access.ts';
 import { ApiServer, type ApiServerOptions } from '../../../hub/api/server.ts';
+import { reconcileDefaultRoles } from '../../../hub/authorization/reconcile-default-roles.ts';
 import { StoreRegistry } from '../../../hub/registry/store-registry.ts';
 import { trackFields } from '../../../hub/registry/track-fields.ts';
 import type { KubeObject } from '../../../hub/resources/object.ts';
@@ -192,8 +195,14 @@ export async function startHub(t: Teardown, options: Partial<ApiServerOptions> =
   const authority = await CertificateAuthority.load(await CertificateAuthority.create('test'));
   const { key, certificate } = await authority.issueServer(['localhost', '127.0.0.1'], 1);
   const errors: unknown[] = [];
+  const access = await openAccess({
+    registry,
+    tokenKey: createPrivateKey(newKey().key),
+    ...(options.now && { now: options.now }),
+  });
   const server = new ApiServer({
     registry,
+    access,
     tls: { key, certificate, ca: authority.certificate },
     onError: (error) => errors.push(error),
     ...options,
@@ -201,6 +210,7 @@ export async function startHub(t: Teardown, options: Partial<ApiServerOptions> =
   const admin = await TestHub.agentFor(authority, 'admin', ['system:masters']);
   const hub = new TestHub({ registry, server, authority, directory, errors, admin });
   hub.port = await server.listen(0, '127.0.0.1');
+  await reconcileDefaultRoles(registry);
   await registry.create(namespaces, newNamespace('default'), { fieldManager: 'test' });
   t.teardown(async () => {
     admin.destroy();
