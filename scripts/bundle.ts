@@ -39,14 +39,13 @@ const stub = (name: string) => join(ROOT, 'scripts/bundle-stubs', `${name}.cjs`)
 
 /**
  * Packages that ours load and neither program uses. ssh2 and cpu-features: Docker over ssh. proto-loader: gRPC's own
- * descriptions of services. ws, socks, worker-timers: MQTT over WebSocket, through proxies, in browsers. tar-fs and
- * dockerignore: builds of images. thread-stream: log transports.
+ * descriptions of services. socks, worker-timers: MQTT through proxies, in browsers. tar-fs and dockerignore: builds of
+ * images. thread-stream: log transports.
  */
 const UNUSED = [
   'ssh2',
   'cpu-features',
   '@grpc/proto-loader',
-  'ws',
   'socks',
   'worker-timers',
   'tar-fs',
@@ -67,16 +66,17 @@ const UNUSED_FILES: Plugin = {
     build.onLoad({ filter: /\/node_modules\/dockerode\/lib\/(session|buildkit)\.js$/ }, () => ({
       contents: '',
     }));
-    build.onResolve({ filter: /^(node:)?(https|worker_threads|assert)$/ }, ({ path, importer }) => {
-      const found = UNUSED_BUILT_INS.find(([who, what]) => who.test(importer) && what === path);
+    build.onResolve({ filter: /^(node:)?(https|worker_threads|assert|ws)$/ }, ({ path, importer }) => {
+      const found = UNUSED_MODULES.find(([who, what]) => who.test(importer) && what === path);
       return found && { path: stub(found[2]) };
     });
   },
 };
 
-/** Modules of Node.js of which a package uses nothing, or one thing: who loads it, what, and what stands for it. */
-const UNUSED_BUILT_INS: readonly (readonly [RegExp, string, string])[] = [
+/** Modules of which a package uses nothing, or one thing: who loads it, what, and what stands for it. */
+const UNUSED_MODULES: readonly (readonly [RegExp, string, string])[] = [
   [/node_modules\/docker-modem\//, 'https', 'empty'], // an engine behind TLS
+  [/node_modules\/mqtt\//, 'ws', 'empty'], // MQTT over WebSocket
   [/node_modules\/pino\//, 'worker_threads', 'worker-threads'],
   [/node_modules\/pino\//, 'node:worker_threads', 'worker-threads'],
   [/node_modules\/sonic-boom\//, 'assert', 'assert'],
@@ -200,7 +200,10 @@ async function build(program: Program, target: string): Promise<Metafile | undef
   const startedMs = Date.now();
   const { build } = await import('esbuild');
   const before = readRecord(output);
-  const { metafile, outputFiles = [] } = await build(optionsOf(program, target));
+  const { metafile, outputFiles = [], warnings } = await build(optionsOf(program, target));
+  if (warnings.length > 0)
+    // esbuild has told them: what is undefined now would fail when it is used
+    throw new Error(`the bundle of ${program.folder} would not do what its sources do`);
   const addons = outputFiles.filter(({ path }) => path.endsWith('.node'));
   if (addons.length !== 1) {
     const found = addons.map(({ path }) => basename(path)).join(', ');

@@ -8,6 +8,7 @@ import { ensureDockerEngine } from '../docker-engine.ts';
 import { kubectlPath } from '../kubectl.ts';
 import { ROOT } from '../local-files.ts';
 import { agentStart } from './agent-start.ts';
+import { measureApi } from './api/main.ts';
 import { applyOne, applyTen } from './apply.ts';
 import type { Bench, Subject } from './bench.ts';
 import { deploy, IMAGES, newName, undeploy } from './deployment.ts';
@@ -23,7 +24,9 @@ const OUTPUT = join(ROOT, '.bench');
 const FLOOR_LABEL = 'holdfast.dev/bench-floor';
 const WARM_UP = 2;
 
-const USAGE = `npm run bench -- [options]
+const USAGE = `npm run bench -- [api] [options]
+  api                what the hub's API can take, instead of what hub and devices do together
+  --churn SECONDS    of api: how long to create, change and delete (60)
   --only NAME        one of ${SUBJECTS.map(({ name }) => name).join(', ')}; may be given several times
   --transport NAME   mqtt, grpc or both (both)
   --repeat N         repetitions of everything
@@ -31,6 +34,8 @@ const USAGE = `npm run bench -- [options]
   --profile          hub and agent log in detail and leave processor profiles, in .bench/profile`;
 
 interface Options {
+  readonly isApi: boolean;
+  readonly churnSeconds: number;
   readonly subjects: readonly Subject[];
   readonly transports: readonly Transport[];
   readonly repeat: number | undefined;
@@ -39,8 +44,10 @@ interface Options {
 }
 
 function readOptions(): Options {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
+      churn: { type: 'string', default: '60' },
       only: { type: 'string', multiple: true, default: [] },
       transport: { type: 'string', default: 'both' },
       repeat: { type: 'string' },
@@ -48,6 +55,9 @@ function readOptions(): Options {
       profile: { type: 'boolean', default: false },
     },
   });
+  const [suite, ...more] = positionals;
+  if ((suite !== undefined && suite !== 'api') || more.length > 0)
+    throw new Error(`there is no suite "${positionals.join(' ')}"\n${USAGE}`);
   const unknown = values.only.find((wanted) => !SUBJECTS.some(({ name }) => name === wanted));
   if (unknown) throw new Error(`--only names no subject: "${unknown}"\n${USAGE}`);
   if (!['mqtt', 'grpc', 'both'].includes(values.transport))
@@ -55,6 +65,8 @@ function readOptions(): Options {
   if (values.repeat && !/^[1-9]\d*$/.test(values.repeat))
     throw new Error(`--repeat must be a whole number above 0, is "${values.repeat}"`);
   return {
+    isApi: suite === 'api',
+    churnSeconds: Number(values.churn) || 60,
     subjects: SUBJECTS.filter(({ name }) => values.only.length === 0 || values.only.includes(name)),
     transports: values.transport === 'both' ? ['mqtt', 'grpc'] : [values.transport as Transport],
     repeat: values.repeat ? Number(values.repeat) : undefined,
@@ -117,15 +129,24 @@ async function warmUp(stands: readonly Stand[]): Promise<readonly Stand[]> {
 
 const load = () => loadavg()[0]?.toFixed(2) ?? '';
 
-async function main(): Promise<void> {
-  const options = readOptions();
-  const started = { at: new Date().toISOString(), load: load(), ms: performance.now() };
+async function measureAll(options: Options): Promise<Result[]> {
   const bench = await prepare(options);
   const results: Result[] = [];
   for (const subject of options.subjects) {
     console.log(`${subject.name} ... (load ${load()})`);
     results.push(...(await subject.measure(bench)).map(resultOf));
   }
+  return results;
+}
+
+async function measureApiWith({ repeat = 3, ...options }: Options): Promise<Result[]> {
+  return (await measureApi({ ...options, repeat }, open)).map(resultOf);
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  const started = { at: new Date().toISOString(), load: load(), ms: performance.now() };
+  const results = options.isApi ? await measureApiWith(options) : await measureAll(options);
   await closeAll();
   const seconds = Math.round((performance.now() - started.ms) / 1000);
   console.log(`\n${tableOf(results)}`);

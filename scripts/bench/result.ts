@@ -1,9 +1,10 @@
 /** What a measurement must reach. */
 export type Goal =
   | { readonly type: 'ratio'; readonly most: number }
-  | { readonly type: 'value'; readonly most: number };
+  | { readonly type: 'value'; readonly most: number }
+  | { readonly type: 'at-least'; readonly least: number };
 
-export type Unit = 'ms' | 'MiB' | '%';
+export type Unit = 'ms' | 'MiB' | '%' | '/s';
 
 /** Samples of one thing and of its floor, taken in turns. */
 export interface Measurement {
@@ -34,7 +35,6 @@ export function resultOf(measurement: Measurement): Result {
   const median = medianOf(samples);
   const floorMedian = floor.length > 0 ? medianOf(floor) : undefined;
   const ratio = floorMedian ? median / floorMedian : undefined;
-  const compared = goal?.type === 'ratio' ? ratio : median;
   return {
     ...measurement,
     median,
@@ -42,8 +42,14 @@ export function resultOf(measurement: Measurement): Result {
     max: Math.max(...samples),
     floorMedian,
     ratio,
-    isReached: goal && compared !== undefined ? compared <= goal.most : undefined,
+    isReached: goal && reaches(goal, median, ratio),
   };
+}
+
+function reaches(goal: Goal, median: number, ratio: number | undefined): boolean | undefined {
+  if (goal.type === 'at-least') return median >= goal.least;
+  const compared = goal.type === 'ratio' ? ratio : median;
+  return compared === undefined ? undefined : compared <= goal.most;
 }
 
 export function medianOf(numbers: readonly number[]): number {
@@ -80,11 +86,12 @@ function rowOf(result: Result): string[] {
   ];
 }
 
-const DECIMALS = { ms: 0, MiB: 1, '%': 2 } as const satisfies Record<Unit, number>;
+const DECIMALS = { ms: 0, MiB: 1, '%': 2, '/s': 0 } as const satisfies Record<Unit, number>;
 
 const format = (value: number, unit: Unit) => value.toFixed(DECIMALS[unit]);
 
 function goalText({ goal, unit }: Result): string {
   if (!goal) return '';
+  if (goal.type === 'at-least') return `>= ${goal.least} ${unit}`;
   return goal.type === 'ratio' ? `<= ${goal.most} x` : `<= ${goal.most} ${unit}`;
 }
