@@ -110,7 +110,7 @@ function updateErrors({ spec, status }: JobObject, { spec: old }: JobObject): Fi
   return [...completionsErrors(spec, old), ...errors];
 }
 
-function withoutPlacement({ metadata, spec }: PodTemplateSpec): object {
+function withoutPlacement({ metadata, spec }: PodTemplateSpec = {}): object {
   const { annotations: _annotations, labels: _labels, ...keptMetadata } = metadata ?? {};
   const fixed: Partial<PodSpec> = { ...spec };
   for (const field of ['nodeSelector', 'tolerations', 'schedulingGates', 'affinity'] as const)

@@ -5,6 +5,7 @@ import type {
   Taint,
   Toleration,
 } from 'kubernetes-types/core/v1.d.ts';
+import { ownValue } from './object.ts';
 import type { NodeObject } from './typed.ts';
 
 /*
@@ -43,7 +44,7 @@ export function matchesNodeSelectorTerm(
 ): boolean {
   if (matchExpressions.length === 0 && matchFields.length === 0) return false;
   return (
-    matchExpressions.every((requirement) => holds(requirement, labels?.[requirement.key])) &&
+    matchExpressions.every((requirement) => holds(requirement, ownValue(labels, requirement.key))) &&
     matchFields.every((requirement) => requirement.key === 'metadata.name' && holds(requirement, name))
   );
 }

@@ -49,3 +49,11 @@ export function objectKey(object: { metadata: ObjectMeta }): string {
 export function controllerOf(object: { metadata: ObjectMeta }): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find((owner) => owner.controller);
 }
+
+/**
+ * What a record has under a key that a client chose. Every object also has what it inherits: a label named `constructor`
+ * is there only if somebody set it.
+ */
+export function ownValue<T>(record: Readonly<Record<string, T>> | undefined, key: string): T | undefined {
+  return record && Object.hasOwn(record, key) ? record[key] : undefined;
+}

@@ -2,7 +2,7 @@ import type { FieldError } from './api-error.ts';
 import { ageColumn, column, nameColumn } from './cells.ts';
 import { defineResource } from './define.ts';
 import { immutable, invalidValue, required } from './field-errors.ts';
-import type { KubeObject } from './object.ts';
+import { type KubeObject, ownValue } from './object.ts';
 import { storedDataErrors } from './stored-data.ts';
 import type { SecretObject } from './typed.ts';
 
@@ -30,7 +30,7 @@ function setDefaults(object: KubeObject): void {
 function validate(object: KubeObject, old: KubeObject | undefined): FieldError[] {
   const secret = object as SecretObject;
   const errors = storedDataErrors(secret, old as SecretObject | undefined, ['data']);
-  for (const key of REQUIRED_KEYS[secret.type ?? ''] ?? []) {
+  for (const key of ownValue(REQUIRED_KEYS, secret.type ?? '') ?? []) {
     const value = secret.data?.[key];
     if (value === undefined) errors.push(required(`data[${key}]`));
     else if (JSON_KEYS.includes(key) && !isJson(value))

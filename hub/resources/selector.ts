@@ -3,7 +3,7 @@ import type { Selection } from '../registry/registry.ts';
 import { badRequest } from './api-error.ts';
 import type { ResourceDefinition } from './definition.ts';
 import { labelValueErrors, qualifiedNameErrors } from './names.ts';
-import type { KubeObject } from './object.ts';
+import { type KubeObject, ownValue } from './object.ts';
 
 type Labels = Readonly<Record<string, string>>;
 type Operator = 'in' | 'notin' | 'exists' | '!' | 'gt' | 'lt';
@@ -105,7 +105,7 @@ export function matchesRequirements(
   requirements: readonly Requirement[],
   labels: Labels | undefined,
 ): boolean {
-  return requirements.every((requirement) => holds(requirement, labels?.[requirement.key]));
+  return requirements.every((requirement) => holds(requirement, ownValue(labels, requirement.key)));
 }
 
 function holds({ operator, values }: Requirement, value: string | undefined): boolean {
@@ -140,7 +140,7 @@ function requirementsOf(selector: LabelSelector): Requirement[] {
     ...(selector.matchExpressions ?? []).map(
       ({ key, operator, values = [] }): Requirement => ({
         key,
-        operator: EXPRESSION_OPERATORS[operator] ?? 'in',
+        operator: ownValue(EXPRESSION_OPERATORS, operator) ?? 'in',
         values,
       }),
     ),
@@ -195,7 +195,7 @@ const METADATA_FIELDS: Readonly<Record<string, (object: KubeObject) => string>> 
 };
 
 function fieldPredicate(definition: ResourceDefinition, { field, equal, value }: FieldCondition) {
-  const read = METADATA_FIELDS[field] ?? definition.fieldSelectors?.[field];
+  const read = ownValue(METADATA_FIELDS, field) ?? ownValue(definition.fieldSelectors, field);
   if (!read) throw badRequest(`field label not supported: ${field}`);
   return (object: KubeObject) => (read(object) === value) === equal;
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FieldError } from './api-error.ts';
 import { forbiddenField, invalidValue, tooLong } from './field-errors.ts';
 import { configKeyErrors } from './names.ts';
+import { ownValue } from './object.ts';
 
 /** What ConfigMap and Secret share: named values that pods read. */
 interface StoredData {
@@ -26,7 +27,7 @@ export function storedDataErrors(
     for (const [key, value] of Object.entries(object[field] ?? {})) {
       const at = `${field}[${key}]`;
       errors.push(...configKeyErrors(key).map((detail) => invalidValue(at, key, detail)));
-      if (field === 'binaryData' && object.data?.[key] !== undefined)
+      if (field === 'binaryData' && ownValue(object.data, key) !== undefined)
         errors.push(invalidValue(at, key, 'duplicate of key present in data'));
       const encoded = base64.includes(field);
       if (encoded && !BASE64.test(value)) errors.push(invalidValue(at, '<value>', 'must be base64'));

@@ -1,4 +1,5 @@
 import type { PodAffinityTerm } from 'kubernetes-types/core/v1.d.ts';
+import { ownValue } from '../resources/object.ts';
 import { matchesLabelSelector } from '../resources/selector.ts';
 import type { NodeObject, PodObject } from '../resources/typed.ts';
 import type { ClusterState } from './cluster-state.ts';
@@ -33,11 +34,11 @@ export class PodNeighbours {
   /** Why the pod may not be on the node; undefined when it may. */
   objection({ metadata: { labels = {} } }: NodeObject): string | undefined {
     const isIn = ({ topologyKey, values }: Domains) => {
-      const value = labels[topologyKey];
+      const value = ownValue(labels, topologyKey);
       return value !== undefined && values.has(value);
     };
     const isWelcome = this.#wanted.every((domains) =>
-      domains.anywhere ? labels[domains.topologyKey] !== undefined : isIn(domains),
+      domains.anywhere ? ownValue(labels, domains.topologyKey) !== undefined : isIn(domains),
     );
     if (!isWelcome) return "node(s) didn't match pod affinity rules";
     if (this.#avoided.some(isIn)) return "node(s) didn't match pod anti-affinity rules";
@@ -72,7 +73,7 @@ function domainsWith(term: PodAffinityTerm, owner: PodObject, cluster: ClusterSt
   const values = new Set<string>();
   for (const namespace of where === 'all' ? cluster.namespaces : where) {
     for (const { demand, node } of cluster.podsIn(namespace)) {
-      const value = cluster.node(node)?.node.metadata.labels?.[topologyKey];
+      const value = ownValue(cluster.node(node)?.node.metadata.labels, topologyKey);
       if (value !== undefined && matchesLabelSelector(term.labelSelector, demand.pod.metadata.labels))
         values.add(value);
     }
@@ -84,7 +85,7 @@ function refusals(pod: PodObject, cluster: ClusterState): Domains[] {
   const refused: Domains[] = [];
   for (const { demand, node } of cluster.repelling) {
     for (const term of demand.antiAffinity) {
-      const value = cluster.node(node)?.node.metadata.labels?.[term.topologyKey];
+      const value = ownValue(cluster.node(node)?.node.metadata.labels, term.topologyKey);
       if (value !== undefined && selects(term, demand.pod, pod))
         refused.push({ topologyKey: term.topologyKey, values: new Set([value]) });
     }

@@ -239,6 +239,13 @@ t.test('Job: what may change', async (t) => {
   const next = structuredClone(old) as JobObject;
   next.spec.template.spec = { ...next.spec.template.spec, containers: [], nodeSelector: { disk: 'fast' } };
   t.match(errorsOf(jobs, next, old).at(-1), /^spec.template: Invalid value: .*field is immutable$/);
+  const suspended = created(jobs, spec({ suspend: true }));
+  const { template: _, ...bare } = suspended.spec as JobObject['spec'];
+  t.match(
+    errorsOf(jobs, { ...suspended, spec: bare }, suspended),
+    [/^spec\.template/],
+    'a Job that may move may not lose its template',
+  );
 });
 
 t.test('Job: columns', async (t) => {

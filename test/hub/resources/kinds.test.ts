@@ -324,6 +324,7 @@ t.test('secrets and config maps', async (t) => {
   t.match(secret({ data: { a: 'x' } }), [/^data\[a\]: .*must be base64$/]);
   t.match(secret({ data: { 'a/b': '' } }), [/^data\[a\/b\]: Invalid value: "a\/b": a valid config key/]);
   t.same(secret({ type: 'kubernetes.io/tls', data: { 'tls.crt': '' } }), ['data[tls.key]: Required value']);
+  t.same(secret({ type: 'constructor' }), [], 'a type like any other');
   t.match(secret({ type: 'kubernetes.io/dockerconfigjson', stringData: { '.dockerconfigjson': '{' } }), [
     /^data\[.dockerconfigjson\]: Invalid/,
   ]);

@@ -37,6 +37,9 @@ t.test('label selectors', async (t) => {
     ['size<11', true],
     ['app>1', false],
     ['example.com/role', false],
+    ['constructor', false],
+    ['!constructor', true],
+    ['toString notin (a)', true],
   ];
   for (const [text, wanted] of cases)
     t.equal(matchesRequirements(parseLabelSelector(text), labels), wanted, JSON.stringify(text));
