@@ -37,20 +37,22 @@ export interface Exchange {
 
 const MAX_MANAGER_LENGTH = 128;
 
-/** For managedFields: as the client says, else the program's name from its User-Agent. */
+/** What Go calls printable. */
+const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u;
+
+/** For managedFields: as the client says, else the program's name from its User-Agent. Throws 422. */
 export function fieldManagerOf({ url, request }: Exchange): string {
-  const given = url.searchParams.get('fieldManager');
-  if (given && given.length > MAX_MANAGER_LENGTH)
-    throw new ApiError(
-      422,
-      'Invalid',
-      `fieldManager: Too long: may not be more than ${MAX_MANAGER_LENGTH} bytes`,
-    );
-  return (
-    given ||
-    (request.headers['user-agent'] ?? 'unknown').split('/')[0]?.slice(0, MAX_MANAGER_LENGTH) ||
-    'unknown'
-  );
+  const given = url.searchParams.get('fieldManager') ?? '';
+  if (Buffer.byteLength(given) > MAX_MANAGER_LENGTH)
+    throw invalidManager(`Too long: may not be more than ${MAX_MANAGER_LENGTH} bytes`);
+  if (!PRINTABLE.test(given))
+    throw invalidManager(`Invalid value: ${JSON.stringify(given)}: should only contain printable characters`);
+  const [program = ''] = (request.headers['user-agent'] ?? '').split('/');
+  return given || program.slice(0, MAX_MANAGER_LENGTH) || 'unknown';
+}
+
+function invalidManager(why: string): ApiError {
+  return new ApiError(422, 'Invalid', `fieldManager: ${why}`);
 }
 
 /** Whether everything but the storing is wanted; `options` names the kind for the message. */

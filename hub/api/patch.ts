@@ -16,7 +16,7 @@ import { type Exchange, fieldManagerOf, isDryRun, warningsOf } from './exchange.
 import { parseMediaType } from './negotiate.ts';
 import { sendObject } from './reply.ts';
 import type { ResourceRequest } from './request-info.ts';
-import { decodeScale, SCALE, writeScale } from './scale.ts';
+import { configurationOf, decodeScale, SCALE, sendScale, writeScale } from './scale.ts';
 import { placed } from './write.ts';
 
 const JSON_PATCH = 'application/json-patch+json';
@@ -179,10 +179,34 @@ function checkConfiguration(value: unknown): void {
 }
 
 export async function patchScale(exchange: Exchange, target: ResourceRequest): Promise<void> {
-  const { type, body } = await readPatch(exchange, ORDINARY_PATCHES);
-  checkOptions(exchange, false);
+  const given = await readPatch(exchange, [...ORDINARY_PATCHES, APPLY_PATCH]);
+  const isApply = given.type === APPLY_PATCH;
+  checkOptions(exchange, isApply);
+  if (isApply) {
+    await applyScale(exchange, target, given);
+    return;
+  }
   await writeScale(exchange, target, (scale) => {
-    const value = patchedValue(type, schemaOf(SCALE.schema), scale as JsonObject, body.value);
-    return decodeScale(exchange, { value, duplicates: body.duplicates });
+    const value = patchedValue(given.type, schemaOf(SCALE.schema), scale as JsonObject, given.body.value);
+    return decodeScale(exchange, { value, duplicates: given.body.duplicates });
   });
+}
+
+/** Who manages the number of replicas is kept with the object, so that a configuration of a Scale is one of the object. */
+async function applyScale(exchange: Exchange, target: ResourceRequest, { body }: GivenPatch): Promise<void> {
+  const { resource, namespace, name = '' } = target;
+  checkConfiguration(body.value);
+  const scale = decodeScale(exchange, body);
+  const options: UpdateOptions = {
+    fieldManager: fieldManagerOf(exchange),
+    dryRun: isDryRun(exchange, 'PatchOptions'),
+    tracked: true,
+    requester: exchange.user,
+    warn: warningsOf(exchange),
+    subresource: 'scale',
+  };
+  const configuration = placed(configurationOf(resource, name, scale), target);
+  const change = checked(exchange, target, applied(exchange, target, configuration, options));
+  const { object } = await exchange.context.registry.modify(resource, namespace, name, change, options);
+  sendScale(exchange, target, object);
 }

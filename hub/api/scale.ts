@@ -1,6 +1,6 @@
 import { badRequest, conflict, invalid, notFound, unknownPath } from '../resources/api-error.ts';
 import { ageColumn, countColumn, nameColumn } from '../resources/cells.ts';
-import type { ResourceDefinition, ScaleMapping } from '../resources/definition.ts';
+import { apiVersionOf, type ResourceDefinition, type ScaleMapping } from '../resources/definition.ts';
 import { invalidValue } from '../resources/field-errors.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { type BodyKind, decodeObject, type ParsedBody, readObject } from './body.ts';
@@ -61,7 +61,7 @@ export function getScale(exchange: Exchange, target: ResourceRequest): void {
   sendScale(exchange, target, existing(exchange, target));
 }
 
-function sendScale(exchange: Exchange, { resource }: ResourceRequest, object: KubeObject): void {
+export function sendScale(exchange: Exchange, { resource }: ResourceRequest, object: KubeObject): void {
   sendObject(exchange, 200, { ...resource, ...scales }, scaleOf(mappingOf(resource), object));
 }
 
@@ -104,11 +104,24 @@ function scaled(resource: ResourceDefinition, current: KubeObject, scale: ScaleO
   if (scale.metadata.resourceVersion && scale.metadata.resourceVersion !== resourceVersion)
     throw conflict(resource, name);
   const replicas = scale.spec?.replicas ?? 0;
+  checkReplicas(name, replicas);
+  return mappingOf(resource).withReplicas(current, replicas);
+}
+
+function checkReplicas(name: string, replicas: number): void {
   if (replicas < 0)
     throw invalid('autoscaling', 'Scale', name, [
       invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0'),
     ]);
-  return mappingOf(resource).withReplicas(current, replicas);
+}
+
+/** The part of a workload that a Scale says something of. */
+export function configurationOf(resource: ResourceDefinition, name: string, scale: ScaleObject): KubeObject {
+  const { metadata, spec } = scale;
+  const part: KubeObject = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata };
+  if (spec?.replicas === undefined) return part;
+  checkReplicas(name, spec.replicas);
+  return mappingOf(resource).withReplicas(part, spec.replicas);
 }
 
 export function decodeScale(exchange: Exchange, body: ParsedBody): ScaleObject {

@@ -143,7 +143,7 @@ for (const version of ['1.34', '1.35'] as const) {
       t.match(await command('auth', 'whoami', '-o', 'json'), /"username": "admin"/);
       t.equal(await command('auth', 'can-i', 'create', 'pods'), 'yes\n');
       const token = await command('create', 'token', 'account', '-n', binary, '--duration=1h');
-      t.match(token, /^[\w-]+\.[\w-]+.[\w-]+\n?$/);
+      t.match(token, /^[\w-]+\.[\w-]+\.[\w-]+\n?$/);
       t.same(sent, Array(3).fill('POST application/vnd.kubernetes.protobuf'));
     });
 

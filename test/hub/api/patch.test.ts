@@ -149,3 +149,73 @@ t.test('YAML as the media type says', async (t) => {
 });
 
 t.test('nothing went wrong inside', async (t) => t.same(hub.errors, []));
+
+t.test('names of field managers', async (t) => {
+  const named = (manager: string) =>
+    hub.patch(`${path}?dryRun=All&fieldManager=${encodeURIComponent(manager)}`, 'merge', {});
+  for (const manager of ['kubectl', 'a b', 'ü', 'x'.repeat(128)]) t.equal((await named(manager)).code, 200);
+  t.match((await named('x'.repeat(129))).body, {
+    code: 422,
+    message: /fieldManager: Too long: .* 128 bytes/,
+  });
+  t.match((await named('ü'.repeat(65))).body, { code: 422, message: /Too long/ }, 'bytes count');
+  t.match((await named('a\nb')).body, {
+    code: 422,
+    message: 'fieldManager: Invalid value: "a\\nb": should only contain printable characters',
+  });
+});
+
+t.test('server-side apply of a Scale', async (t) => {
+  const web = '/apis/apps/v1/namespaces/default/deployments/scaled';
+  const { metadata: _, ...rest } = deployment({ replicas: 1 });
+  await hub.patch(`${web}?fieldManager=owner`, 'apply', { ...rest, metadata: { name: 'scaled' } });
+  const scale = (replicas: number, fields: object = {}) => ({
+    apiVersion: 'autoscaling/v1',
+    kind: 'Scale',
+    metadata: { name: 'scaled' },
+    spec: { replicas },
+    ...fields,
+  });
+  const apply = (body: object, query = '') =>
+    hub.patch(`${web}/scale?fieldManager=scaler${query}`, 'apply', body);
+  t.match((await apply(scale(3))).body, {
+    code: 409,
+    message: 'Apply failed with 1 conflict: conflict with "owner": .spec.replicas',
+  });
+  t.match(await apply(scale(3), '&force=true&dryRun=All'), { code: 200, body: { spec: { replicas: 3 } } });
+  t.equal((await hub.get(web)).body.spec.replicas, 1, 'it was but tried');
+  t.match(await apply(scale(3), '&force=true'), {
+    code: 200,
+    body: { kind: 'Scale', metadata: { name: 'scaled' }, spec: { replicas: 3 } },
+  });
+  const { spec, metadata } = (await hub.get(web)).body;
+  t.equal(spec.replicas, 3);
+  t.match(
+    metadata.managedFields.find(({ manager }: { manager: string }) => manager === 'scaler'),
+    {
+      operation: 'Apply',
+      apiVersion: 'apps/v1',
+      subresource: 'scale',
+      fieldsV1: { 'f:spec': { 'f:replicas': {} } },
+    },
+  );
+  const owner = metadata.managedFields.find(({ manager }: { manager: string }) => manager === 'owner');
+  t.equal(owner.fieldsV1['f:spec']['f:replicas'], undefined, 'who was forced owns it no more');
+  const { revision } = hub.registry;
+  t.match(await apply(scale(3)), { code: 200 });
+  t.equal(hub.registry.revision, revision, 'the same again changes nothing');
+  const again = { ...rest, metadata: { name: 'scaled' } };
+  t.match((await hub.patch(`${web}?fieldManager=owner`, 'apply', again)).body, {
+    code: 409,
+    message: /conflict with "scaler" with subresource "scale": \.spec\.replicas/,
+  });
+  t.match((await apply(scale(-1))).body, { code: 422, message: /^Scale\.autoscaling "scaled" is invalid/ });
+  t.match(await apply(scale(1, { metadata: { name: 'other' } })), { code: 400 });
+  t.match(await apply(scale(1, { kind: 'Deployment' })), { code: 400 });
+  t.match(await apply({ spec: { replicas: 1 } }), { code: 400 }, 'a configuration says what it is');
+  t.match(await hub.patch(`${web}/scale`, 'apply', scale(1)), { code: 422 }, 'and who sends it');
+  const missing = web.replace('scaled', 'missing');
+  t.match(await hub.patch(`${missing}/scale?fieldManager=m`, 'apply', scale(1, { metadata: {} })), {
+    code: 404,
+  });
+});
