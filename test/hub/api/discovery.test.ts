@@ -19,6 +19,8 @@ const GROUPS = [
   'node.k8s.io',
   'discovery.k8s.io',
   'events.k8s.io',
+  'authentication.k8s.io',
+  'authorization.k8s.io',
 ];
 
 t.test('all in one document', async (t) => {

@@ -6,6 +6,7 @@ import { Agent, request as sendSecurely } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { openAccess } from '../../../hub/access.ts';
+import type { Access } from '../../../hub/api/access.ts';
 import { ApiServer, type ApiServerOptions } from '../../../hub/api/server.ts';
 import { reconcileDefaultRoles } from '../../../hub/authorization/reconcile-default-roles.ts';
 import { StoreRegistry } from '../../../hub/registry/store-registry.ts';
@@ -50,15 +51,19 @@ type Teardown = { teardown(end: () => unknown): void; testdir(files: Record<stri
 export class TestHub {
   readonly registry: StoreRegistry;
   readonly server: ApiServer;
+  readonly access: Access;
   readonly authority: CertificateAuthority;
   readonly directory: string;
   readonly errors: unknown[];
   port = 0;
   admin: Agent;
 
-  constructor(parts: Pick<TestHub, 'registry' | 'server' | 'authority' | 'directory' | 'errors' | 'admin'>) {
+  constructor(
+    parts: Pick<TestHub, 'registry' | 'server' | 'access' | 'authority' | 'directory' | 'errors' | 'admin'>,
+  ) {
     this.registry = parts.registry;
     this.server = parts.server;
+    this.access = parts.access;
     this.authority = parts.authority;
     this.directory = parts.directory;
     this.errors = parts.errors;
@@ -144,6 +149,16 @@ export class TestHub {
     };
   }
 
+  /** A client without a certificate. */
+  get stranger(): Agent {
+    return new Agent({ ca: this.authority.certificate, servername: 'localhost' });
+  }
+
+  /** What the bearer of a token sends. */
+  bearer(token: string): Pick<Call, 'agent' | 'headers'> {
+    return { agent: this.stranger, headers: { authorization: `Bearer ${token}` } };
+  }
+
   /** A kubeconfig file for an administrator. */
   async writeKubeconfig(): Promise<string> {
     const { key, publicKey } = newKey();
@@ -208,7 +223,7 @@ export async function startHub(t: Teardown, options: Partial<ApiServerOptions> =
     ...options,
   });
   const admin = await TestHub.agentFor(authority, 'admin', ['system:masters']);
-  const hub = new TestHub({ registry, server, authority, directory, errors, admin });
+  const hub = new TestHub({ registry, server, access, authority, directory, errors, admin });
   hub.port = await server.listen(0, '127.0.0.1');
   await reconcileDefaultRoles(registry);
   await registry.create(namespaces, newNamespace('default'), { fieldManager: 'test' });
