@@ -14,6 +14,8 @@ export interface HubConfig {
   readonly kubeconfig: string;
   readonly nodeGraceSeconds: number;
   readonly logLevel: string;
+  /** File, or `-` for standard output; empty for no audit log. */
+  readonly auditLog: string;
 }
 
 interface Setting {
@@ -91,6 +93,12 @@ const SETTINGS = {
     help: LEVELS.join(', '),
     check: (value) => (LEVELS.includes(value) ? undefined : `must be one of ${LEVELS.join(', ')}`),
   },
+  auditLog: {
+    flag: 'audit-log-path',
+    env: 'HOLDFAST_AUDIT_LOG_PATH',
+    fallback: '',
+    help: 'file to write a line of JSON to for each request, or - for standard output (default: none)',
+  },
 } as const satisfies Record<keyof HubConfig, Setting>;
 
 /** One line per setting, for `holdfast help`. */
@@ -132,6 +140,7 @@ export function readHubConfig(
     kubeconfig: read('kubeconfig') || `${dataDir}/kubeconfig.yaml`,
     nodeGraceSeconds: Number(read('nodeGraceSeconds')),
     logLevel: read('logLevel'),
+    auditLog: read('auditLog'),
   };
   if (problems.length > 0) throw new Error(problems.join('\n'));
   return Object.freeze(config);

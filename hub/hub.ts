@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, statfsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { EnrolRequest } from '../proto/gen/holdfast/v1/enrolment_pb.ts';
 import { openAccess } from './access.ts';
@@ -27,10 +27,14 @@ import { clientPair, type HubKeys, loadHubKeys } from './security/hub-keys.ts';
 import { kubeconfig } from './security/kubeconfig.ts';
 import { startCompaction } from './store/compaction.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
+import { AuditLog } from './telemetry/audit-log.ts';
+import { HubMetrics } from './telemetry/metrics.ts';
 import { hubVersion } from './version.ts';
 
 /** Grows when a hub is restored from a backup, which is not done yet. */
 const EPOCH = 1n;
+/** With less than that on the disk, the hub is not ready: SQLite needs room for its log. */
+const LEAST_FREE_BYTES = 1024 * 1024;
 
 /** The ports that a hub listens on: those of its configuration, or free ones where that says 0. */
 export interface HubPorts {
@@ -139,11 +143,22 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       sign: (spec) => signRequest({ registry, ca: keys.ca }, spec),
     },
   });
+  const metrics = new HubMetrics({
+    registry,
+    connections: () => sessions.counts(),
+    version: hubVersion(),
+  });
+  const audit = config.auditLog
+    ? new AuditLog(config.auditLog, (error) => log.error({ err: error }, 'the audit log can not be written'))
+    : undefined;
   const api = new ApiServer({
     registry,
     access,
     tls,
     streams,
+    metrics,
+    observers: [metrics.requests, ...(audit ? [audit] : [])],
+    health: { store: () => hasRoom(config.dataDir) },
     onError: (error, id) => log.error({ err: error, id }, 'a request failed'),
   });
   const apiPort = await listening('the API', config.apiPort, api.listen(config.apiPort, config.bind));
@@ -154,6 +169,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     ports: { api: apiPort, grpc: grpcPort, mqtt: mqttPort },
     close: async () => {
       await api.close();
+      audit?.close();
       await controllers.stop();
       await dispatcher.stop();
       quotas.close();
@@ -191,6 +207,12 @@ async function writeKubeconfig(config: HubConfig, keys: HubKeys, apiPort: number
   mkdirSync(dirname(config.kubeconfig), { recursive: true, mode: 0o700 });
   writeFileSync(`${config.kubeconfig}.tmp`, text, { mode: 0o600 });
   renameSync(`${config.kubeconfig}.tmp`, config.kubeconfig);
+}
+
+/** Whether a write would find a place on the disk. */
+function hasRoom(directory: string): boolean {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize >= LEAST_FREE_BYTES;
 }
 
 /** Where this machine itself reaches a server that is bound to `bind`. */

@@ -4,8 +4,10 @@ import type { User } from '../authentication/users.ts';
 import { ApiError, invalid } from '../resources/api-error.ts';
 import { notSupported } from '../resources/field-errors.ts';
 import type { Access } from './access.ts';
+import type { HealthChecks } from './health.ts';
 import type { ListPages } from './list-pages.ts';
 import type { PodStreams } from './pod-streams.ts';
+import type { RequestLog, RequestObserver } from './request-log.ts';
 import type { ServedRegistry } from './served-registry.ts';
 
 /** What all requests need of the hub. */
@@ -17,6 +19,10 @@ export interface ApiContext {
   /** How many changes may wait for a client of a watch before it is cut off. */
   readonly watchBacklog: number;
   readonly now: () => number;
+  readonly health: HealthChecks;
+  /** What `/metrics` answers; without it, there is no such path. */
+  readonly metrics: { readonly contentType: string; text(): Promise<string> } | undefined;
+  readonly observers: readonly RequestObserver[];
   /** Aborted when the server closes: what streams then ends. */
   readonly closing: AbortSignal;
 }
@@ -31,6 +37,7 @@ export interface Exchange {
   readonly url: URL;
   /** As whom the request is made. */
   readonly user: User;
+  readonly log: RequestLog;
   /** Each becomes a Warning header of the answer. */
   readonly warnings: Set<string>;
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { dump } from 'js-yaml';
 import type { ApiError, Status, StatusDetails } from '../resources/api-error.ts';
@@ -10,8 +9,8 @@ import { type Form, negotiate, PLAIN } from './negotiate.ts';
 import { includeObjectOf, partialMetadata, tableOf } from './table.ts';
 
 /** Headers that every answer carries. */
-export function setCommonHeaders(response: ServerResponse): void {
-  response.setHeader('Audit-Id', randomUUID());
+export function setCommonHeaders(response: ServerResponse, id: string): void {
+  response.setHeader('Audit-Id', id);
   response.setHeader('Cache-Control', 'no-cache, private');
 }
 

@@ -8,6 +8,7 @@ import type { Exchange } from './exchange.ts';
 import { finalize } from './finalize.ts';
 import { health, version } from './health.ts';
 import { logs } from './logs.ts';
+import { metrics } from './metrics.ts';
 import { serveOpenApi } from './openapi-routes.ts';
 import { openIdConfiguration, openIdKeys } from './openid.ts';
 import { patch, patchScale } from './patch.ts';
@@ -28,6 +29,7 @@ import { watch } from './watch.ts';
 import { create, update } from './write.ts';
 
 type Handler = (exchange: Exchange, target: ResourceRequest) => void | Promise<void>;
+type PathHandler = (exchange: Exchange, segments: readonly string[]) => void | Promise<void>;
 type Handlers = Readonly<Partial<Record<Verb, Handler>>>;
 
 const OBJECT_HANDLERS: Handlers = {
@@ -62,7 +64,7 @@ const REVIEW_HANDLERS: Handlers = { create: review };
 const PART_HANDLERS: Handlers = { get, update, patch };
 
 /** By the first segment of the path. */
-const PATH_HANDLERS = new Map<string, (exchange: Exchange, segments: readonly string[]) => void>([
+const PATH_HANDLERS = new Map<string, PathHandler>([
   ['api', discover],
   ['apis', discover],
   ['openapi', serveOpenApi],
@@ -72,16 +74,21 @@ const PATH_HANDLERS = new Map<string, (exchange: Exchange, segments: readonly st
   ['healthz', health],
   ['livez', health],
   ['readyz', health],
+  ['metrics', metrics],
 ]);
 
 /** Finds who answers, asks whether the user may, and lets them. */
 export async function route(exchange: Exchange): Promise<void> {
   const { request, url, context, user } = exchange;
   const method = request.method ?? 'GET';
-  authorize(context.access.authorizer, user, attributesOf(method, url));
+  const attributes = attributesOf(method, url);
+  exchange.log.attributes = attributes;
+  authorize(context.access.authorizer, user, attributes);
   const target = resourceRequest(method, url, context.registry.definitions);
+  exchange.log.isServed = target !== undefined;
+  for (const observer of context.observers) observer.started?.(exchange.log);
   if (!target) {
-    routePath(exchange);
+    await routePath(exchange);
     return;
   }
   await handlerOf(target)(exchange, target);
@@ -105,11 +112,11 @@ function handlerOf(target: ResourceRequest): Handler {
 }
 
 /** Paths that name no resource. */
-function routePath(exchange: Exchange): void {
+async function routePath(exchange: Exchange): Promise<void> {
   const { request, url } = exchange;
   if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
   const segments = pathSegments(url.pathname);
   const handler = PATH_HANDLERS.get(segments[0] ?? '');
   if (!handler) throw unknownPath();
-  handler(exchange, segments);
+  await handler(exchange, segments);
 }

@@ -91,6 +91,10 @@ export class ServedRegistry implements Registry {
     return { ...list, items: list.items.map((object) => this.#seenAs(resource, stored, object)) };
   }
 
+  count(resource: ResourceDefinition): number {
+    return this.#registry.count(this.storedOf(resource)?.resource ?? resource);
+  }
+
   byIndex(resource: ResourceDefinition, index: string, value: string): readonly KubeObject[] {
     const stored = this.storedOf(resource);
     if (!stored) return this.#registry.byIndex(resource, index, value);

@@ -11,6 +11,7 @@ import type { ApiContext, Exchange } from './exchange.ts';
 import { ListPages } from './list-pages.ts';
 import type { PodStreams } from './pod-streams.ts';
 import { sendError, setCommonHeaders } from './reply.ts';
+import type { RequestLog, RequestObserver } from './request-log.ts';
 import { route } from './router.ts';
 import { ServedRegistry } from './served-registry.ts';
 import { wantsUpgrade } from './streaming/upgrade.ts';
@@ -34,6 +35,11 @@ export interface ApiServerOptions {
   readonly onError?: (error: unknown, id: string) => void;
   /** Asked before the API, for what else is served on this port; answers true when it took the request. */
   readonly otherPaths?: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** Parts of the hub, for `/readyz`. */
+  readonly health?: ApiContext['health'];
+  readonly metrics?: ApiContext['metrics'];
+  /** Hear of every request. */
+  readonly observers?: readonly RequestObserver[];
   /** How many changes may wait for a client of a watch before it is cut off. */
   readonly watchBacklog?: number;
   readonly now?: () => number;
@@ -65,6 +71,9 @@ export class ApiServer {
       streams: options.streams ?? NO_STREAMS,
       pages: new ListPages(now),
       watchBacklog: options.watchBacklog ?? WATCH_BACKLOG,
+      health: options.health ?? {},
+      metrics: options.metrics,
+      observers: options.observers ?? [],
       now,
       closing: this.#closing.signal,
     };
@@ -121,11 +130,13 @@ export class ApiServer {
     upgrade?: Exchange['upgrade'],
   ): Promise<void> {
     response.on('error', () => response.destroy());
+    const log = newLog(request, this.#context.now());
+    (upgrade?.socket ?? response).once('close', () => this.#over(log, response));
     try {
       if (this.#otherPaths(request, response)) return;
-      setCommonHeaders(response);
+      setCommonHeaders(response, log.id);
       if (this.#closing.signal.aborted) response.setHeader('Connection', 'close');
-      await this.#route(request, response, upgrade);
+      await this.#route(request, response, log, upgrade);
     } catch (error) {
       const answer = this.#apiError(error);
       if (upgrade) {
@@ -142,21 +153,30 @@ export class ApiServer {
   async #route(
     request: IncomingMessage,
     response: ServerResponse,
+    log: RequestLog,
     upgrade: Exchange['upgrade'],
   ): Promise<void> {
     const { authenticate, authorizer } = this.#context.access;
     const url = urlOf(request);
-    const user = actingUser(authorizer, await authenticate(request), request.headersDistinct);
+    log.caller = await authenticate(request);
+    const user = actingUser(authorizer, log.caller, request.headersDistinct);
+    log.user = user;
     const exchange: Exchange = {
       context: this.#context,
       request,
       response,
       url,
       user,
+      log,
       warnings: new Set(),
       ...(upgrade && { upgrade }),
     };
     await route(exchange);
+  }
+
+  #over(log: RequestLog, response: ServerResponse): void {
+    for (const observer of this.#context.observers)
+      observer.ended(log, response.headersSent ? response.statusCode : 101, this.#context.now());
   }
 
   #apiError(error: unknown): ApiError {
@@ -173,4 +193,17 @@ function urlOf({ url = '/' }: IncomingMessage): URL {
   } catch {
     throw badRequest(`the path ${JSON.stringify(url)} can not be understood`);
   }
+}
+
+function newLog(request: IncomingMessage, receivedMs: number): RequestLog {
+  const { method = 'GET', url: uri = '/', headers, socket } = request;
+  return {
+    id: randomUUID(),
+    method,
+    uri,
+    userAgent: headers['user-agent'] ?? '',
+    sourceIp: socket.remoteAddress ?? '',
+    contentType: headers['content-type'] ?? '',
+    receivedMs,
+  };
 }

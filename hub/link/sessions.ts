@@ -32,6 +32,17 @@ export class Sessions {
     return [...this.#sessions.keys()];
   }
 
+  /** How many there are, by transport. */
+  counts(): Map<string, number> {
+    const counts = new Map([
+      ['mqtt', 0],
+      ['grpc', 0],
+    ]);
+    for (const { transport } of this.#sessions.values())
+      counts.set(transport, (counts.get(transport) ?? 0) + 1);
+    return counts;
+  }
+
   /** A node has said hello. A session that it had before is over. */
   open(session: NodeSession): void {
     const before = this.#sessions.get(session.node);

@@ -16,6 +16,10 @@ export class ObjectCache {
     return this.#objects.get(namespace ? `${namespace}/${name}` : name);
   }
 
+  get size(): number {
+    return this.#objects.size;
+  }
+
   put(object: KubeObject): void {
     const key = objectKey(object);
     const old = this.#objects.get(key);

@@ -71,6 +71,8 @@ export interface Registry {
 
   get(resource: ResourceDefinition, namespace: string | undefined, name: string): KubeObject | undefined;
   list(resource: ResourceDefinition, selection?: Selection): ObjectList;
+  /** How many there are, without looking at them. */
+  count(resource: ResourceDefinition): number;
   /** Objects by one of the definition's `indexes`, without a search. */
   byIndex(resource: ResourceDefinition, index: string, value: string): readonly KubeObject[];
   /** Every object, of any resource, that names this uid among its ownerReferences. */

@@ -106,6 +106,10 @@ export class StoreRegistry implements Registry {
     return { items: this.#shelf(resource).cache.list(selection), revision: this.revision };
   }
 
+  count(resource: ResourceDefinition): number {
+    return this.#shelf(resource).cache.size;
+  }
+
   byIndex(resource: ResourceDefinition, index: string, value: string): readonly KubeObject[] {
     return this.#shelf(resource).cache.byIndex(index, value);
   }

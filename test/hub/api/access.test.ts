@@ -211,11 +211,13 @@ t.test('who comes back with a resumed session is still known', async (t) => {
 
 t.test('a bug is told to the operator, not to the client', async (t) => {
   const hub = await startHub(t, {
-    now: () => {
-      throw new Error('a secret');
+    health: {
+      broken: () => {
+        throw new Error('a secret');
+      },
     },
   });
-  const { code, body } = await hub.get('/api/v1/pods');
+  const { code, body } = await hub.get('/readyz');
   t.equal(code, 500);
   t.match(body, { reason: 'InternalError', message: /^Internal error occurred: [0-9a-f-]{36}$/ });
   t.match(hub.errors, [{ message: 'a secret' }]);
