@@ -1,3 +1,4 @@
+import 'reflect-metadata'; // the x509 package needs it loaded first
 import { webcrypto } from 'node:crypto';
 import { Agent } from 'node:https';
 import * as x509 from '@peculiar/x509';
