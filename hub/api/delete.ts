@@ -12,6 +12,7 @@ import { sendJson, sendList, sendObject, successStatus } from './reply.ts';
 import type { ResourceRequest } from './request-info.ts';
 
 const SCHEMA = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
+const KIND = 'DeleteOptions';
 const POLICIES = ['Background', 'Foreground', 'Orphan'] as const;
 
 /** From the body, or from the query when there is none. Throws 400 and 422. */
@@ -36,6 +37,8 @@ function fromQuery(query: URLSearchParams): JsonObject {
 export function deleteOptionsOf(given: unknown, isDry: boolean): DeleteOptions {
   const { object, errors } = decode(schemaOf(SCHEMA), given ?? {});
   if (errors.length > 0) throw badRequest(`DeleteOptions cannot be handled: ${errors.join(', ')}`);
+  if (object['kind'] && object['kind'] !== KIND)
+    throw badRequest(`decoded object cannot be converted to DeleteOptions: it is a ${object['kind']}`);
   const {
     gracePeriodSeconds: grace,
     preconditions,

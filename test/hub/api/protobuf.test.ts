@@ -117,6 +117,11 @@ t.test('options of a deletion', async (t) => {
   t.match(await send('DELETE', `${CONFIG_MAPS}/gone`, wrong), { code: 409 });
   t.match(await send('DELETE', `${CONFIG_MAPS}/gone`, options({ dryRun: ['All'] })), { code: 200 });
   t.match(await hub.get(`${CONFIG_MAPS}/gone`), { code: 200 }, 'it was but tried');
+  t.match(
+    (await send('DELETE', `${CONFIG_MAPS}/gone`, configMap('gone', {}))).body,
+    { code: 400, message: 'decoded object cannot be converted to DeleteOptions: it is a ConfigMap' },
+    'an object is no options',
+  );
   const deleted = await send('DELETE', `${CONFIG_MAPS}/gone`, options({ gracePeriodSeconds: 0n }, 'apps/v1'));
   t.match(deleted, { code: 200, body: { status: 'Success' } });
 });
