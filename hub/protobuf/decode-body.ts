@@ -46,12 +46,14 @@ export function hasProtobuf(component: string): boolean {
 
 /**
  * The object in a body of type `application/vnd.kubernetes.protobuf`, as JSON. Which type it has follows from where it
- * was sent to; that it says the same itself is for the caller to check. Throws 400.
+ * was sent to; that it says the same itself is for the caller to check, and of another kind nothing but the type is read.
+ * Throws 400.
  */
 export function decodeProtobufBody(component: string, body: Buffer): JsonObject {
   const message = messageOf(component);
   if (!message) throw new Error(`"${component}" has no protobuf form`);
   const { apiVersion, kind, raw } = readEnvelope(body);
+  if (kind !== '' && kind !== component.slice(component.lastIndexOf('.') + 1)) return { apiVersion, kind };
   const { status, ...object } = decodeMessage(message, raw);
   const isEmpty = isJsonObject(status) && Object.keys(status).length === 0;
   const value = { apiVersion, kind, ...object, ...(status !== undefined && !isEmpty && { status }) };

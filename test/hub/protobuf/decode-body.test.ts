@@ -24,7 +24,7 @@ function varint(value: number): Buffer {
   return Buffer.from([...bytes, Number(rest)]);
 }
 
-const bodyOf = (...parts: Uint8Array[]) => envelope('v1', 'Thing', Buffer.concat(parts));
+const bodyOf = (...parts: Uint8Array[]) => envelope('', '', Buffer.concat(parts));
 
 /** What a body says besides its type. */
 function decodeAs(component: string, ...parts: Uint8Array[]): object {
@@ -49,6 +49,11 @@ t.test('type and content of a body', async (t) => {
     type: 'Opaque',
     immutable: false,
   });
+  t.same(
+    decodeProtobufBody(`${CORE}.Pod`, envelope('v1', 'Secret', raw)),
+    { apiVersion: 'v1', kind: 'Secret' },
+    'the content of another kind is not read',
+  );
   t.ok(hasProtobuf(`${CORE}.Secret`));
   t.notOk(hasProtobuf('com.example.v1.Toaster'));
 });
