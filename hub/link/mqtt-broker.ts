@@ -3,8 +3,7 @@ import { createServer, type Server } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
 import type { Logger } from 'pino';
 import { parseTopic } from '../../proto/topics.ts';
-import { HUB_USER } from '../security/hub-keys.ts';
-import { holderOf, nodeOfUser } from '../security/node-identity.ts';
+import { HUB_USER, holderOf, nodeOfUser } from '../security/node-identity.ts';
 
 export interface MqttBrokerOptions {
   readonly cluster: string;

@@ -10,7 +10,7 @@ import {
 } from '../../proto/gen/holdfast/v1/link_pb.ts';
 import { everyNode, parseTopic, topicOf } from '../../proto/topics.ts';
 import type { KeyPair } from '../security/certificate-authority.ts';
-import { HUB_USER } from '../security/hub-keys.ts';
+import { HUB_USER } from '../security/node-identity.ts';
 import type { LinkHandler, SessionTransport } from './link-handler.ts';
 import type { DownMessage, Sessions } from './sessions.ts';
 

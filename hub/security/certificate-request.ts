@@ -1,6 +1,6 @@
 import 'reflect-metadata'; // the x509 package needs it loaded first
 import * as x509 from '@peculiar/x509';
-import { userOfNode } from './node-identity.ts';
+import { HUB_USER, nodeOfUser, userOfNode } from './node-identity.ts';
 
 /* What is in a request for a certificate (PKCS #10), and which requests the hub signs. */
 
@@ -48,8 +48,14 @@ export function signingProblem(
   request: CertificateRequest,
   usages: readonly string[],
 ): string | undefined {
-  if (signer === CLIENT_SIGNER) return clientProblem(usages);
+  if (signer === CLIENT_SIGNER) return linkNameProblem(request) ?? clientProblem(usages);
   return nodeClientProblem(request, usages);
+}
+
+/** On the link, who a peer is follows from the name alone: what is good for the API must not be good for more. */
+function linkNameProblem({ commonName }: CertificateRequest): string | undefined {
+  if (commonName !== HUB_USER && nodeOfUser(commonName) === undefined) return undefined;
+  return `subject common name ${JSON.stringify(commonName)} is reserved: for nodes, ${NODE_CLIENT_SIGNER} signs`;
 }
 
 const OPTIONAL_USAGES = ['digital signature', 'key encipherment'];

@@ -8,6 +8,7 @@ import {
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CertificateAuthority, type KeyPair, newKey } from './certificate-authority.ts';
+import { HUB_USER } from './node-identity.ts';
 
 const SERVER_DAYS = 365;
 const CLIENT_DAYS = 365;
@@ -28,9 +29,6 @@ export interface HubKeys {
   /** P-256: signs the tokens of service accounts. */
   readonly accountKey: KeyObject;
 }
-
-/** The user name of the hub on its own broker. No enrolled node can have it: theirs begin with `system:node:`. */
-export const HUB_USER = 'system:holdfast:hub';
 
 /** Loads what is in `dir`, making what is missing. `hosts`: the names and addresses the hub is reached by. */
 export async function loadHubKeys(dir: string, hosts: readonly string[]): Promise<HubKeys> {

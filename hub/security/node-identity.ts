@@ -10,6 +10,9 @@ export const KEY_ANNOTATION = 'holdfast.dev/public-key-sha256';
 /** On the Node object: the device's X25519 key, SPKI DER in base64, to which its secrets are sealed. */
 export const SEALING_KEY_ANNOTATION = 'holdfast.dev/sealing-key';
 
+/** The user name of the hub on its own broker. No enrolled node can have it: theirs begin with `system:node:`. */
+export const HUB_USER = 'system:holdfast:hub';
+
 export function userOfNode(node: string): string {
   return `${PREFIX}${node}`;
 }

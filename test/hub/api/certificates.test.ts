@@ -182,6 +182,10 @@ t.test('what is not signed', async (t) => {
       { name: 'no-client', subject: 'CN=x', usages: ['digital signature'] },
       'missing required usage for client certificate: client auth',
     ],
+    ...['system:node:x', 'system:holdfast:hub'].map((name, index): [Wanted, string] => [
+      { name: `link-${index}`, subject: `CN=${name}` },
+      `subject common name "${name}" is reserved: for nodes, ${NODE_CLIENT} signs`,
+    ]),
     [
       { name: 'n1', subject: 'CN=system:node:x, O=people', ...node },
       'subject organization is not system:nodes',
