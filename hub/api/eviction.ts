@@ -1,8 +1,11 @@
 import { badRequest } from '../resources/api-error.ts';
+import type { PodObject } from '../resources/typed.ts';
 import { checkWrite } from './access.ts';
 import { type BodyKind, readObject } from './body.ts';
 import { deleteOptionsOf } from './delete.ts';
+import { takeDisruption } from './disruption-budget.ts';
 import { type Exchange, isDryRun } from './exchange.ts';
+import { existing } from './read.ts';
 import { sendJson, successStatus } from './reply.ts';
 import type { ResourceRequest } from './request-info.ts';
 
@@ -23,6 +26,7 @@ export async function evict(exchange: Exchange, target: ResourceRequest): Promis
     );
   checkWrite(exchange, target, eviction, undefined);
   const options = deleteOptionsOf(eviction['deleteOptions'], isDryRun(exchange, 'CreateOptions'));
+  await takeDisruption(exchange, existing(exchange, target) as PodObject, options.dryRun ?? false);
   await exchange.context.registry.delete(resource, namespace, name, options);
   sendJson(exchange, 201, successStatus(undefined, 201));
 }

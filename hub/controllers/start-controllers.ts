@@ -6,6 +6,7 @@ import { startClusterRoleAggregation } from './cluster-role-aggregation/cluster-
 import type { ControllerContext, Running } from './controller.ts';
 import { startDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { startDeploymentController } from './deployment/deployment-controller.ts';
+import { startDisruptionController } from './disruption/disruption-controller.ts';
 import { startEventExpiry } from './event-expiry.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
@@ -71,6 +72,7 @@ export function startControllers({
     }),
     ...(quotas ? [startResourceQuotaController(context, quotas)] : []),
     startPodCollector(context),
+    startDisruptionController(context),
     startGarbageCollector(context),
     startEventExpiry(context),
     startClusterRoleAggregation(context),
