@@ -159,6 +159,14 @@ t.test('acting as somebody else', async (t) => {
     t.match(await hub.get('/api', { agent: eve, headers: { ...asBob, [header]: 'x' } }), forbidden(message));
 });
 
+t.test('a connection does not outlive its certificate', async (t) => {
+  let nowMs = Date.now();
+  const hub = await startHub(t, { now: () => nowMs });
+  t.equal((await hub.get('/api/v1/nodes')).code, 200);
+  nowMs += 2 * 86_400_000;
+  t.equal((await hub.get('/api/v1/nodes')).code, 401);
+});
+
 t.test('the server', async (t) => {
   const hub = await startHub(t, {
     otherPaths: (request, response) => {
