@@ -1,6 +1,7 @@
 import type { Admission, AdmissionRequest } from '../registry/admission.ts';
 import type { Registry } from '../registry/registry.ts';
 import { limitRanger } from './limit-ranger.ts';
+import { notYet } from './not-yet.ts';
 import type { AdmissionPlugin } from './plugin.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { priority } from './priority.ts';
@@ -17,6 +18,7 @@ export function admissionOf(registry: Registry, quotas: QuotaLedger): Admission 
     storageClass(registry),
     limitRanger(registry),
     podSecurity(registry),
+    notYet,
     resourceQuota(quotas),
   ]);
 }

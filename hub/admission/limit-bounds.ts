@@ -1,4 +1,5 @@
 import type { LimitRangeItem } from 'kubernetes-types/core/v1.d.ts';
+import { ownValue } from '../resources/object.ts';
 import { compareQuantities, parseQuantity, type Quantity } from '../resources/quantity.ts';
 
 /** Amounts of one container, pod or claim, by resource name. */
@@ -27,7 +28,7 @@ function each(
 
 function minimumErrors(type: string, name: string, bound: string, { requests, limits }: Amounts): string[] {
   const least = `minimum ${name} usage per ${type} is ${bound}`;
-  const [request, limit] = [requests[name], limits[name]];
+  const [request, limit] = [ownValue(requests, name), ownValue(limits, name)];
   if (request === undefined) return [`${least}.  No request is specified`];
   if (isLess(request, bound)) return [`${least}, but request is ${request}`];
   return limit !== undefined && isLess(limit, bound) ? [`${least}, but limit is ${limit}`] : [];
@@ -36,7 +37,7 @@ function minimumErrors(type: string, name: string, bound: string, { requests, li
 /** What claims and the like have no limit of is bounded by their request. */
 function maximumErrors(type: string, name: string, bound: string, { requests, limits }: Amounts): string[] {
   const most = `maximum ${name} usage per ${type} is ${bound}`;
-  const [request, limit] = [requests[name], limits[name]];
+  const [request, limit] = [ownValue(requests, name), ownValue(limits, name)];
   if (type === 'PersistentVolumeClaim')
     return request !== undefined && isLess(bound, request) ? [`${most}, but request is ${request}`] : [];
   if (limit === undefined) return [`${most}.  No limit is specified`];
@@ -46,7 +47,7 @@ function maximumErrors(type: string, name: string, bound: string, { requests, li
 
 function ratioErrors(type: string, name: string, bound: string, { requests, limits }: Amounts): string[] {
   const most = `${name} max limit to request ratio per ${type} is ${bound}`;
-  const [request, limit] = [quantity(requests[name]), quantity(limits[name])];
+  const [request, limit] = [quantity(ownValue(requests, name)), quantity(ownValue(limits, name))];
   if (request.value === 0n) return [`${most}, but no request is specified or request is 0`];
   if (limit.value === 0n) return [`${most}, but no limit is specified or limit is 0`];
   const ratio = asNumber(limit) / asNumber(request);

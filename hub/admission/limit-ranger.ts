@@ -2,7 +2,7 @@ import type { Container, LimitRangeItem } from 'kubernetes-types/core/v1.d.ts';
 import type { Registry } from '../registry/registry.ts';
 import { forbidden } from '../resources/api-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
-import type { KubeObject } from '../resources/object.ts';
+import { type KubeObject, ownValue } from '../resources/object.ts';
 import { limitRanges, persistentVolumeClaims, pods } from '../resources/table-of-resources.ts';
 import type { LimitRangeObject, PodObject } from '../resources/typed.ts';
 import { creates } from './is-resource.ts';
@@ -91,7 +91,7 @@ function defaulted(
 ): string[] {
   const resources = container.resources ?? {};
   const missing = Object.keys(defaults)
-    .filter((name) => resources[part]?.[name] === undefined)
+    .filter((name) => ownValue(resources[part], name) === undefined)
     .sort();
   if (missing.length === 0) return [];
   const filled = Object.fromEntries(missing.map((name) => [name, defaults[name] ?? '']));

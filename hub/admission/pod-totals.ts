@@ -1,4 +1,5 @@
 import type { Container } from 'kubernetes-types/core/v1.d.ts';
+import { ownValue } from '../resources/object.ts';
 import { addQuantities, canonicalQuantity, compareQuantities, parseQuantity } from '../resources/quantity.ts';
 import type { PodObject } from '../resources/typed.ts';
 
@@ -14,7 +15,7 @@ export function podTotals({ spec }: PodObject): { requests: Texts; limits: Texts
   const requests = plus(totalOf(spec, 'requests'), overhead);
   // Overhead raises a limit only where there is one.
   const limits = totalOf(spec, 'limits');
-  const raised = Object.entries(overhead).filter(([name]) => limits[name] !== undefined);
+  const raised = Object.entries(overhead).filter(([name]) => ownValue(limits, name) !== undefined);
   return { requests, limits: plus(limits, Object.fromEntries(raised)) };
 }
 
@@ -51,7 +52,7 @@ function larger(left: Texts, right: Texts): Texts {
 function merged(left: Texts, right: Texts, both: (a: string, b: string) => string): Texts {
   const result: Record<string, string> = { ...left };
   for (const [name, text] of Object.entries(right)) {
-    const own = result[name];
+    const own = ownValue(result, name);
     result[name] = own === undefined ? text : both(own, text);
   }
   return result;

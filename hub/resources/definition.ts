@@ -91,6 +91,8 @@ export interface ResourceDefinition {
   readonly createOnUpdate?: boolean;
   /** Whether PUT must carry `metadata.resourceVersion`. */
   readonly updateNeedsVersion?: boolean;
+  /** What does not happen yet with objects of this kind, which are only stored: said to who creates one. */
+  readonly notYet?: string;
   /** Which names are valid; `subdomain` unless stated. */
   readonly nameRule?: 'subdomain' | 'label' | 'service' | 'path';
   /** Sets what the client left out. Changes its argument, which nobody else holds yet. Must be idempotent. */

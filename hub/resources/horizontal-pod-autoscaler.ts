@@ -88,6 +88,7 @@ export const horizontalPodAutoscalers = defineResource({
   categories: ['all'],
   namespaced: true,
   schema: 'io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler',
+  notYet: 'nothing is scaled by it yet',
   hasStatus: true,
   hasGeneration: false,
   views: [autoscalerV1],

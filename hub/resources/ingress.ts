@@ -133,6 +133,7 @@ export const ingresses = defineResource({
   shortNames: ['ing'],
   namespaced: true,
   schema: 'io.k8s.api.networking.v1.Ingress',
+  notYet: 'nothing routes by it yet',
   hasStatus: true,
   setDefaults: (object) => {
     specOf<IngressSpec>(object);

@@ -119,6 +119,7 @@ export const networkPolicies = defineResource({
   shortNames: ['netpol'],
   namespaced: true,
   schema: 'io.k8s.api.networking.v1.NetworkPolicy',
+  notYet: 'nothing is blocked by it yet',
   setDefaults,
   validate,
   hasGeneration: true,

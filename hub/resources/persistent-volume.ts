@@ -140,6 +140,7 @@ export const persistentVolumes = defineResource({
   shortNames: ['pv'],
   namespaced: false,
   schema: 'io.k8s.api.core.v1.PersistentVolume',
+  notYet: 'nothing is bound to it yet',
   hasStatus: true,
   hasGeneration: false,
   setDefaults,

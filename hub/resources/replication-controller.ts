@@ -56,6 +56,7 @@ export const replicationControllers = defineResource({
   categories: ['all'],
   namespaced: true,
   schema: 'io.k8s.api.core.v1.ReplicationController',
+  notYet: 'no pods are made of it: use a Deployment',
   hasStatus: true,
   scale: {
     replicas: wanted,

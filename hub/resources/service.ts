@@ -127,6 +127,7 @@ export const services = defineResource({
   categories: ['all'],
   namespaced: true,
   schema: 'io.k8s.api.core.v1.Service',
+  notYet: 'it gets no address and no name yet: reach pods by their hostPort or by port-forward',
   hasStatus: true,
   hasGeneration: false,
   nameRule: 'service',

@@ -144,6 +144,7 @@ export const statefulSets = defineResource({
   categories: ['all'],
   namespaced: true,
   schema: 'io.k8s.api.apps.v1.StatefulSet',
+  notYet: 'no pods are made of it: this hub has no controller for StatefulSets yet',
   hasStatus: true,
   nameRule: 'label',
   scale: {

@@ -1,6 +1,7 @@
 import type { Container } from 'kubernetes-types/core/v1.d.ts';
 import type { AdmissionRequest } from '../../registry/admission.ts';
 import { forbidden } from '../../resources/api-error.ts';
+import { ownValue } from '../../resources/object.ts';
 import {
   canonicalQuantity,
   compareQuantities,
@@ -47,7 +48,7 @@ function chargeOf(account: QuotaAccount, { resource, object, old }: AdmissionReq
   const extra = new Map<string, Quantity>();
   for (const [name, amount] of usageOf(resource, object)) {
     const added = before ? minus(amount, before.get(name) ?? ZERO) : amount;
-    if (added.value > 0n && spec.hard?.[name] !== undefined) extra.set(name, added);
+    if (added.value > 0n && ownValue(spec.hard, name) !== undefined) extra.set(name, added);
   }
   const mustBeChecked = extra.size > 0 || (!old && resource === pods);
   return mustBeChecked ? { account, extra } : undefined;
@@ -62,7 +63,7 @@ function checkAccount(account: QuotaAccount, request: AdmissionRequest, extra: U
     if (missing) throw refuse(`failed quota: ${metadata.name}: must specify ${missing}`);
   }
   const exceeded = [...extra.keys()].sort().filter((name) => {
-    const hard = parseQuantity(spec.hard?.[name] ?? '') ?? ZERO;
+    const hard = parseQuantity(ownValue(spec.hard, name) ?? '') ?? ZERO;
     return compareQuantities(plus(extra.get(name), account.used(name)), hard) > 0;
   });
   if (exceeded.length === 0) return;
@@ -70,7 +71,7 @@ function checkAccount(account: QuotaAccount, request: AdmissionRequest, extra: U
     exceeded.map((name) => `${name}=${amountOf(name)}`).join(',');
   const requested = list((name) => canonicalQuantity(extra.get(name) ?? ZERO));
   const used = list((name) => canonicalQuantity(account.used(name)));
-  const limited = list((name) => spec.hard?.[name] ?? '0');
+  const limited = list((name) => ownValue(spec.hard, name) ?? '0');
   throw refuse(
     `exceeded quota: ${metadata.name}, requested: ${requested}, used: ${used}, limited: ${limited}`,
   );
@@ -91,5 +92,5 @@ function notGiven({ spec }: PodObject, limited: readonly string[]): string {
 
 function amountOf({ resources }: Container, limited: string): string | undefined {
   const [part = '', name] = limited.includes('.') ? limited.split('.') : ['requests', limited];
-  return (part === 'limits' ? resources?.limits : resources?.requests)?.[name ?? ''];
+  return ownValue(part === 'limits' ? resources?.limits : resources?.requests, name ?? '');
 }

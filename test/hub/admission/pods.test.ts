@@ -51,3 +51,13 @@ t.test('the default storage class', async (t) => {
   t.equal(await claim('none', { storageClassName: '' }), '');
   t.equal(await claim('named', { storageClassName: 'disk' }), 'disk');
 });
+
+t.test('who creates what is only stored is told so', async (t) => {
+  const { registry } = await withPolicies(t);
+  const warnings: string[] = [];
+  const spec = { type: 'ExternalName', externalName: 'example.com' };
+  const options = { fieldManager: 'test', warn: (text: string) => void warnings.push(text) };
+  const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 's', namespace: 'default' }, spec };
+  await registry.create(table.services, service, options);
+  t.match(warnings, [/^Service s: it gets no address and no name yet/]);
+});
