@@ -29,6 +29,14 @@ const SCHEMA = `
   INSERT INTO compaction VALUES (0);
 `;
 
+/** Of every key that exists, without the values: they may be large. */
+const REVISIONS = `
+  SELECT key, revision FROM log
+  WHERE revision IN (SELECT max(revision) FROM log GROUP BY key) AND value IS NOT NULL
+`;
+
+type KeyRevision = Pick<Row, 'key' | 'revision'>;
+
 interface Row {
   readonly revision: number;
   readonly key: string;
@@ -64,7 +72,8 @@ export class SqliteStore implements Store {
     this.#insert = db.prepare('INSERT INTO log (revision, key, previous, value) VALUES (?, ?, ?, ?)');
     this.#revision = db.prepare('SELECT coalesce(max(revision), 0) FROM log').pluck().get() as number;
     this.#compacted = db.prepare('SELECT revision FROM compaction').pluck().get() as number;
-    for (const { key, revision } of this.#newest('')) this.#revisions.set(key, revision);
+    for (const { key, revision } of db.prepare<[], KeyRevision>(REVISIONS).iterate())
+      this.#revisions.set(key, revision);
   }
 
   /** Opens or creates the file. Throws an error that says what to do if it is in use, or no store of this version. */
@@ -90,8 +99,8 @@ export class SqliteStore implements Store {
     return this.#revision;
   }
 
-  list(prefix: string): Entry[] {
-    return this.#newest(prefix).map(({ key, value, revision }) => ({ key, value: value ?? '', revision }));
+  *list(prefix: string): Generator<Entry, void> {
+    for (const { key, value, revision } of this.#newest(prefix)) yield { key, value: value ?? '', revision };
   }
 
   commit(conditions: readonly Compare[], writes: readonly Write[]): Promise<CommitResult> {
@@ -148,14 +157,14 @@ export class SqliteStore implements Store {
     this.#db.close();
   }
 
-  #newest(prefix: string): Row[] {
+  #newest(prefix: string): IterableIterator<Row> {
     return this.#db
       .prepare<[string, string], Row>(
         `SELECT revision, key, previous, value FROM log
          WHERE revision IN (SELECT max(revision) FROM log WHERE key >= ? AND key < ? GROUP BY key)
            AND value IS NOT NULL ORDER BY key`,
       )
-      .all(prefix, endOf(prefix));
+      .iterate(prefix, endOf(prefix));
   }
 
   #flush(): void {

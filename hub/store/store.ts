@@ -64,8 +64,11 @@ export interface Store {
   /** The newest revision, 0 when nothing was ever written. */
   readonly revision: number;
 
-  /** Everything under a prefix, in the order of the keys' bytes. */
-  list(prefix: string): Entry[];
+  /**
+   * Everything under a prefix, in the order of the keys' bytes, read as it is asked for: there may be more than should be
+   * in memory twice. Nothing else may be asked of the store until it is read to its end.
+   */
+  list(prefix: string): Iterable<Entry>;
   /** Checks all conditions, then writes all, in one step. Rejects with StoreWriteError if it cannot be made durable. */
   commit(conditions: readonly Compare[], writes: readonly Write[]): Promise<CommitResult>;
   /** Every change after `revision`, in order. Throws CompactedError if part of that is gone. */
