@@ -138,7 +138,7 @@ async function readBodyAs(
   read: (type: string, body: Buffer) => ParsedBody,
 ): Promise<ParsedBody | undefined> {
   const body = await readBody(request);
-  const { type } = parseMediaType(request.headers['content-type'] ?? JSON_TYPE);
+  const { type } = parseMediaType(request.headers['content-type'] || JSON_TYPE);
   if (body.length === 0) return undefined;
   if (!accepted.includes(type)) throw unsupportedMediaType(accepted);
   return read(type, body);

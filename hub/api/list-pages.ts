@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { badRequest, expired } from '../resources/api-error.ts';
+import { compareKeys } from '../registry/object-cache.ts';
+import { badRequest, expired, qualifiedName } from '../resources/api-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
-import type { KubeObject } from '../resources/object.ts';
+import { type KubeObject, objectKey } from '../resources/object.ts';
 
 /** How long a client may take from one page to the next. */
 const LIFETIME_MS = 5 * 60_000;
 /** Lists that are kept for their next pages; they are references to objects, most of which exist anyway. */
 const MAX_LISTS = 200;
+const TOO_OLD =
+  'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list: objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.';
 
 interface KeptList {
   readonly resource: ResourceDefinition;
@@ -14,6 +17,12 @@ interface KeptList {
   readonly items: readonly KubeObject[];
   readonly revision: number;
   readonly usedAtMs: number;
+}
+
+/** Whose pages are asked for. */
+interface Collection extends Pick<KeptList, 'resource' | 'namespace'> {
+  /** What there is now, for who goes on after the list of then is gone. */
+  readonly newest: () => Omit<KeptList, 'usedAtMs'>;
 }
 
 export interface Page {
@@ -40,35 +49,36 @@ export class ListPages {
     return this.#page(randomUUID(), { ...list, usedAtMs: this.#now() }, 0, limit);
   }
 
-  /** Throws 410 when the list is kept no longer, 400 for a token that was not given for this collection. */
-  next(
-    token: string,
-    { resource, namespace }: Pick<KeptList, 'resource' | 'namespace'>,
-    limit: number,
-  ): Page {
-    const { id, start } = decodeToken(token);
+  /**
+   * Throws 410 when the list is kept no longer, with a token for what there is now behind the last page; 400 for a
+   * token that was not given for this collection.
+   */
+  next(token: string, collection: Collection, limit: number): Page {
+    const { of, after, id, start } = decodeToken(token);
+    if (of !== collectionName(collection)) throw badToken();
+    if (id === undefined) return this.first(restOf(collection.newest(), after), limit);
     this.#forgetOld();
     const list = this.#lists.get(id);
-    if (!list) {
-      throw expired(
-        'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.',
-      );
-    }
-    if (list.resource !== resource || list.namespace !== namespace) throw badToken();
+    if (!list) throw expired(TOO_OLD, encodeToken({ of, after, start: 0 }));
     return this.#page(id, { ...list, usedAtMs: this.#now() }, start, limit);
   }
 
   #page(id: string, list: KeptList, start: number, limit: number): Page {
     const end = limit > 0 ? start + limit : list.items.length;
     const remaining = Math.max(list.items.length - end, 0);
+    const items = list.items.slice(start, end);
+    const last = items.at(-1);
     this.#lists.delete(id);
     if (remaining > 0) this.#lists.set(id, list); // the newest stands last
     this.#forgetOld();
     return {
-      items: list.items.slice(start, end),
+      items,
       revision: list.revision,
       remaining,
-      token: remaining > 0 ? encodeToken(id, end) : undefined,
+      token:
+        remaining > 0 && last
+          ? encodeToken({ of: collectionName(list), after: objectKey(last), id, start: end })
+          : undefined,
     };
   }
 
@@ -81,14 +91,33 @@ export class ListPages {
   }
 }
 
-function encodeToken(id: string, start: number): string {
-  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', id, start })).toString('base64url');
+/** Where a list goes on: in the list of that id, and if it is gone, behind the object of that key. */
+interface Token {
+  readonly of: string;
+  readonly after: string;
+  readonly id?: string;
+  readonly start: number;
 }
 
-function decodeToken(token: string): { id: string; start: number } {
+function collectionName({ resource, namespace = '' }: Pick<KeptList, 'resource' | 'namespace'>): string {
+  return `${qualifiedName(resource)}/${namespace}`;
+}
+
+/** What comes behind a key, whether or not there is still an object of it. */
+function restOf<T extends Pick<KeptList, 'items'>>(list: T, after: string): T {
+  return { ...list, items: list.items.filter((object) => compareKeys(objectKey(object), after) > 0) };
+}
+
+function encodeToken(token: Token): string {
+  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', ...token })).toString('base64url');
+}
+
+function decodeToken(token: string): Token {
   try {
-    const { id, start } = JSON.parse(Buffer.from(token, 'base64url').toString());
-    if (typeof id === 'string' && Number.isSafeInteger(start) && start >= 0) return { id, start };
+    const { of, after, id, start } = JSON.parse(Buffer.from(token, 'base64url').toString());
+    const texts = [of, after, ...(id === undefined ? [] : [id])];
+    if (texts.every((text) => typeof text === 'string') && Number.isSafeInteger(start) && start >= 0)
+      return { of, after, id, start };
   } catch {
     // Not one of ours.
   }

@@ -1,36 +1,50 @@
-import { ApiError, badRequest, expired, invalid, notFound } from '../resources/api-error.ts';
-import { forbiddenField } from '../resources/field-errors.ts';
+import type { ListOptions, ObjectList, Registry } from '../registry/registry.ts';
+import { ApiError, badRequest, expired, type FieldError, invalid, notFound } from '../resources/api-error.ts';
+import type { ResourceDefinition } from '../resources/definition.ts';
+import { forbiddenField, notSupported } from '../resources/field-errors.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { selectionOf } from '../resources/selector.ts';
 import type { Exchange } from './exchange.ts';
 import { sendList, sendObject } from './reply.ts';
 import type { ResourceRequest } from './request-info.ts';
 
-/** Answers are always the newest: what is left to do is to refuse a version that does not exist yet, or no more. */
-export function checkVersion({ context, url }: Exchange): void {
+/**
+ * Answers are the newest, which is not older than any version that there is: refuses one that there is not yet. Returns
+ * the one that exactly is wanted, if one is.
+ */
+export function checkVersion({ context, url }: Exchange): number | undefined {
   const text = url.searchParams.get('resourceVersion') ?? '';
-  const match = url.searchParams.get('resourceVersionMatch') ?? '';
   const { revision } = context.registry;
-  if (match && !text)
+  const match = matchOf(url.searchParams, text);
+  if (!text) return undefined;
+  const wanted = parseVersion(text);
+  if (wanted > revision) throw tooLarge(wanted, revision);
+  return match === 'Exact' ? wanted : undefined;
+}
+
+const MATCHES = ['Exact', 'NotOlderThan'];
+
+/** How the version is meant; throws 422 for options that do not go together. */
+function matchOf(query: URLSearchParams, version: string): string {
+  const match = query.get('resourceVersionMatch') ?? '';
+  if (!match) return match;
+  if (!version)
     throw invalidListOptions(
       'resourceVersionMatch',
       'resourceVersionMatch is forbidden unless resourceVersion is provided',
     );
-  if (match === 'Exact' && text === '0')
+  if (!MATCHES.includes(match)) throw invalidListOption(notSupported('resourceVersionMatch', match, MATCHES));
+  if (match === 'Exact' && version === '0')
     throw invalidListOptions(
       'resourceVersionMatch',
       'resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
     );
-  if (match && url.searchParams.get('continue'))
+  if (query.get('continue'))
     throw invalidListOptions(
       'resourceVersionMatch',
       'resourceVersionMatch is forbidden when continue is provided',
     );
-  if (!text) return;
-  const wanted = parseVersion(text);
-  if (wanted > revision) throw tooLarge(wanted, revision);
-  if (match === 'Exact' && wanted !== revision)
-    throw expired('The resourceVersion for the provided list is too old.');
+  return match;
 }
 
 export function parseVersion(text: string): number {
@@ -39,10 +53,14 @@ export function parseVersion(text: string): number {
 }
 
 export function invalidListOptions(field: string, detail: string): ApiError {
-  return invalid('meta.k8s.io', 'ListOptions', '', [forbiddenField(field, detail)]);
+  return invalidListOption(forbiddenField(field, detail));
 }
 
-function tooLarge(wanted: number, current: number): ApiError {
+function invalidListOption(error: FieldError): ApiError {
+  return invalid('meta.k8s.io', 'ListOptions', '', [error]);
+}
+
+export function tooLarge(wanted: number, current: number): ApiError {
   return new ApiError(504, 'Timeout', `Too large resource version: ${wanted}, current: ${current}`, {
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
     retryAfterSeconds: 1,
@@ -68,7 +86,7 @@ export function get(exchange: Exchange, target: ResourceRequest): void {
 export function list(exchange: Exchange, { resource, namespace }: ResourceRequest): void {
   const { searchParams: query } = exchange.url;
   const { registry, pages } = exchange.context;
-  checkVersion(exchange);
+  const atRevision = checkVersion(exchange);
   if (query.has('sendInitialEvents'))
     throw invalidListOptions('sendInitialEvents', 'sendInitialEvents is forbidden for list');
   const selectors = {
@@ -78,15 +96,28 @@ export function list(exchange: Exchange, { resource, namespace }: ResourceReques
   const selection = selectionOf(resource, { namespace, ...selectors });
   const limit = limitOf(query);
   const token = query.get('continue');
+  if (token && Number(query.get('resourceVersion') || 0) > 0)
+    throw badRequest('specifying resource version is not allowed when using continue');
+  const options = { ...selection, ...(atRevision !== undefined && { atRevision }) };
+  const newest = () => ({ resource, namespace, ...listed(registry, resource, options) });
   const { items, revision, ...rest } = token
-    ? pages.next(token, { resource, namespace }, limit)
-    : pages.first({ resource, namespace, ...registry.list(resource, selection) }, limit);
+    ? pages.next(token, { resource, namespace, newest }, limit)
+    : pages.first(newest(), limit);
   const isSelected = selectors.labelSelector || selectors.fieldSelector;
   sendList(exchange, resource, items, {
     resourceVersion: String(revision),
     ...(rest.token && { continue: rest.token }),
     ...(rest.token && !isSelected && { remainingItemCount: rest.remaining }),
   });
+}
+
+function listed(registry: Registry, resource: ResourceDefinition, options: ListOptions): ObjectList {
+  try {
+    return registry.list(resource, options);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 410) throw error;
+    throw expired('The resourceVersion for the provided list is too old.');
+  }
 }
 
 function limitOf(query: URLSearchParams): number {

@@ -4,7 +4,7 @@ import type { KubeObject } from '../resources/object.ts';
 import { selectionOf } from '../resources/selector.ts';
 import type { Exchange } from './exchange.ts';
 import { type Form, negotiate } from './negotiate.ts';
-import { invalidListOptions, parseVersion } from './read.ts';
+import { invalidListOptions, parseVersion, tooLarge } from './read.ts';
 import type { ResourceRequest } from './request-info.ts';
 import { includeObjectOf, partialMetadata, tableOf } from './table.ts';
 import { type StreamEvent, WatchStream } from './watch-stream.ts';
@@ -42,8 +42,10 @@ function optionsOf(query: URLSearchParams, revision: number): Options {
   const wantsInitial = sendInitial === 'true' || sendInitial === '1';
   const isAny = version === '' || version === '0';
   const startsWithExisting = sendInitial === null ? isAny : wantsInitial;
+  const wanted = isAny ? revision : parseVersion(version);
+  if (wanted > revision) throw tooLarge(wanted, revision);
   return {
-    ...(!startsWithExisting && { fromRevision: isAny ? revision : parseVersion(version) }),
+    ...(!startsWithExisting && { fromRevision: wanted }),
     bookmarks: ['true', '1'].includes(query.get('allowWatchBookmarks') ?? ''),
     marksInitialEnd: wantsInitial,
     timeoutMs: timeoutOf(query.get('timeoutSeconds')),

@@ -64,8 +64,8 @@ export function matches(object: KubeObject, { namespace, name, matches: extra }:
   return extra?.(object) ?? true;
 }
 
-/** By namespace, then name: the slash would sort after `-` and `.`, so the parts are compared. */
-function compareKeys(a: string, b: string): number {
+/** The order of lists, by objects' keys: namespace, then name. The slash would sort after `-` and `.`, so the parts are compared. */
+export function compareKeys(a: string, b: string): number {
   const [aFirst = '', aSecond = ''] = a.split('/');
   const [bFirst = '', bSecond = ''] = b.split('/');
   return compareText(aFirst, bFirst) || compareText(aSecond, bSecond);

@@ -10,6 +10,11 @@ export interface Selection {
   readonly name?: string;
 }
 
+export interface ListOptions extends Selection {
+  /** Show what there was at this revision; the newest by default. */
+  readonly atRevision?: number;
+}
+
 export interface ObjectList {
   /** In the order of namespace, then name, by bytes. */
   readonly items: readonly KubeObject[];
@@ -70,7 +75,8 @@ export interface Registry {
   readonly revision: number;
 
   get(resource: ResourceDefinition, namespace: string | undefined, name: string): KubeObject | undefined;
-  list(resource: ResourceDefinition, selection?: Selection): ObjectList;
+  /** Throws 410 Expired if `atRevision` is older than the history. */
+  list(resource: ResourceDefinition, options?: ListOptions): ObjectList;
   /** How many there are, without looking at them. */
   count(resource: ResourceDefinition): number;
   /** Objects by one of the definition's `indexes`, without a search. */

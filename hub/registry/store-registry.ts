@@ -7,6 +7,7 @@ import {
   expired,
   invalid,
   notFound,
+  noUniqueName,
 } from '../resources/api-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../resources/object.ts';
@@ -23,8 +24,10 @@ import {
   updatedObject,
 } from './object-lifecycle.ts';
 import { OwnerIndex } from './owner-index.ts';
+import { itemsBefore } from './past.ts';
 import type {
   DeleteOptions,
+  ListOptions,
   ObjectList,
   Registry,
   UpdateOptions,
@@ -102,8 +105,17 @@ export class StoreRegistry implements Registry {
     return this.#shelf(resource).cache.get(namespace, name);
   }
 
-  list(resource: ResourceDefinition, selection: WatchOptions = {}): ObjectList {
-    return { items: this.#shelf(resource).cache.list(selection), revision: this.revision };
+  list(resource: ResourceDefinition, selection: ListOptions = {}): ObjectList {
+    const { atRevision = this.revision } = selection;
+    const shelf = this.#shelf(resource);
+    if (atRevision === this.revision) return { items: shelf.cache.list(selection), revision: this.revision };
+    const items = itemsBefore({
+      items: shelf.cache.list(),
+      prefix: shelf.prefix,
+      changes: this.#history(shelf, atRevision),
+      decode: ({ value, revision }) => decode(value, revision),
+    });
+    return { items: items.filter((object) => matches(object, selection)), revision: atRevision };
   }
 
   count(resource: ResourceDefinition): number {
@@ -157,7 +169,8 @@ export class StoreRegistry implements Registry {
       );
       const stored = await this.#admitted(request(object), () => this.#tryCreate(resource, object, options));
       if (stored) return stored;
-      if (!generated || attempt >= NAME_ATTEMPTS) throw alreadyExists(resource, object.metadata.name ?? '');
+      if (!generated) throw alreadyExists(resource, object.metadata.name ?? '');
+      if (attempt >= NAME_ATTEMPTS) throw noUniqueName(resource, object.metadata.name ?? '');
     }
   }
 

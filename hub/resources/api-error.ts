@@ -55,26 +55,29 @@ export class ApiError extends Error {
   readonly code: number;
   readonly reason: string;
   readonly details: StatusDetails | undefined;
+  /** Asks for what is left of a list whose state of then is gone. */
+  readonly continue: string | undefined;
 
   constructor(
     code: number,
     reason: string,
     message: string,
     details?: StatusDetails,
-    options?: ErrorOptions,
+    options?: ErrorOptions & { readonly continue?: string },
   ) {
     super(message, options);
     this.name = 'ApiError';
     this.code = code;
     this.reason = reason;
     this.details = details;
+    this.continue = options?.continue;
   }
 
   toStatus(): Status {
     return {
       kind: 'Status',
       apiVersion: 'v1',
-      metadata: {},
+      metadata: this.continue === undefined ? {} : { continue: this.continue },
       status: 'Failure',
       message: this.message,
       reason: this.reason,
@@ -140,6 +143,16 @@ export function alreadyExists(resource: ResourceName, name: string): ApiError {
   );
 }
 
+/** For an object without a name of its own, after all that were tried are taken. */
+export function noUniqueName(resource: ResourceName, name: string): ApiError {
+  return new ApiError(
+    409,
+    'AlreadyExists',
+    `${qualifiedName(resource)} "${name}" already exists, the server was not able to generate a unique name for the object`,
+    { ...detailsOf(resource, name), retryAfterSeconds: 1 },
+  );
+}
+
 const STALE = 'the object has been modified; please apply your changes to the latest version and try again';
 
 export function conflict(resource: ResourceName, name: string, why = STALE): ApiError {
@@ -151,8 +164,11 @@ export function conflict(resource: ResourceName, name: string, why = STALE): Api
   );
 }
 
-export function expired(message: string): ApiError {
-  return new ApiError(410, 'Expired', message);
+/** `continueToken` goes on from there with what there is now. */
+export function expired(message: string, continueToken?: string): ApiError {
+  return new ApiError(410, 'Expired', message, undefined, {
+    ...(continueToken !== undefined && { continue: continueToken }),
+  });
 }
 
 /** More wrong fields than this help nobody: there can be a million of them. */

@@ -15,6 +15,7 @@ import type { KubeObject } from '../../../hub/resources/object.ts';
 import { namespaces, resources } from '../../../hub/resources/table-of-resources.ts';
 import { CertificateAuthority, newKey } from '../../../hub/security/certificate-authority.ts';
 import { SqliteStore } from '../../../hub/store/sqlite-store.ts';
+import type { Store } from '../../../hub/store/store.ts';
 
 export interface Answer {
   readonly code: number;
@@ -50,6 +51,7 @@ type Teardown = { teardown(end: () => unknown): void; testdir(files: Record<stri
 /** The API as it really is, on a free port, with what is needed to talk to it. */
 export class TestHub {
   readonly registry: StoreRegistry;
+  readonly store: Store;
   readonly server: ApiServer;
   readonly access: Access;
   readonly authority: CertificateAuthority;
@@ -59,9 +61,13 @@ export class TestHub {
   admin: Agent;
 
   constructor(
-    parts: Pick<TestHub, 'registry' | 'server' | 'access' | 'authority' | 'directory' | 'errors' | 'admin'>,
+    parts: Pick<
+      TestHub,
+      'registry' | 'store' | 'server' | 'access' | 'authority' | 'directory' | 'errors' | 'admin'
+    >,
   ) {
     this.registry = parts.registry;
+    this.store = parts.store;
     this.server = parts.server;
     this.access = parts.access;
     this.authority = parts.authority;
@@ -223,7 +229,7 @@ export async function startHub(t: Teardown, options: Partial<ApiServerOptions> =
     ...options,
   });
   const admin = await TestHub.agentFor(authority, 'admin', ['system:masters']);
-  const hub = new TestHub({ registry, server, access, authority, directory, errors, admin });
+  const hub = new TestHub({ registry, store, server, access, authority, directory, errors, admin });
   hub.port = await server.listen(0, '127.0.0.1');
   await reconcileDefaultRoles(registry);
   await registry.create(namespaces, newNamespace('default'), { fieldManager: 'test' });
