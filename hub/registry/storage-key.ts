@@ -1,5 +1,6 @@
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
+import { shareFields } from './shared-fields.ts';
 
 /** Where a resource's objects are in the store: `/registry/apps/deployments/`. Versions share it. */
 export function prefixOf({ group, plural }: ResourceDefinition): string {
@@ -23,5 +24,6 @@ export function encode(object: KubeObject): string {
 export function decode(value: string, revision: number): KubeObject {
   const object = JSON.parse(value) as KubeObject;
   object.metadata.resourceVersion = String(revision);
+  shareFields(object);
   return object;
 }

@@ -1,5 +1,6 @@
 import { connect, type TLSSocket } from 'node:tls';
 
+const MAX_BEGIN = 512;
 const END_OF_HEAD = Buffer.from('\r\n\r\n');
 
 export interface Credentials {
@@ -13,6 +14,8 @@ export interface Credentials {
 export interface Answer {
   readonly status: number;
   readonly bytes: number;
+  /** The first bytes of the body. */
+  readonly begin: string;
 }
 
 /**
@@ -30,6 +33,7 @@ export class Connection {
   #bytes = 0;
   #isChunked = false;
   #inBody = false;
+  #begin = '';
   #tail = ''; // the end of a chunked body, to find its last chunk
 
   private constructor(socket: TLSSocket, host: string) {
@@ -81,6 +85,7 @@ export class Connection {
       this.#isChunked = length === undefined;
       this.#left = Number(length ?? 0);
       this.#bytes = 0;
+      this.#begin = rest.toString('latin1', 0, MAX_BEGIN);
       this.#tail = '';
       this.#inBody = true;
       this.#body(rest);
@@ -100,6 +105,6 @@ export class Connection {
     }
     this.#inBody = false;
     this.#fail = undefined;
-    this.#waiting?.({ status: this.#status, bytes: this.#bytes });
+    this.#waiting?.({ status: this.#status, bytes: this.#bytes, begin: this.#begin });
   }
 }

@@ -1,7 +1,7 @@
 import { bundle } from '../../bundle.ts';
 import type { Measurement } from '../result.ts';
 import { BenchHub } from './hub.ts';
-import { type ApiBench, churn, lists, makePods, requests, size, watches } from './subjects.ts';
+import { type ApiBench, churn, lists, makeNode, makePods, requests, size, watches } from './subjects.ts';
 
 const LISTED = 10_000;
 const STORED = 50_000;
@@ -26,7 +26,7 @@ export async function measureApi(
   const [listed, stored] = isQuick ? [2_000, 5_000] : [LISTED, STORED];
   const steps: [string, () => Promise<Measurement[]>][] = [
     ['requests', () => requests(bench)],
-    ['watches', () => watches(bench)],
+    ['watches', () => makeNode(bench).then(() => watches(bench))],
     ['lists', () => makePods(bench, 0, listed).then(() => lists(bench, listed))],
     ['churn', () => churn(bench, churnSeconds)],
     ['size', () => makePods(bench, listed, stored).then(() => size(bench, stored))],

@@ -1,3 +1,9 @@
+const NODE = 'bench-node';
+
+export function nodeJson(): string {
+  return JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name: NODE } });
+}
+
 /** Pods as a fleet has them, as JSON for a POST: about 1.2 KiB each, no two of the same name. */
 export function podJson(name: string): string {
   return JSON.stringify({
@@ -9,7 +15,7 @@ export function podJson(name: string): string {
       annotations: { note: 'x'.repeat(100) },
     },
     spec: {
-      nodeName: 'nowhere',
+      nodeName: NODE,
       containers: [
         {
           name: 'main',

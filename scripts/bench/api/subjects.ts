@@ -3,7 +3,7 @@ import type { Measurement } from '../result.ts';
 import type { Connection } from './connection.ts';
 import type { BenchHub } from './hub.ts';
 import { type Load, loadWith, percentile } from './load.ts';
-import { configMapJson, podJson } from './objects.ts';
+import { configMapJson, nodeJson, podJson } from './objects.ts';
 import { Watchers } from './watchers.ts';
 
 const CLIENTS = 32;
@@ -82,6 +82,13 @@ export async function requests(bench: ApiBench): Promise<Measurement[]> {
   ]);
 }
 
+/** Pods of a node that is not there would be collected. */
+export async function makeNode(bench: ApiBench): Promise<void> {
+  const client = await bench.hub.connect();
+  await client.request('POST', '/api/v1/nodes', nodeJson());
+  client.close();
+}
+
 export async function makePods(bench: ApiBench, from: number, to: number): Promise<void> {
   await withClients(bench, (clients) =>
     loadWith(clients, to - from, (client, index) =>
@@ -133,6 +140,12 @@ export async function watches(bench: ApiBench): Promise<Measurement[]> {
 
 export async function size(bench: ApiBench, pods: number): Promise<Measurement[]> {
   const restartMs = await bench.hub.restart();
+  const client = await bench.hub.connect();
+  const { begin } = await client.request('GET', `${PODS}?limit=1`);
+  client.close();
+  const left = Number(/"remainingItemCount":(\d+)/.exec(begin)?.[1]);
+  if (!(left + 1 >= pods))
+    throw new Error(`${pods} pods were stored, after the restart there are ${left + 1}`);
   await setTimeout(3_000);
   const { rssMib } = bench.hub.program.memory();
   return [
