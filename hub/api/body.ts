@@ -17,7 +17,8 @@ import { decode } from '../schema/decode.ts';
 import { isJsonObject, type JsonObject } from '../schema/json-type.ts';
 import { type ParsedJson, parseJson } from '../schema/parse-json.ts';
 import { schemaOf } from '../schema/schema.ts';
-import type { Exchange } from './exchange.ts';
+import { cleanMetadata } from './client-metadata.ts';
+import { type Exchange, warningsOf } from './exchange.ts';
 import { parseMediaType } from './negotiate.ts';
 import { parseYaml } from './parse-yaml.ts';
 
@@ -173,7 +174,8 @@ export function decodeObject(exchange: Exchange, kind: BodyKind, body: ParsedBod
   if (validation === 'Strict' && problems.length > 0)
     throw badRequest(`${cannot}: strict decoding error: ${problems.join(', ')}`);
   if (validation === 'Warn') for (const problem of problems) exchange.warnings.add(problem);
-  const metadata = isJsonObject(object['metadata']) ? (object['metadata'] as ObjectMeta) : {};
+  const given = isJsonObject(object['metadata']) ? (object['metadata'] as ObjectMeta) : {};
+  const metadata = cleanMetadata(given, warningsOf(exchange));
   return { ...object, apiVersion: apiVersionOf(kind), kind: kind.kind, metadata };
 }
 

@@ -1,9 +1,9 @@
 import type { DeleteOptions } from '../registry/registry.ts';
-import { badRequest, forbidden, invalid } from '../resources/api-error.ts';
+import { type ApiError, badRequest, type FieldError, forbidden, invalid } from '../resources/api-error.ts';
 import { forbiddenField, notSupported } from '../resources/field-errors.ts';
 import { selectionOf } from '../resources/selector.ts';
 import { decode } from '../schema/decode.ts';
-import type { JsonObject } from '../schema/json-type.ts';
+import { isJsonObject, type JsonObject } from '../schema/json-type.ts';
 import { schemaOf } from '../schema/schema.ts';
 import { checkWrite } from './access.ts';
 import { readTypedBody } from './body.ts';
@@ -15,11 +15,18 @@ const SCHEMA = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
 const KIND = 'DeleteOptions';
 const POLICIES = ['Background', 'Foreground', 'Orphan'] as const;
 
+interface GivenOptions {
+  readonly options: DeleteOptions;
+  /** Asked for in the way of before there were policies, which is answered in the way of then. */
+  readonly wantsDependentsGone: boolean;
+}
+
 /** From the body, or from the query when there is none. Throws 400 and 422. */
-async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptions> {
+async function readDeleteOptions(exchange: Exchange): Promise<GivenOptions> {
   const body = await readTypedBody(exchange, SCHEMA);
   const given = body ? body.value : fromQuery(exchange.url.searchParams);
-  return deleteOptionsOf(given, isDryRun(exchange, 'DeleteOptions'));
+  const wantsDependentsGone = isJsonObject(given) && given['orphanDependents'] === false;
+  return { options: deleteOptionsOf(given, isDryRun(exchange, 'DeleteOptions')), wantsDependentsGone };
 }
 
 function fromQuery(query: URLSearchParams): JsonObject {
@@ -48,6 +55,8 @@ export function deleteOptionsOf(given: unknown, isDry: boolean): DeleteOptions {
     preconditions?: NonNullable<DeleteOptions['preconditions']>;
     dryRun?: string[];
   };
+  const unknown = dryRun.find((value) => value !== 'All');
+  if (unknown !== undefined) throw invalidOption(notSupported('dryRun', unknown, ['All']));
   const policy = policyOf(object);
   return {
     ...(grace !== undefined && { gracePeriodSeconds: grace }),
@@ -61,17 +70,19 @@ function policyOf({
   propagationPolicy: policy,
   orphanDependents: orphan,
 }: JsonObject): DeleteOptions['propagationPolicy'] {
-  const refuse = (error: Parameters<typeof invalid>[3][number]) =>
-    invalid('meta.k8s.io', 'DeleteOptions', '', [error]);
   if (policy !== undefined && orphan !== undefined)
-    throw refuse(
+    throw invalidOption(
       forbiddenField('propagationPolicy', 'orphanDependents and deletionPropagation cannot be both set'),
     );
   if (orphan !== undefined) return orphan ? 'Orphan' : 'Background';
   const known = POLICIES.find((each) => each === policy);
   if (policy !== undefined && policy !== '' && !known)
-    throw refuse(notSupported('propagationPolicy', policy, POLICIES));
+    throw invalidOption(notSupported('propagationPolicy', policy, POLICIES));
   return known;
+}
+
+function invalidOption(error: FieldError): ApiError {
+  return invalid('meta.k8s.io', KIND, '', [error]);
 }
 
 function checkProtected(resource: ResourceRequest['resource'], name: string): void {
@@ -82,12 +93,12 @@ function checkProtected(resource: ResourceRequest['resource'], name: string): vo
 /** The answer names the uid, so that a client which waits can tell a new object of the same name. */
 export async function remove(exchange: Exchange, target: ResourceRequest): Promise<void> {
   const { resource, namespace, name = '' } = target;
-  const options = await readDeleteOptions(exchange);
+  const { options, wantsDependentsGone } = await readDeleteOptions(exchange);
   checkProtected(resource, name);
   checkWrite(exchange, target, undefined, exchange.context.registry.get(resource, namespace, name));
   const { object, removed } = await exchange.context.registry.delete(resource, namespace, name, options);
   if (!removed || resource.gracePeriodSeconds) {
-    sendObject(exchange, 200, resource, object);
+    sendObject(exchange, !removed && wantsDependentsGone ? 202 : 200, resource, object);
     return;
   }
   const { uid } = object.metadata;
@@ -106,7 +117,7 @@ export async function removeCollection(
 ): Promise<void> {
   const { registry } = exchange.context;
   const { searchParams: query } = exchange.url;
-  const options = await readDeleteOptions(exchange);
+  const { options } = await readDeleteOptions(exchange);
   const selection = selectionOf(resource, {
     namespace,
     labelSelector: query.get('labelSelector') ?? undefined,

@@ -121,7 +121,10 @@ export function endingObject(
   const requested = resource.gracePeriodSeconds?.(current, options.gracePeriodSeconds) ?? 0;
   const graceSeconds = Math.min(requested, metadata.deletionGracePeriodSeconds ?? requested);
   if (metadata.deletionTimestamp && metadata.deletionGracePeriodSeconds === graceSeconds) return object;
-  if (!metadata.deletionTimestamp && metadata.generation !== undefined) metadata.generation += 1;
+  if (!metadata.deletionTimestamp) {
+    if (metadata.generation !== undefined) metadata.generation += 1;
+    resource.prepareForDeletion?.(object);
+  }
   metadata.deletionTimestamp = formatTime(nowMs + graceSeconds * 1000);
   metadata.deletionGracePeriodSeconds = graceSeconds;
   return object;

@@ -104,6 +104,8 @@ export interface ResourceDefinition {
   readonly prepareForCreate?: (object: KubeObject, requester?: Requester) => void;
   /** Carries over or derives what a client may not change. Changes `object`. */
   readonly prepareForUpdate?: (object: KubeObject, old: KubeObject) => void;
+  /** Says in the status of an object that it begins to end. Changes its argument. */
+  readonly prepareForDeletion?: (object: KubeObject) => void;
   /** `part` names the subresource that an update came through. */
   readonly validate?: (
     object: KubeObject,

@@ -33,6 +33,9 @@ export const namespaces = defineResource({
     if (!old.metadata.deletionTimestamp && finalizers)
       specOf<NamespaceSpec>(object).finalizers = [...finalizers];
   },
+  prepareForDeletion: (object) => {
+    object.status = { ...(object as NamespaceObject).status, phase: 'Terminating' };
+  },
   holdsRemoval: (object) => ((object as NamespaceObject).spec.finalizers ?? []).length > 0,
   fieldSelectors: { 'status.phase': (object) => (object as NamespaceObject).status?.phase ?? '' },
   columns: [

@@ -62,7 +62,6 @@ async function ensureAccount(registry: Registry, namespace: string): Promise<voi
 
 async function empty(registry: Registry, remains: Remains, namespace: NamespaceObject): Promise<void> {
   const { name = '' } = namespace.metadata;
-  await tellTerminating(registry, namespace);
   const content = contentOf(registry, name);
   remains.set(name, new Set(content.map(({ key }) => key)));
   await Promise.all(
@@ -90,15 +89,6 @@ function contentOf(registry: Registry, namespace: string) {
         key: `${resource.group}/${resource.plural} ${objectKey(object)}`,
       })),
     );
-}
-
-async function tellTerminating(registry: Registry, namespace: NamespaceObject): Promise<void> {
-  if (namespace.status?.phase === 'Terminating') return;
-  const change = (current: KubeObject) => ({
-    ...current,
-    status: { ...(current as NamespaceObject).status, phase: 'Terminating' },
-  });
-  await changeExisting(registry, namespaces, namespace, change, { ...SOURCE, subresource: 'status' });
 }
 
 /** The update that takes the last one away removes the namespace. */
