@@ -9,6 +9,7 @@ import { bootstrapObjects } from './bootstrap-objects.ts';
 import { type HubConfig, ownHosts } from './config.ts';
 import { NodeConnections } from './controllers/node-health/node-liveness.ts';
 import { startControllers } from './controllers/start-controllers.ts';
+import { CustomResources } from './custom-resources/custom-resources.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { GrpcServer } from './link/grpc-server.ts';
 import { LinkHandler } from './link/link-handler.ts';
@@ -56,6 +57,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   const keys = await loadHubKeys(config.dataDir, [...ownHosts(), ...config.hosts]);
   const stopCompaction = startCompaction(store);
   const registry = new StoreRegistry({ store, definitions: resources, trackFields });
+  const customResources = new CustomResources(registry);
   const quotas = new QuotaLedger(registry);
   registry.admission = admissionOf(registry, quotas);
   await bootstrapObjects(registry);
@@ -173,6 +175,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       await controllers.stop();
       await dispatcher.stop();
       quotas.close();
+      customResources.close();
       stopDismissing();
       sessions.closeAll();
       grpcServer.close();

@@ -28,7 +28,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Down: api, registry, store; then controllers, scheduler, dispatch, link, each through the registry.
   'hub/store': [],
   'hub/sync': [],
-  'hub/resources': ['hub/registry/registry.ts'],
+  'hub/resources': ['hub/registry/registry.ts', 'hub/schema'],
+  'hub/resources/table-of-resources.ts': [
+    'hub/resources',
+    'hub/custom-resources/custom-resource-definitions.ts',
+  ],
+  'hub/custom-resources': ['hub/registry/registry.ts', 'hub/resources', 'hub/schema'],
   'hub/schema': ['hub/resources'],
   'hub/protobuf': ['hub/resources/api-error.ts', 'hub/schema'],
   'hub/patch': ['hub/resources', 'hub/schema'],
@@ -52,7 +57,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/authorization',
     'hub/registry/registry.ts',
   ],
-  'hub/controllers': ['hub/registry/registry.ts', 'hub/resources', 'hub/schema', 'hub/sync'],
+  'hub/controllers': [
+    'hub/custom-resources',
+    'hub/registry/registry.ts',
+    'hub/resources',
+    'hub/schema',
+    'hub/sync',
+  ],
   'hub/controllers/start-controllers.ts': [
     'hub/controllers',
     'hub/registry/registry.ts',
@@ -125,6 +136,7 @@ const HOME: Readonly<Record<string, Home>> = {
   pino: { values: ['agent/log.ts', 'hub/log.ts'], types: ['agent', 'hub'] },
   'reflect-metadata': { values: ['hub/security'] },
   'prom-client': { values: ['hub/telemetry'] },
+  re2js: { values: ['hub/schema'] },
   rfc6902: { values: ['hub/patch'] },
   systeminformation: { values: ['agent/node'] },
   ws: { values: ['hub/api/streaming'] },

@@ -10,7 +10,7 @@ import {
   invalid,
   unsupportedMediaType,
 } from '../resources/api-error.ts';
-import { apiVersionOf } from '../resources/definition.ts';
+import { apiVersionOf, type ResourceDefinition } from '../resources/definition.ts';
 import { notSupported } from '../resources/field-errors.ts';
 import type { KubeObject, ObjectMeta } from '../resources/object.ts';
 import { decode } from '../schema/decode.ts';
@@ -41,7 +41,8 @@ export interface BodyKind {
   readonly group: string;
   readonly version: string;
   readonly kind: string;
-  readonly schema: string;
+  readonly schema: ResourceDefinition['schema'];
+  readonly decode?: ResourceDefinition['decode'];
 }
 
 /** The bytes of the body, unpacked. Throws 400, 413 and 415. */
@@ -118,9 +119,12 @@ export function discardBody(request: IncomingMessage): Promise<boolean> {
  * The body as JSON, whichever way it is written; `schema` names the type that it is to have, which protobuf does not say
  * by itself. `undefined` when there is none.
  */
-export async function readTypedBody(exchange: Exchange, schema: string): Promise<ParsedBody | undefined> {
-  const accepted = hasProtobuf(schema) ? [...TEXT_TYPES, PROTOBUF] : TEXT_TYPES;
-  return readBodyAs(exchange, accepted, (type, body) =>
+export async function readTypedBody(
+  exchange: Exchange,
+  schema: BodyKind['schema'],
+): Promise<ParsedBody | undefined> {
+  if (typeof schema !== 'string' || !hasProtobuf(schema)) return readBodyAs(exchange, TEXT_TYPES, parseText);
+  return readBodyAs(exchange, [...TEXT_TYPES, PROTOBUF], (type, body) =>
     type === PROTOBUF ? { value: decodeProtobufBody(schema, body), duplicates: [] } : parseText(type, body),
   );
 }
@@ -166,7 +170,7 @@ export function decodeObject(exchange: Exchange, kind: BodyKind, body: ParsedBod
   const { value } = body;
   if (!isJsonObject(value)) throw badRequest(`the body is no object: a ${kind.kind} is wanted`);
   checkType(kind, value);
-  const { object, unknown, errors } = decode(schemaOf(kind.schema), value);
+  const { object, unknown, errors } = kind.decode?.(value) ?? decode(schemaOf(kind.schema), value);
   const cannot = `${kind.kind} in version ${JSON.stringify(kind.version)} cannot be handled as a ${kind.kind}`;
   if (errors.length > 0) throw badRequest(`${cannot}: ${errors.join(', ')}`);
   const problems = [...body.duplicates, ...unknown];

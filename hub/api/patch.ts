@@ -68,13 +68,10 @@ export async function patch(exchange: Exchange, target: ResourceRequest): Promis
     storedTarget,
     applied(exchange, storedTarget, stored?.toStored(configuration) ?? configuration, options),
   );
-  const { object, created } = await registry.modify(
-    stored?.resource ?? resource,
-    namespace,
-    name,
-    change,
-    options,
-  );
+  const { object, created } = await registry.modify(stored?.resource ?? resource, namespace, name, change, {
+    ...options,
+    ...stored?.write,
+  });
   sendObject(exchange, created ? 201 : 200, resource, stored?.fromStored(object) ?? object);
 }
 

@@ -129,7 +129,7 @@ export function sendList(
   }
   const isPartial = form.as === 'PartialObjectMetadata';
   const list = {
-    kind: isPartial ? 'PartialObjectMetadataList' : `${resource.kind}List`,
+    kind: isPartial ? 'PartialObjectMetadataList' : (resource.listKind ?? `${resource.kind}List`),
     apiVersion: isPartial ? `meta.k8s.io/${metaVersion}` : apiVersionOf(resource),
     metadata,
     items: isPartial ? items.map((object) => partialMetadata(object, metaVersion)) : items,

@@ -86,6 +86,7 @@ export async function route(exchange: Exchange): Promise<void> {
   authorize(context.access.authorizer, user, attributes);
   const target = resourceRequest(method, url, context.registry.definitions);
   exchange.log.isServed = target !== undefined;
+  if (target?.resource.deprecationWarning) exchange.warnings.add(target.resource.deprecationWarning);
   for (const observer of context.observers) observer.started?.(exchange.log);
   if (!target) {
     await routePath(exchange);

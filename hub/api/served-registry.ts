@@ -19,6 +19,8 @@ export interface Stored {
   readonly resource: ResourceDefinition;
   readonly fromStored: (object: KubeObject) => KubeObject;
   readonly toStored: (object: KubeObject) => KubeObject;
+  /** For writes to what is stored. */
+  readonly write: Pick<WriteOptions, 'as'>;
 }
 
 /**
@@ -50,11 +52,17 @@ export class ServedRegistry implements Registry {
   #read(definitions: readonly ResourceDefinition[]): void {
     const views = definitions.flatMap((resource) =>
       viewsOf(resource).map(({ definition, ...conversion }) => {
-        this.#views.set(definition, { resource, ...conversion });
+        const hasOwnRules = resource.views?.some((view) => view.definition === definition);
+        this.#views.set(definition, {
+          resource,
+          ...conversion,
+          write: hasOwnRules ? { as: definition } : {},
+        });
         return definition;
       }),
     );
-    this.#definitions = [...definitions, ...views, ...reviews];
+    const served = [...definitions, ...views].filter(({ isServed }) => isServed !== false);
+    this.#definitions = [...served, ...reviews];
     this.#known = definitions;
   }
 
@@ -120,10 +128,17 @@ export class ServedRegistry implements Registry {
     );
   }
 
+  watchAll(...options: Parameters<Registry['watchAll']>): () => void {
+    return this.#registry.watchAll(...options);
+  }
+
   async create(resource: ResourceDefinition, object: KubeObject, options: WriteOptions): Promise<KubeObject> {
     const stored = this.storedOf(resource);
     if (!stored) return this.#registry.create(resource, object, options);
-    const made = await this.#registry.create(stored.resource, created(resource, stored, object), options);
+    const made = await this.#registry.create(stored.resource, created(resource, stored, object), {
+      ...options,
+      ...stored.write,
+    });
     return this.#seenAs(resource, stored, made);
   }
 
@@ -134,7 +149,10 @@ export class ServedRegistry implements Registry {
   ): Promise<KubeObject> {
     const stored = this.storedOf(resource);
     if (!stored) return this.#registry.update(resource, object, options);
-    const updated = await this.#registry.update(stored.resource, stored.toStored(object), options);
+    const updated = await this.#registry.update(stored.resource, stored.toStored(object), {
+      ...options,
+      ...stored.write,
+    });
     return this.#seenAs(resource, stored, updated);
   }
 
@@ -153,7 +171,10 @@ export class ServedRegistry implements Registry {
       if (!current) return created(resource, stored, next);
       return next === seen ? current : stored.toStored(next);
     };
-    const result = await this.#registry.modify(stored.resource, namespace, name, changeStored, options);
+    const result = await this.#registry.modify(stored.resource, namespace, name, changeStored, {
+      ...options,
+      ...stored.write,
+    });
     return { ...result, object: this.#seenAs(resource, stored, result.object) };
   }
 

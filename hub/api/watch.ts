@@ -76,7 +76,7 @@ export function watch(exchange: Exchange, { resource, namespace, name }: Resourc
   const start = { ...selection, ...(fromRevision !== undefined && { fromRevision }) };
   const stop = startWatch(
     () =>
-      context.registry.watch(resource, start, (event) => {
+      context.registry.watch(resource, { ...start, onGone: () => stream.end() }, (event) => {
         if (event.type !== 'SYNCED') stream.push(event);
         else if (options.marksInitialEnd && options.bookmarks)
           stream.push(bookmark(resource, event.revision, INITIAL_EVENTS_END));

@@ -28,6 +28,11 @@ export interface ControllerOptions {
     readonly resource: ResourceDefinition;
     readonly keys: (event: ObjectEvent) => Iterable<string>;
   }[];
+  /** The same for all resources of some sort, also those that are defined later. */
+  readonly watchesAll?: {
+    readonly select: (resource: ResourceDefinition) => boolean;
+    readonly keys: (resource: ResourceDefinition, event: ObjectEvent) => Iterable<string>;
+  };
   /** See `WorkQueueOptions.sync`. */
   readonly sync: (key: string, signal: AbortSignal) => Promise<number | undefined>;
   readonly concurrency?: number;
@@ -45,7 +50,7 @@ export interface RunningController extends Running {
  */
 export function startController(
   { registry, log }: Pick<ControllerContext, 'registry' | 'log'>,
-  { name, watches, sync, concurrency = 64 }: ControllerOptions,
+  { name, watches, watchesAll, sync, concurrency = 64 }: ControllerOptions,
 ): RunningController {
   const part = log.child({ controller: name });
   const queue = new WorkQueue({ sync, concurrency, onError: (failure) => logFailure(part, failure) });
@@ -55,6 +60,13 @@ export function startController(
       for (const key of keys(event)) queue.add(key);
     }),
   );
+  if (watchesAll)
+    ends.push(
+      registry.watchAll(watchesAll.select, (resource, event) => {
+        if (event.type === 'SYNCED') return;
+        for (const key of watchesAll.keys(resource, event)) queue.add(key);
+      }),
+    );
   return {
     add: (key) => queue.add(key),
     addAfter: (key, delayMs) => queue.addAfter(key, delayMs),

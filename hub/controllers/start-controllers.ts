@@ -4,6 +4,7 @@ import { Scheduler } from '../scheduler/scheduler.ts';
 import { type Sign, startCertificateController } from './certificates/certificate-controller.ts';
 import { startClusterRoleAggregation } from './cluster-role-aggregation/cluster-role-aggregation.ts';
 import type { ControllerContext, Running } from './controller.ts';
+import { startCustomResourceController } from './custom-resources/custom-resource-controller.ts';
 import { startDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { startDeploymentController } from './deployment/deployment-controller.ts';
 import { startDisruptionController } from './disruption/disruption-controller.ts';
@@ -59,6 +60,7 @@ export function startControllers({
   const context: ControllerContext = { registry, log, now, events };
   const running: Running[] = [
     startNamespaceController(context),
+    startCustomResourceController(context),
     startNodeHealthController(context, { liveness, gracePeriodMs }),
     startRemovedNodesController(context),
     startDeploymentController(context),

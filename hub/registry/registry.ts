@@ -34,6 +34,8 @@ export type WatchEvent =
 export interface WatchOptions extends Selection {
   /** Deliver what changed after it; without it, first everything that exists as ADDED, then SYNCED. */
   readonly fromRevision?: number;
+  /** Told when the resource is no longer served: no event will follow. */
+  readonly onGone?: () => void;
 }
 
 export interface WriteOptions {
@@ -47,6 +49,8 @@ export interface WriteOptions {
   readonly requester?: Requester;
   /** Takes what who asks should know of what was stored. */
   readonly warn?: (text: string) => void;
+  /** The version in which the object is written, where that has rules of its own: its defaults and checks count. */
+  readonly as?: ResourceDefinition;
 }
 
 export interface UpdateOptions extends WriteOptions {
@@ -70,6 +74,7 @@ export interface DeleteOptions {
  * `ApiError`. Objects that are returned are shared: copy before changing.
  */
 export interface Registry {
+  /** Every resource that is stored. Another list when custom resources come, change or go. */
   readonly definitions: readonly ResourceDefinition[];
   /** The store's newest revision. */
   readonly revision: number;
@@ -93,6 +98,13 @@ export interface Registry {
     resource: ResourceDefinition,
     options: WatchOptions,
     listener: (event: WatchEvent) => void,
+  ): () => void;
+
+  /** Watches every resource that is selected, also those that are defined later: each from when it is there. */
+  watchAll(
+    select: (resource: ResourceDefinition) => boolean,
+    listener: (resource: ResourceDefinition, event: WatchEvent) => void,
+    selection?: Selection,
   ): () => void;
 
   /** 409 AlreadyExists; 404 or 403 for a namespace that is missing or ending; 422 Invalid. */

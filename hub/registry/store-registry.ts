@@ -9,7 +9,7 @@ import {
   notFound,
   noUniqueName,
 } from '../resources/api-error.ts';
-import type { ResourceDefinition } from '../resources/definition.ts';
+import { apiVersionOf, type ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../resources/object.ts';
 import { formatTime } from '../resources/time.ts';
 import { type Change, CompactedError, type Store, StoreWriteError } from '../store/store.ts';
@@ -30,6 +30,7 @@ import type {
   ListOptions,
   ObjectList,
   Registry,
+  Selection,
   UpdateOptions,
   WatchEvent,
   WatchOptions,
@@ -63,21 +64,35 @@ export interface StoreRegistryOptions {
 }
 
 interface Shelf {
-  readonly resource: ResourceDefinition;
+  /** The newest definition: that of a custom resource may change. */
+  resource: ResourceDefinition;
   readonly prefix: string;
-  readonly cache: ObjectCache;
+  cache: ObjectCache;
   readonly watchers: Set<Deliver>;
+  /** Told when the shelf is taken down. */
+  readonly onGone: Set<() => void>;
+}
+
+/** Somebody who watches many resources, and the watches that this takes, by prefix. */
+interface Overseer {
+  readonly select: (resource: ResourceDefinition) => boolean;
+  readonly listener: (resource: ResourceDefinition, event: WatchEvent) => void;
+  readonly selection: Selection;
+  readonly ends: Map<string, () => void>;
 }
 
 /** The Registry on a Store: objects are decoded once, kept in memory, and follow the store's commits. */
 export class StoreRegistry implements Registry {
-  readonly definitions: readonly ResourceDefinition[];
+  definitions: readonly ResourceDefinition[];
   /** The cluster's policies, which themselves need the registry. */
   admission: Admission = ADMIT_ALL;
   readonly #store: Store;
   readonly #trackFields: StoreRegistryOptions['trackFields'];
   readonly #now: () => number;
-  readonly #shelves = new Map<ResourceDefinition, Shelf>();
+  readonly #builtIn: readonly ResourceDefinition[];
+  #custom: readonly ResourceDefinition[] = [];
+  readonly #overseers = new Set<Overseer>();
+  readonly #shelves = new WeakMap<ResourceDefinition, Shelf>(); // also of definitions that others still hold
   readonly #shelfByPrefix = new Map<string, Shelf>();
   readonly #owners = new OwnerIndex();
   readonly #unsubscribe: () => void;
@@ -86,6 +101,7 @@ export class StoreRegistry implements Registry {
   constructor({ store, definitions, trackFields, now = Date.now }: StoreRegistryOptions) {
     this.#store = store;
     this.definitions = definitions;
+    this.#builtIn = definitions;
     this.#trackFields = trackFields;
     this.#now = now;
     this.#namespaces = definitions.find(({ group, plural }) => group === '' && plural === 'namespaces');
@@ -113,7 +129,7 @@ export class StoreRegistry implements Registry {
       items: shelf.cache.list(),
       prefix: shelf.prefix,
       changes: this.#history(shelf, atRevision),
-      decode: ({ value, revision }) => decode(value, revision),
+      decode: ({ value, revision }) => read(shelf.resource, value, revision),
     });
     return { items: items.filter((object) => matches(object, selection)), revision: atRevision };
   }
@@ -140,6 +156,7 @@ export class StoreRegistry implements Registry {
       const seen = event.type === 'SYNCED' ? event : selectedEvent(event, previous, options);
       if (seen) listener(seen);
     };
+    const { onGone } = options;
     if (options.fromRevision === undefined) {
       for (const object of shelf.cache.list(options)) {
         listener({ type: 'ADDED', object, revision: Number(object.metadata.resourceVersion) });
@@ -148,12 +165,58 @@ export class StoreRegistry implements Registry {
     } else {
       for (const change of this.#history(shelf, options.fromRevision)) {
         const { previous: before } = change;
-        const previous = before && decode(before.value, before.revision);
-        deliver(eventOf(change, previous), previous);
+        const previous = before && read(shelf.resource, before.value, before.revision);
+        deliver(eventOf(shelf.resource, change, previous), previous);
       }
     }
     shelf.watchers.add(deliver);
-    return () => shelf.watchers.delete(deliver);
+    if (onGone) shelf.onGone.add(onGone);
+    return () => {
+      shelf.watchers.delete(deliver);
+      if (onGone) shelf.onGone.delete(onGone);
+    };
+  }
+
+  watchAll(
+    select: Overseer['select'],
+    listener: Overseer['listener'],
+    selection: Selection = {},
+  ): () => void {
+    const overseer: Overseer = { select, listener, selection, ends: new Map() };
+    this.#overseers.add(overseer);
+    for (const resource of this.definitions) this.#oversee(overseer, this.#shelf(resource));
+    return () => {
+      this.#overseers.delete(overseer);
+      for (const end of overseer.ends.values()) end();
+    };
+  }
+
+  /**
+   * Serves these besides the built-in resources, and no others. Definitions of before that are among them are left
+   * alone; one that replaces another of the same group and plural takes over its objects and watches.
+   */
+  serveCustom(custom: readonly ResourceDefinition[]): void {
+    const before = new Map(this.#custom.map((resource) => [prefixOf(resource), resource]));
+    this.#custom = custom;
+    this.definitions = [...this.#builtIn, ...custom];
+    for (const resource of custom) {
+      const prefix = prefixOf(resource);
+      const old = before.get(prefix);
+      before.delete(prefix);
+      if (old === resource) continue;
+      if (old) this.#replace(this.#shelf(old), resource);
+      else this.#load(resource);
+    }
+    for (const prefix of before.keys()) this.#takeDown(prefix);
+  }
+
+  #oversee({ select, listener, selection, ends }: Overseer, shelf: Shelf): void {
+    if (ends.has(shelf.prefix) || !select(shelf.resource)) return;
+    ends.set(shelf.prefix, () => undefined); // the listener may define resources
+    ends.set(
+      shelf.prefix,
+      this.watch(shelf.resource, selection, (event) => listener(shelf.resource, event)),
+    );
   }
 
   async create(resource: ResourceDefinition, given: KubeObject, options: WriteOptions): Promise<KubeObject> {
@@ -164,9 +227,11 @@ export class StoreRegistry implements Registry {
     const generated = !given.metadata.name && given.metadata.generateName !== undefined;
     for (let attempt = 1; ; attempt += 1) {
       const request = (object: KubeObject) => admissionRequest(resource, object, undefined, options);
-      const object = newObject(resource, given, this.#now(), options.requester, (defaulted) =>
+      const form = options.as ?? resource;
+      const object = newObject(form, given, this.#now(), options.requester, (defaulted) =>
         this.admission.complete(request(defaulted)),
       );
+      if (options.as) object.apiVersion = apiVersionOf(resource);
       const stored = await this.#admitted(request(object), () => this.#tryCreate(resource, object, options));
       if (stored) return stored;
       if (!generated) throw alreadyExists(resource, object.metadata.name ?? '');
@@ -248,7 +313,8 @@ export class StoreRegistry implements Registry {
     given: KubeObject,
     options: UpdateOptions,
   ): Promise<KubeObject | undefined> {
-    const object = updatedObject(resource, current, given, options.subresource, this.#now());
+    const object = updatedObject(options.as ?? resource, current, given, options.subresource, this.#now());
+    if (options.as) object.apiVersion = apiVersionOf(resource);
     if (!options.tracked) this.#track(resource, current, object, options, options.subresource);
     if (isUnchanged(object, current)) return current;
     return this.#admitted(admissionRequest(resource, object, current, options), async () => {
@@ -302,7 +368,7 @@ export class StoreRegistry implements Registry {
     if (revision === undefined) return undefined;
     const stored = this.get(resource, namespace, name);
     // Another write may already have followed: the answer is the state that this one made.
-    return stored?.metadata.resourceVersion === String(revision) ? stored : decode(value, revision);
+    return stored?.metadata.resourceVersion === String(revision) ? stored : read(resource, value, revision);
   }
 
   async #remove(
@@ -313,7 +379,7 @@ export class StoreRegistry implements Registry {
     const { namespace, name = '' } = current.metadata;
     const key = storageKey(resource, namespace, name);
     const revision = await this.#commit(key, Number(current.metadata.resourceVersion), undefined);
-    return revision === undefined ? undefined : decode(encode(object), revision);
+    return revision === undefined ? undefined : read(resource, encode(object), revision);
   }
 
   /** The revision of the write; undefined when the key is not at `expected` any more. */
@@ -340,14 +406,39 @@ export class StoreRegistry implements Registry {
       prefix: prefixOf(resource),
       cache: new ObjectCache(resource),
       watchers: new Set(),
+      onGone: new Set(),
     };
-    this.#shelves.set(resource, shelf);
     this.#shelfByPrefix.set(shelf.prefix, shelf);
-    for (const { value, revision } of this.#store.list(shelf.prefix)) {
-      const object = decode(value, revision);
-      shelf.cache.put(object);
+    this.#fill(shelf);
+    for (const overseer of this.#overseers) this.#oversee(overseer, shelf);
+  }
+
+  #fill(shelf: Shelf): void {
+    const { resource, prefix, cache } = shelf;
+    this.#shelves.set(resource, shelf);
+    for (const { value, revision } of this.#store.list(prefix)) {
+      const object = read(resource, value, revision);
+      cache.put(object);
       this.#owners.put(resource, object);
     }
+  }
+
+  /** What is stored may mean something else by the new definition. */
+  #replace(shelf: Shelf, resource: ResourceDefinition): void {
+    for (const object of shelf.cache.list()) this.#owners.remove(object);
+    shelf.resource = resource;
+    shelf.cache = new ObjectCache(resource);
+    this.#fill(shelf);
+  }
+
+  #takeDown(prefix: string): void {
+    const shelf = this.#shelfByPrefix.get(prefix);
+    if (!shelf) return;
+    this.#shelfByPrefix.delete(prefix);
+    this.#shelves.delete(shelf.resource);
+    for (const object of shelf.cache.list()) this.#owners.remove(object);
+    for (const overseer of this.#overseers) overseer.ends.delete(prefix);
+    for (const tell of shelf.onGone) tell();
   }
 
   #follow(changes: readonly Change[]): void {
@@ -356,7 +447,7 @@ export class StoreRegistry implements Registry {
       if (!shelf) continue;
       const { namespace, name = '' } = nameOf(shelf, change.key);
       const previous = shelf.cache.get(namespace, name);
-      const event = eventOf(change, previous);
+      const event = eventOf(shelf.resource, change, previous);
       if (previous) this.#owners.remove(previous);
       if (event.type === 'DELETED') {
         shelf.cache.remove(event.object);
@@ -364,7 +455,7 @@ export class StoreRegistry implements Registry {
         shelf.cache.put(event.object);
         this.#owners.put(shelf.resource, event.object);
       }
-      for (const deliver of shelf.watchers) deliver(event, previous);
+      for (const deliver of [...shelf.watchers]) deliver(event, previous);
     }
   }
 
@@ -389,7 +480,7 @@ export class StoreRegistry implements Registry {
   }
 
   #shelf(resource: ResourceDefinition): Shelf {
-    const shelf = this.#shelves.get(resource);
+    const shelf = this.#shelves.get(resource) ?? this.#shelfByPrefix.get(prefixOf(resource));
     if (!shelf) throw badRequest(`"${resource.plural}" is not served`);
     return shelf;
   }
@@ -416,6 +507,12 @@ function admissionRequest(
 type ObjectEvent = Exclude<WatchEvent, { type: 'SYNCED' }>;
 type Deliver = (event: WatchEvent, previous?: KubeObject) => void;
 
+function read(resource: ResourceDefinition, value: string, revision: number): KubeObject {
+  const object = decode(value, revision);
+  resource.readStored?.(object);
+  return object;
+}
+
 function nameOf(shelf: Shelf, key: string): { namespace?: string; name?: string } {
   const [first, second] = key.slice(shelf.prefix.length).split('/');
   if (second !== undefined) return { namespace: first ?? '', name: second };
@@ -428,9 +525,13 @@ function shelfPrefix(key: string): string {
   return `/${root}/${group}/${plural}/`;
 }
 
-function eventOf({ key, value, revision }: Change, previous: KubeObject | undefined): ObjectEvent {
+function eventOf(
+  resource: ResourceDefinition,
+  { key, value, revision }: Change,
+  previous: KubeObject | undefined,
+): ObjectEvent {
   if (value !== undefined) {
-    return { type: previous ? 'MODIFIED' : 'ADDED', object: decode(value, revision), revision };
+    return { type: previous ? 'MODIFIED' : 'ADDED', object: read(resource, value, revision), revision };
   }
   if (!previous) throw new Error(`revision ${revision} deletes "${key}", which never was`);
   return { type: 'DELETED', object: withRevision(previous, revision), revision };

@@ -1,16 +1,19 @@
+import type { Decoded } from '../schema/decode.ts';
+import type { JsonObject } from '../schema/json-type.ts';
+import type { ObjectSchema } from '../schema/schema.ts';
 import type { FieldError } from './api-error.ts';
 import type { KubeObject } from './object.ts';
 
 /** A column of `kubectl get`. Cells are computed by the hub when it answers. */
 export interface Column {
   readonly name: string;
-  readonly type: 'string' | 'integer' | 'boolean' | 'date';
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
   readonly description: string;
   /** `name` on the first column only. */
   readonly format?: string;
   /** 0 (the default) shows always, 1 only with `-o wide`. */
   readonly priority?: number;
-  readonly cell: (object: KubeObject, nowMs: number) => string | number | boolean;
+  readonly cell: (object: KubeObject, nowMs: number) => string | number | boolean | null;
 }
 
 /** `…/scale`: where a kind keeps what `autoscaling/v1` Scale shows. */
@@ -52,6 +55,8 @@ export interface ResourceView {
   readonly toStored: (seen: KubeObject) => KubeObject;
   /** What is wrong with an object that is created in this form, besides what is wrong with what will be stored. */
   readonly validate?: (seen: KubeObject) => readonly FieldError[];
+  /** A version with rules of its own: in place of all that is the stored kind's. */
+  readonly definition?: ResourceDefinition;
   /** In place of those of the stored kind, where the fields have other names. */
   readonly fieldSelectors?: ResourceDefinition['fieldSelectors'];
 }
@@ -67,11 +72,21 @@ export interface ResourceDefinition {
   readonly kind: string;
   readonly plural: string;
   readonly singular: string;
+  /** `<kind>List` unless stated. */
+  readonly listKind?: string;
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly namespaced: boolean;
-  /** The component name of its type in the schema: `io.k8s.api.apps.v1.Deployment`. */
-  readonly schema: string;
+  /** The component name of its type in the schema: `io.k8s.api.apps.v1.Deployment`. For custom resources, the type itself. */
+  readonly schema: string | ObjectSchema;
+  /** Reads what a client sent, in place of decoding by the schema. */
+  readonly decode?: (value: JsonObject) => Decoded;
+  /** Makes of what is stored what it means today. Changes its argument, which nobody else holds yet. */
+  readonly readStored?: (object: KubeObject) => void;
+  /** False for a version that is only stored. */
+  readonly isServed?: boolean;
+  /** Told to all who still use it. */
+  readonly deprecationWarning?: string;
   readonly hasStatus: boolean;
   /** What can be done with it, where that is not everything: a review is created, answered and forgotten. */
   readonly verbs?: readonly string[];
@@ -95,6 +110,8 @@ export interface ResourceDefinition {
   readonly notYet?: string;
   /** Which names are valid; `subdomain` unless stated. */
   readonly nameRule?: 'subdomain' | 'label' | 'service' | 'path';
+  /** Whether finalizers need no prefix. */
+  readonly hasPlainFinalizers?: boolean;
   /** Sets what the client left out. Changes its argument, which nobody else holds yet. Must be idempotent. */
   readonly setDefaults?: (object: KubeObject) => void;
   /**

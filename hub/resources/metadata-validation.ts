@@ -25,7 +25,7 @@ const STANDARD_FINALIZERS = new Set(['kubernetes', 'orphan', 'foregroundDeletion
 
 /** What is wrong with `metadata`, for every kind alike. What may change in an update is the registry's to decide. */
 export function validateMetadata(
-  definition: Pick<ResourceDefinition, 'namespaced' | 'nameRule'>,
+  definition: Pick<ResourceDefinition, 'namespaced' | 'nameRule' | 'hasPlainFinalizers'>,
   object: KubeObject,
 ): FieldError[] {
   const { metadata } = object;
@@ -35,7 +35,7 @@ export function validateMetadata(
     ...labelErrors(metadata.labels, 'metadata.labels'),
     ...annotationErrors(metadata.annotations, 'metadata.annotations'),
     ...ownerErrors(metadata),
-    ...finalizerErrors(metadata),
+    ...finalizerErrors(definition, metadata),
   ];
 }
 
@@ -113,14 +113,17 @@ function ownerErrors({ ownerReferences = [] }: ObjectMeta): FieldError[] {
   return errors;
 }
 
-function finalizerErrors(metadata: ObjectMeta): FieldError[] {
+function finalizerErrors(
+  { hasPlainFinalizers }: Pick<ResourceDefinition, 'hasPlainFinalizers'>,
+  metadata: ObjectMeta,
+): FieldError[] {
   const finalizers = metadata.finalizers ?? [];
   const seen = new Set<string>();
   return finalizers.flatMap((each, index) => {
     const field = `metadata.finalizers[${index}]`;
     if (seen.has(each)) return [duplicate(field, each)];
     seen.add(each);
-    if (!each.includes('/') && !STANDARD_FINALIZERS.has(each))
+    if (!hasPlainFinalizers && !each.includes('/') && !STANDARD_FINALIZERS.has(each))
       return [
         invalidValue(field, each, 'name is neither a standard finalizer name nor is it fully qualified'),
       ];

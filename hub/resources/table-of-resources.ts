@@ -1,3 +1,4 @@
+import { customResourceDefinitions } from '../custom-resources/custom-resource-definitions.ts';
 import { certificateSigningRequests } from './certificate-signing-request.ts';
 import { configMaps } from './config-map.ts';
 import { controllerRevisions } from './controller-revision.ts';
@@ -45,6 +46,7 @@ export {
   configMaps,
   controllerRevisions,
   cronJobs,
+  customResourceDefinitions,
   daemonSets,
   deployments,
   endpointSlices,
@@ -117,6 +119,7 @@ export const resources: readonly ResourceDefinition[] = [
   storageClasses,
   validatingAdmissionPolicies,
   validatingAdmissionPolicyBindings,
+  customResourceDefinitions,
   priorityClasses,
   leases,
   runtimeClasses,

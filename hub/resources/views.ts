@@ -32,6 +32,7 @@ function makeViews(stored: ResourceDefinition): ServedView[] {
       ...view.toStored(object),
       apiVersion: apiVersionOf(stored),
     });
+    if (view.definition) return { definition: view.definition, fromStored, toStored };
     const {
       views: _,
       setDefaults: _defaults,

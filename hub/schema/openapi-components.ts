@@ -101,6 +101,7 @@ export class Components {
   }
 
   #content(schema: ObjectSchema): JsonObject {
+    if (schema.published) return this.#published(schema, schema.published);
     const fields = [...schema.fields];
     const required = fields.filter(([, field]) => field.required).map(([name]) => name);
     return {
@@ -114,6 +115,13 @@ export class Components {
       ...(schema.atomic && { 'x-kubernetes-map-type': 'atomic' }),
       ...(schema.kinds && { 'x-kubernetes-group-version-kind': schema.kinds.map(kindExtension) }),
     };
+  }
+
+  #published(schema: ObjectSchema, published: JsonObject): JsonObject {
+    const metadata = schema.fields.get('metadata');
+    if (!metadata) return published;
+    const properties = { ...(published['properties'] as JsonObject), metadata: this.#field(metadata) };
+    return { ...published, properties };
   }
 
   #field(field: Field): JsonObject {

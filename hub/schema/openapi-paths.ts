@@ -87,7 +87,7 @@ export function groupVersionPath({ group, version }: { group: string; version: s
 
 /** Whether clients may send strategic merge patches: only for types that are compiled into them too. */
 export function hasStrategicPatch(definition: ResourceDefinition): boolean {
-  return schemaNames().includes(definition.schema);
+  return typeof definition.schema === 'string' && schemaNames().includes(definition.schema);
 }
 
 let componentsByKind: Map<string, string> | undefined;
@@ -219,8 +219,9 @@ export class PathBuilder {
     return { kind, body: schema ? this.#components.schema(schema) : { type: 'object' } };
   }
 
-  #list({ group, version, kind }: ResourceDefinition, schema: ObjectSchema): JsonObject {
-    const listKind = { group, version, kind: `${kind}List` };
+  #list(definition: ResourceDefinition, schema: ObjectSchema): JsonObject {
+    const { group, version, kind } = definition;
+    const listKind = { group, version, kind: definition.listKind ?? `${kind}List` };
     const known = componentOf(listKind);
     if (known) return this.#components.schema(known);
     return this.#components.add(`${schema.name ?? `${group}.${version}.${kind}`}List`, {

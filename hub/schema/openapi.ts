@@ -45,12 +45,34 @@ function buildDocument(definitions: readonly ResourceDefinition[], schemaFor: Sc
 function build(definitions: readonly ResourceDefinition[], schemaFor: SchemaLookup): OpenApi {
   const groups = Map.groupBy(definitions, groupVersionPath);
   const documents = new Map(
-    [...groups].map(([path, members]) => [path, buildDocument(members, schemaFor)] as const),
+    [...groups].map(([path, members]) => [path, documentOf(members, schemaFor)] as const),
   );
   const entries = [...documents].map(
     ([path, { hash }]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }] as const,
   );
   return { index: { paths: Object.fromEntries(entries) }, documents };
+}
+
+interface Known {
+  readonly members: readonly ResourceDefinition[];
+  readonly schemaFor: SchemaLookup;
+  readonly document: OpenApiDocument;
+}
+
+const documentsByFirst = new WeakMap<ResourceDefinition, Known>();
+
+/** A document is made again only when one of its kinds is another: a custom kind concerns its own group alone. */
+function documentOf(members: readonly ResourceDefinition[], schemaFor: SchemaLookup): OpenApiDocument {
+  const [first] = members;
+  const known = first && documentsByFirst.get(first);
+  const isSame =
+    known?.schemaFor === schemaFor &&
+    known.members.length === members.length &&
+    known.members.every((each, index) => each === members[index]);
+  if (isSame) return known.document;
+  const document = buildDocument(members, schemaFor);
+  if (first) documentsByFirst.set(first, { members, schemaFor, document });
+  return document;
 }
 
 const built = new WeakMap<readonly ResourceDefinition[], OpenApi>();

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { JsonObject } from './json-type.ts';
 import type { StoredComponent, StoredField } from './stored-schema.ts';
 
 /**
@@ -28,6 +29,8 @@ export interface ObjectSchema {
   readonly atomic?: boolean;
   /** Keeps fields that the schema does not name. */
   readonly preservesUnknown?: boolean;
+  /** How OpenAPI tells it, in place of what its fields say; `metadata` is told by its field. */
+  readonly published?: JsonObject;
 }
 
 /** A field of a struct. What depends on the field rather than on the type of its value stands here. */
@@ -175,8 +178,12 @@ function readComponents(): Map<string, StoredComponent> {
 
 const builtIn = new BuiltInSchemas();
 
-/** The schema of a built-in type by its component name: `io.k8s.api.apps.v1.Deployment`. Throws if there is none. */
-export function schemaOf(component: string): ObjectSchema {
+/**
+ * The schema of a built-in type by its component name: `io.k8s.api.apps.v1.Deployment`; a schema that is none of these is
+ * its own. Throws if there is none.
+ */
+export function schemaOf(component: string | ObjectSchema): ObjectSchema {
+  if (typeof component !== 'string') return component;
   const schema = builtIn.get(component);
   if (!schema) throw new Error(`no schema is named "${component}"`);
   return schema;

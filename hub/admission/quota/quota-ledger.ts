@@ -74,16 +74,18 @@ class Account implements QuotaAccount {
   readonly #stored = new Map<string, Quantity>();
   readonly #reserved = new Map<string, Quantity>();
   readonly #byObject = new Map<string, Usage>(); // by uid
-  readonly #ends: (() => void)[];
+  readonly #end: () => void;
   readonly #changed: () => void;
 
   constructor(registry: Registry, quota: ResourceQuotaObject, changed: () => void) {
     this.quota = quota;
     this.#changed = changed;
     const { namespace = '' } = quota.metadata;
-    this.#ends = registry.definitions
-      .filter((resource) => resource.namespaced && isAbout(quota, resource))
-      .map((resource) => registry.watch(resource, { namespace }, (event) => this.#follow(resource, event)));
+    this.#end = registry.watchAll(
+      (resource) => resource.namespaced && isAbout(quota, resource),
+      (resource, event) => this.#follow(resource, event),
+      { namespace },
+    );
   }
 
   isOf({ metadata, spec }: ResourceQuotaObject): boolean {
@@ -111,7 +113,7 @@ class Account implements QuotaAccount {
   }
 
   close(): void {
-    for (const end of this.#ends) end();
+    this.#end();
   }
 
   #follow(resource: ResourceDefinition, event: WatchEvent): void {

@@ -1,7 +1,7 @@
 import type { Registry } from '../../registry/registry.ts';
 import type { ResourceDefinition } from '../../resources/definition.ts';
 import { type KubeObject, type OwnerReference, objectKey } from '../../resources/object.ts';
-import { resourceByKind } from '../../resources/table-of-resources.ts';
+import { resourceByKind, resourceByPlural } from '../../resources/table-of-resources.ts';
 import {
   type ControllerContext,
   type ObjectEvent,
@@ -33,19 +33,14 @@ const OPTIONS = { fieldManager: 'generic-garbage-collector' };
  */
 export function startGarbageCollector(context: ControllerContext): Running {
   const { registry } = context;
-  const byName = new Map(
-    registry.definitions.map((resource) => [`${resource.group}/${resource.plural}`, resource]),
-  );
   return startController(context, {
     name: 'garbage-collector',
     concurrency: 256,
-    watches: registry.definitions.map((resource) => ({
-      resource,
-      keys: (event) => keysFor(registry, resource, event),
-    })),
+    watches: [],
+    watchesAll: { select: () => true, keys: (resource, event) => keysFor(registry, resource, event) },
     sync: async (key) => {
-      const [group, plural, name = ''] = key.split(' ', 3);
-      const resource = byName.get(`${group}/${plural}`);
+      const [group = '', plural = '', name = ''] = key.split(' ', 3);
+      const resource = resourceByPlural(registry.definitions, group, plural);
       if (resource) await collect(registry, resource, name);
       return undefined;
     },

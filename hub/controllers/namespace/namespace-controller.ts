@@ -18,23 +18,19 @@ export function startNamespaceController(context: ControllerContext): Running {
   const remains: Remains = new Map();
   return startController(context, {
     name: 'namespace',
-    watches: [
-      { resource: namespaces, keys: ({ object }) => [object.metadata.name ?? ''] },
-      ...registry.definitions
-        .filter(({ namespaced }) => namespaced)
-        .map((resource) => ({
-          resource,
-          keys: ({ type, object }: { type: string; object: KubeObject }) => {
-            const { namespace = '', name } = object.metadata;
-            if (type !== 'DELETED') return [];
-            if (resource === serviceAccounts && name === DEFAULT_ACCOUNT) return [namespace];
-            // The last one that goes wakes the namespace; looking at all that is left each time would be quadratic.
-            const left = remains.get(namespace);
-            left?.delete(`${resource.group}/${resource.plural} ${objectKey(object)}`);
-            return left?.size === 0 ? [namespace] : [];
-          },
-        })),
-    ],
+    watches: [{ resource: namespaces, keys: ({ object }) => [object.metadata.name ?? ''] }],
+    watchesAll: {
+      select: ({ namespaced }) => namespaced,
+      keys: (resource, { type, object }) => {
+        const { namespace = '', name } = object.metadata;
+        if (type !== 'DELETED') return [];
+        if (resource === serviceAccounts && name === DEFAULT_ACCOUNT) return [namespace];
+        // The last one that goes wakes the namespace; looking at all that is left each time would be quadratic.
+        const left = remains.get(namespace);
+        left?.delete(`${resource.group}/${resource.plural} ${objectKey(object)}`);
+        return left?.size === 0 ? [namespace] : [];
+      },
+    },
     sync: (name) => syncNamespace(registry, remains, name),
   });
 }

@@ -9,6 +9,7 @@ import { openAccess } from '../../../hub/access.ts';
 import type { Access } from '../../../hub/api/access.ts';
 import { ApiServer, type ApiServerOptions } from '../../../hub/api/server.ts';
 import { reconcileDefaultRoles } from '../../../hub/authorization/reconcile-default-roles.ts';
+import { CustomResources } from '../../../hub/custom-resources/custom-resources.ts';
 import { StoreRegistry } from '../../../hub/registry/store-registry.ts';
 import { trackFields } from '../../../hub/registry/track-fields.ts';
 import type { KubeObject } from '../../../hub/resources/object.ts';
@@ -213,6 +214,7 @@ export async function startHub(t: Teardown, options: Partial<ApiServerOptions> =
   const directory = t.testdir({});
   const store = SqliteStore.open(join(directory, 'hub.db'));
   const registry = new StoreRegistry({ store, definitions: resources, trackFields });
+  const customResources = new CustomResources(registry);
   const authority = await CertificateAuthority.load(await CertificateAuthority.create('test'));
   const { key, certificate } = await authority.issueServer(['localhost', '127.0.0.1'], 1);
   const errors: unknown[] = [];
@@ -236,6 +238,7 @@ export async function startHub(t: Teardown, options: Partial<ApiServerOptions> =
   t.teardown(async () => {
     admin.destroy();
     await server.close();
+    customResources.close();
     registry.close();
     store.close();
   });

@@ -42,6 +42,17 @@ const MINIMAL: Readonly<Record<string, Parts>> = {
   ConfigMap: { data: { key: 'value' } },
   ControllerRevision: { revision: 1, data: { spec: {} } },
   CronJob: { spec: { schedule: '*/5 * * * *', jobTemplate: { spec: { template: jobTemplate } } } },
+  // Valid under the one name `samples.example.com`.
+  CustomResourceDefinition: {
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'samples', kind: 'Sample' },
+      versions: [
+        { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } },
+      ],
+    },
+  },
   DaemonSet: { spec: { selector, template } },
   Deployment: { spec: { selector, template } },
   Endpoints: { subsets: [{ addresses: [{ ip: '10.1.2.3' }], ports: [{ port: 80 }] }] },

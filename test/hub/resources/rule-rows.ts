@@ -84,7 +84,7 @@ export function cells(definition: ResourceDefinition, change: Loose = {}): unkno
 
 /** `Name, Desired#, Selector*`: `*` for wide only, `#` integer, `?` boolean. */
 export function columnNames(definition: ResourceDefinition): string {
-  const marks = { integer: '#', boolean: '?', string: '', date: '@' } as const;
+  const marks = { integer: '#', number: '#', boolean: '?', string: '', date: '@' } as const;
   return definition.columns
     .map(({ name, type, priority }) => `${name}${marks[type]}${priority ? '*' : ''}`)
     .join(', ');

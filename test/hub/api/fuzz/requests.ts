@@ -293,7 +293,7 @@ function broken(message: Uint8Array): Arbitrary<Uint8Array> {
 const PROTOBUF = { 'content-type': 'application/vnd.kubernetes.protobuf' };
 
 export const protobuf: Arbitrary<FuzzRequest> = kind.chain((definition) => {
-  const descriptor = descriptorOf(definition.schema);
+  const descriptor = descriptorOf(String(definition.schema));
   const { apiVersion = '', kind: name = '' } = minimalObject(definition);
   const whole = descriptor ? envelope(apiVersion, name, fullMessage(descriptor)) : Buffer.from('k8s\0');
   const bytes = fc.oneof(
