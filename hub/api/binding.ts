@@ -1,6 +1,8 @@
 import { badRequest, conflict, invalid, notFound } from '../resources/api-error.ts';
-import { required } from '../resources/field-errors.ts';
+import { notSupported, required } from '../resources/field-errors.ts';
 import type { KubeObject } from '../resources/object.ts';
+import { withPodCondition } from '../resources/pod-state.ts';
+import { formatTime } from '../resources/time.ts';
 import type { PodObject } from '../resources/typed.ts';
 import { type BodyKind, readObject } from './body.ts';
 import { type Exchange, fieldManagerOf, isDryRun } from './exchange.ts';
@@ -15,29 +17,68 @@ export async function bind(
   { resource, namespace, name = '' }: ResourceRequest,
 ): Promise<void> {
   const binding = await readObject(exchange, BINDING);
-  const { target } = binding as KubeObject & { target?: { kind?: string; name?: string } };
-  if (binding.metadata.name && binding.metadata.name !== name)
+  const { metadata } = binding;
+  if (metadata.name && metadata.name !== name)
     throw badRequest(
-      `the name of the object (${binding.metadata.name}) does not match the name on the URL (${name})`,
+      `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
     );
-  const nodeName = target?.name;
-  if (!nodeName) throw invalid('', 'Binding', name, [required('target.name')]);
+  const nodeName = targetOf(name, binding);
+  const { registry, now } = exchange.context;
   const change = (current: KubeObject | undefined) => {
     if (!current) throw notFound(resource, name);
-    return bound(resource, current as PodObject, nodeName);
+    return bound(resource, current as PodObject, metadata, nodeName);
   };
-  await exchange.context.registry.modify(resource, namespace, name, change, {
-    fieldManager: fieldManagerOf(exchange),
-    dryRun: isDryRun(exchange, 'CreateOptions'),
-  });
+  const options = { fieldManager: fieldManagerOf(exchange), dryRun: isDryRun(exchange, 'CreateOptions') };
+  const { object } = await registry.modify(resource, namespace, name, change, options);
+  if (!options.dryRun) {
+    const tell = (current: KubeObject | undefined) => {
+      if (current?.metadata.uid !== object.metadata.uid || !current) throw notFound(resource, name);
+      return scheduled(current as PodObject, formatTime(now()));
+    };
+    await registry.modify(resource, namespace, name, tell, { ...options, subresource: 'status' });
+  }
   sendJson(exchange, 201, successStatus(undefined, 201));
 }
 
-function bound(resource: ResourceRequest['resource'], pod: PodObject, nodeName: string): PodObject {
-  const { name = '', deletionTimestamp } = pod.metadata;
+function scheduled(pod: PodObject, lastTransitionTime: string): PodObject {
+  return withPodCondition(pod, { type: 'PodScheduled', status: 'True', lastTransitionTime });
+}
+
+/** The node's name. Throws 422 for a target that is none. */
+function targetOf(name: string, binding: KubeObject): string {
+  const { target = {} } = binding as KubeObject & { target?: { kind?: string; name?: string } };
+  const errors = [
+    ...(target.kind && target.kind !== 'Node'
+      ? [notSupported('target.kind', target.kind, ['Node', '<empty>'])]
+      : []),
+    ...(target.name ? [] : [required('target.name')]),
+  ];
+  if (errors.length > 0) throw invalid('', 'Binding', name, errors);
+  return target.name ?? '';
+}
+
+/** Labels and annotations of a binding become the pod's. */
+function bound(
+  resource: ResourceRequest['resource'],
+  pod: PodObject,
+  { uid: wanted, labels, annotations }: KubeObject['metadata'],
+  nodeName: string,
+): PodObject {
+  const { name = '', uid, deletionTimestamp } = pod.metadata;
+  if (wanted && wanted !== uid)
+    throw conflict(
+      resource,
+      name,
+      `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${uid}`,
+    );
   if (deletionTimestamp)
     throw conflict(resource, name, `pod ${name} is being deleted, cannot be assigned to a host`);
   if (pod.spec.nodeName)
     throw conflict(resource, name, `pod ${name} is already assigned to node "${pod.spec.nodeName}"`);
-  return { ...pod, spec: { ...pod.spec, nodeName } };
+  const metadata = {
+    ...pod.metadata,
+    ...(labels && { labels: { ...pod.metadata.labels, ...labels } }),
+    ...(annotations && { annotations: { ...pod.metadata.annotations, ...annotations } }),
+  };
+  return { ...pod, metadata, spec: { ...pod.spec, nodeName } };
 }

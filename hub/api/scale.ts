@@ -96,11 +96,17 @@ export async function writeScale(
 }
 
 function scaled(resource: ResourceDefinition, current: KubeObject, scale: ScaleObject): KubeObject {
-  const { name = '', resourceVersion } = current.metadata;
+  const { name = '', namespace, uid, resourceVersion } = current.metadata;
   if (scale.metadata.name && scale.metadata.name !== name)
     throw badRequest(
       `the name of the object (${scale.metadata.name}) does not match the name on the URL (${name})`,
     );
+  if (scale.metadata.namespace && scale.metadata.namespace !== namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  if (scale.metadata.uid && scale.metadata.uid !== uid) {
+    const why = `Precondition failed: UID in precondition: ${scale.metadata.uid}, UID in object meta: ${uid}`;
+    throw conflict(resource, name, why);
+  }
   if (scale.metadata.resourceVersion && scale.metadata.resourceVersion !== resourceVersion)
     throw conflict(resource, name);
   const replicas = scale.spec?.replicas ?? 0;
