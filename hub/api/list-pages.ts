@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { compareKeys } from '../registry/object-cache.ts';
 import { badRequest, expired, qualifiedName } from '../resources/api-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
-import { type KubeObject, objectKey } from '../resources/object.ts';
+import { compareKeys, type KubeObject, objectKey } from '../resources/object.ts';
 
 /** How long a client may take from one page to the next. */
 const LIFETIME_MS = 5 * 60_000;

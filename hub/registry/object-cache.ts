@@ -1,5 +1,5 @@
 import type { ResourceDefinition } from '../resources/definition.ts';
-import { type KubeObject, objectKey } from '../resources/object.ts';
+import { compareKeys, type KubeObject, objectKey } from '../resources/object.ts';
 import type { Selection } from './registry.ts';
 
 /** All objects of one resource, in memory, with the indexes that its definition names. */
@@ -62,17 +62,6 @@ export function matches(object: KubeObject, { namespace, name, matches: extra }:
   if (namespace !== undefined && object.metadata.namespace !== namespace) return false;
   if (name !== undefined && object.metadata.name !== name) return false;
   return extra?.(object) ?? true;
-}
-
-/** The order of lists, by objects' keys: namespace, then name. The slash would sort after `-` and `.`, so the parts are compared. */
-export function compareKeys(a: string, b: string): number {
-  const [aFirst = '', aSecond = ''] = a.split('/');
-  const [bFirst = '', bSecond = ''] = b.split('/');
-  return compareText(aFirst, bFirst) || compareText(aSecond, bSecond);
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 class Index {

@@ -1,6 +1,5 @@
-import { type KubeObject, objectKey } from '../resources/object.ts';
+import { compareKeys, type KubeObject, objectKey } from '../resources/object.ts';
 import type { Change, Entry } from '../store/store.ts';
-import { compareKeys } from './object-cache.ts';
 
 /** Objects as they are now, and how to come from there to what was. */
 export interface Present {

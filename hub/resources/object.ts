@@ -45,6 +45,20 @@ export function objectKey(object: { metadata: ObjectMeta }): string {
   return namespace ? `${namespace}/${name}` : name;
 }
 
+/**
+ * The order of lists, by objects' keys: namespace, then name. The slash
+ * would sort after `-` and `.`, so the parts are compared.
+ */
+export function compareKeys(a: string, b: string): number {
+  const [aFirst = '', aSecond = ''] = a.split('/');
+  const [bFirst = '', bSecond = ''] = b.split('/');
+  return compareText(aFirst, bFirst) || compareText(aSecond, bSecond);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 /** The owner that manages this object, if one does. */
 export function controllerOf(object: { metadata: ObjectMeta }): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find((owner) => owner.controller);
