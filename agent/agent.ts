@@ -11,7 +11,7 @@ import type { LocalStatus } from './local/status.ts';
 import type { Logger } from './log.ts';
 import { hostAddress, nodeReport, type SlowFacts } from './node/facts.ts';
 import { collectStartUpGarbage } from './node/memory.ts';
-import { gatherSlowFacts } from './node/slow-facts.ts';
+import { slowFacts } from './node/slow-facts.ts';
 import type { PodStatus } from './pod/pod.ts';
 import { EventRecorder } from './reconcile/event-recorder.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
@@ -142,7 +142,7 @@ export class Agent {
   /** Not before the work is done: nothing waits for these facts. */
   async #gatherFacts(): Promise<void> {
     try {
-      this.#slowFacts = await gatherSlowFacts();
+      this.#slowFacts = await slowFacts(this.#config.dataDir, agentVersion());
       this.#reporter.update(this.#reportedNode());
     } catch (error) {
       this.#log.warn({ err: error }, 'some facts of this device could not be found out');

@@ -66,12 +66,18 @@ const UNUSED_FILES: Plugin = {
     build.onLoad({ filter: /\/node_modules\/dockerode\/lib\/(session|buildkit)\.js$/ }, () => ({
       contents: '',
     }));
+    if (build.initialOptions.entryPoints && 'agent' in build.initialOptions.entryPoints)
+      build.onLoad({ filter: UNUSED_OF_GRPC }, () => ({ contents: 'exports.setup = () => {};' }));
     build.onResolve({ filter: /^(node:)?(https|worker_threads|assert|ws)$/ }, ({ path, importer }) => {
       const found = UNUSED_MODULES.find(([who, what]) => who.test(importer) && what === path);
       return found && { path: stub(found[2]) };
     });
   },
 };
+
+/** A device is no server, has one hub, and finds it by its name. */
+const UNUSED_OF_GRPC =
+  /\/@grpc\/grpc-js\/build\/src\/(server|server-(call|interceptors)|resolver-uds|load-balancer-(outlier-detection|(weighted-)?round-robin))\.js$/;
 
 /** Modules of which a package uses nothing, or one thing: who loads it, what, and what stands for it. */
 const UNUSED_MODULES: readonly (readonly [RegExp, string, string])[] = [

@@ -30,7 +30,12 @@ const QUIET = ['--disable-warning=DEP0169', '--disable-warning=DEP0123'];
 export const HUB_FLAGS: readonly string[] = QUIET;
 
 /** A device's memory counts more than speed that an agent has no use for: no optimising compiler, a small nursery. */
-export const AGENT_FLAGS: readonly string[] = [...QUIET, '--lite-mode', '--max-semi-space-size=1'];
+export const AGENT_FLAGS: readonly string[] = [
+  ...QUIET,
+  '--lite-mode',
+  '--max-semi-space-size=1',
+  '--expose-gc',
+];
 
 /** An extra file of certificates would only slow down their start: both trust the hub's own CA alone. */
 function environment(own: Readonly<Record<string, string>>): NodeJS.ProcessEnv {

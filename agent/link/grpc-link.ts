@@ -46,6 +46,7 @@ export class GrpcLink implements Link {
       'grpc.keepalive_timeout_ms': KEEP_ALIVE_TIMEOUT_MS,
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
       'grpc.enable_retries': 0,
+      'grpc.enable_channelz': 0, // nobody asks for its statistics
       'grpc.use_local_subchannel_pool': 1, // a new connection is a new one, not what is left of the last
     });
     try {

@@ -1,17 +1,48 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { SlowFacts } from './facts.ts';
 
 const TIMEOUT_MS = 30_000;
+/** Changes with the operating system: what else the facts tell of does not change while the device is the same. */
+const OS_RELEASE = '/etc/os-release';
+
+interface KeptFacts {
+  /** The agent and the system that they were found out by. */
+  readonly basis: string;
+  readonly facts: SlowFacts;
+}
+
+/** Facts that take other programs to find out: kept in `dir`, found out anew by another agent or on another system. */
+export async function slowFacts(dir: string, agentVersion: string): Promise<SlowFacts> {
+  const file = join(dir, 'facts.json');
+  const basis = `${agentVersion} ${statSync(OS_RELEASE, { throwIfNoEntry: false })?.mtimeMs}`;
+  const kept = readKept(file);
+  if (kept?.basis === basis) return kept.facts;
+  const facts = await gatherSlowFacts();
+  writeFileSync(file, JSON.stringify({ basis, facts } satisfies KeptFacts), { mode: 0o600 });
+  return facts;
+}
+
+/** Undefined also for what cannot be read: then they are found out anew. */
+function readKept(file: string): KeptFacts | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as KeptFacts;
+  } catch {
+    return undefined;
+  }
+}
 
 /**
- * Facts that take other programs to find out. They are gathered in a process of its own, which ends: what it loads, half
- * as much as all the rest of the agent, does not stay in the memory of a small device.
+ * In a process of its own, which ends: what it loads, half as much as all the rest of the agent, does not stay in the
+ * memory of a small device.
  */
-export async function gatherSlowFacts(): Promise<SlowFacts> {
+async function gatherSlowFacts(): Promise<SlowFacts> {
+  const [{ execFile }, { promisify }] = await Promise.all([
+    import('node:child_process'),
+    import('node:util'),
+  ]);
   const [, program = ''] = process.argv;
-  const run = promisify(execFile);
-  const { stdout } = await run(process.execPath, [...process.execArgv, program, 'facts'], {
+  const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, program, 'facts'], {
     timeout: TIMEOUT_MS,
   });
   return JSON.parse(stdout) as SlowFacts;
