@@ -125,7 +125,7 @@ function instanceErrors(schema: JsonSchema, object: KubeObject, old: KubeObject 
       ...embeddedErrors(schema, object, old),
       ...listKeyErrors(schema, object, old),
     ];
-    return errors.length > 0 ? errors : ruleErrors(schema, object, old);
+    return [...errors, ...ruleErrors(schema, object, old, errors)];
   });
 }
 

@@ -4,6 +4,8 @@ import { RE2JS } from 're2js';
 export interface Pattern {
   /** Whether any part of the text matches. */
   test(text: string): boolean;
+  /** The first `most` matches, from left to right. */
+  findAll(text: string, most: number): string[];
 }
 
 /** Compiled ones: definitions share most of their patterns. */
@@ -18,7 +20,15 @@ export function patternOf(source: string): Pattern {
   const compiled = known.get(source);
   if (compiled) return compiled;
   const expression = RE2JS.compile(source);
-  const pattern: Pattern = { test: (text) => expression.matcher(text).find() };
+  const pattern: Pattern = {
+    test: (text) => expression.matcher(text).find(),
+    findAll: (text, most) => {
+      const matcher = expression.matcher(text);
+      const found: string[] = [];
+      while (found.length < most && matcher.find()) found.push(matcher.group() ?? '');
+      return found;
+    },
+  };
   if (known.size >= MOST_KNOWN) known.clear();
   known.set(source, pattern);
   return pattern;
