@@ -39,7 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'hub/protobuf': ['hub/resources/api-error.ts', 'hub/schema'],
   'hub/patch': ['hub/resources', 'hub/schema'],
   'hub/registry': ['hub/resources', 'hub/schema', 'hub/patch', 'hub/store'],
-  'hub/admission': ['hub/registry/admission.ts', 'hub/registry/registry.ts', 'hub/resources'],
+  'hub/admission': ['hub/cel', 'hub/registry/admission.ts', 'hub/registry/registry.ts', 'hub/resources'],
   'hub/security': ['hub/registry/registry.ts', 'hub/resources'],
   'hub/authentication': ['hub/registry/registry.ts', 'hub/resources', 'hub/security/node-identity.ts'],
   'hub/authorization': ['hub/registry/registry.ts', 'hub/resources', 'hub/security'],

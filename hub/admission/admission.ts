@@ -4,6 +4,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { notYet } from './not-yet.ts';
 import type { AdmissionPlugin } from './plugin.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import { validatingPolicies } from './policies/validating-policies.ts';
 import { priority } from './priority.ts';
 import type { QuotaLedger } from './quota/quota-ledger.ts';
 import { resourceQuota } from './quota/resource-quota.ts';
@@ -19,6 +20,7 @@ export function admissionOf(registry: Registry, quotas: QuotaLedger): Admission 
     limitRanger(registry),
     podSecurity(registry),
     notYet,
+    validatingPolicies(registry),
     resourceQuota(quotas),
   ]);
 }

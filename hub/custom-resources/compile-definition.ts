@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { withinTime } from '../cel/time-limit.ts';
 import { ApiError, type FieldError } from '../resources/api-error.ts';
 import { defineResource } from '../resources/define.ts';
 import { apiVersionOf, type ResourceDefinition, type ResourceView } from '../resources/definition.ts';
@@ -17,7 +18,6 @@ import { objectSchema } from './merge-schema.ts';
 import { prune } from './prune.ts';
 import { ruleErrors } from './rules.ts';
 import { scaleMapping } from './scale-mapping.ts';
-import { withinTime } from './time-limit.ts';
 import { valueErrors } from './validate-value.ts';
 
 const METADATA: ObjectSchema = {

@@ -1,3 +1,4 @@
+import { withinTime } from '../cel/time-limit.ts';
 import { createdAtColumn, nameColumn } from '../resources/cells.ts';
 import { defineResource, setDefault, specOf } from '../resources/define.ts';
 import type { KubeObject } from '../resources/object.ts';
@@ -8,7 +9,6 @@ import {
 } from './custom-resource-definition.ts';
 import { decodeDefinition } from './decode-definition.ts';
 import { definitionErrors } from './definition-errors.ts';
-import { withinTime } from './time-limit.ts';
 
 function setDefaults(object: KubeObject): void {
   const spec = specOf<DefinitionObject['spec']>(object);

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Compiler } from '../../../hub/cel/expression.ts';
-import { withinTime } from '../../../hub/custom-resources/time-limit.ts';
+import { withinTime } from '../../../hub/cel/time-limit.ts';
 
 class Port {
   readonly number: bigint;

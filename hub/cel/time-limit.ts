@@ -9,10 +9,15 @@ const call = new Script('run()');
 let isInside = false;
 
 /**
- * Runs what an author of a definition has a say in. The engine ends it when it takes too long, wherever it is; schemas and
- * rules are written by users, and all others wait while they are evaluated. Throws 422 then. Nested calls share a limit.
+ * Runs what an author of a definition or a policy has a say in. The engine ends it when it takes too long, wherever it is;
+ * schemas and rules are written by users, and all others wait while they are evaluated. Throws 422 then, which names
+ * `whose` rules it were. Nested calls share a limit.
  */
-export function withinTime<T>(run: () => T, limitMs = LIMIT_MS): T {
+export function withinTime<T>(
+  run: () => T,
+  limitMs = LIMIT_MS,
+  whose = 'of its CustomResourceDefinition',
+): T {
   if (isInside) return run();
   isInside = true;
   sandbox.run = run;
@@ -23,7 +28,7 @@ export function withinTime<T>(run: () => T, limitMs = LIMIT_MS): T {
     throw new ApiError(
       422,
       'Invalid',
-      `the rules of its CustomResourceDefinition took more than ${limitMs} ms to evaluate and were ended`,
+      `the rules ${whose} took more than ${limitMs} ms to evaluate and were ended`,
     );
   } finally {
     isInside = false;
