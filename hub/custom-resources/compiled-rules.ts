@@ -39,14 +39,15 @@ function compile(schema: JsonSchema, isRoot: boolean): RuleSet {
   const types = new CelTypes(schema, isRoot);
   const type = types.typeOf(schema);
   const compiler = new Compiler({ types: types.declared, variables: { self: type, oldSelf: type } });
-  const optional = new Compiler({
-    types: types.declared,
-    variables: { self: type, oldSelf: `optional<${type}>` },
-  });
+  const optional = () =>
+    new Compiler({
+      types: types.declared,
+      variables: { self: type, oldSelf: `optional<${type}>` },
+    });
   const rules: CompiledRule[] = [];
   const errors = new Map<number, RuleError>();
   for (const [index, rule] of (schema['x-kubernetes-validations'] ?? []).entries()) {
-    const result = compileRule(rule.optionalOldSelf ? optional : compiler, rule);
+    const result = compileRule(rule.optionalOldSelf ? optional() : compiler, rule);
     if ('field' in result) errors.set(index, result);
     else rules.push(result);
   }
