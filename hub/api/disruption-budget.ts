@@ -50,9 +50,10 @@ export function disrupted(
 ): PodDisruptionBudgetObject {
   const { metadata, spec, status } = budget;
   const { disruptionsAllowed = 0, currentHealthy = 0, desiredHealthy = 0 } = status ?? {};
-  const refuse = (why: string) => tooMany(`The disruption budget ${metadata.name} ${why}`);
+  const refuse = (why: string, retryAfterSeconds?: number) =>
+    tooMany(`The disruption budget ${metadata.name} ${why}`, retryAfterSeconds);
   if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 0))
-    throw refuse('is still being processed by the server.');
+    throw refuse('is still being processed by the server.', RETRY_AFTER_SECONDS);
   if (!isReady(pod) && isFree(spec.unhealthyPodEvictionPolicy, currentHealthy, desiredHealthy)) return budget;
   if (disruptionsAllowed <= 0)
     throw refuse(`needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`);
@@ -75,11 +76,18 @@ function isFree(policy: string | undefined, currentHealthy: number, desiredHealt
   return desiredHealthy > 0 && currentHealthy >= desiredHealthy;
 }
 
-function tooMany(message: string): ApiError {
+/**
+ * Clients try again by themselves, and in silence, where they are told when: that is for what passes soon. Who drains a
+ * node asks again on their own account, and says why.
+ */
+function tooMany(message: string, retryAfterSeconds: number | undefined): ApiError {
   return new ApiError(
     429,
     'TooManyRequests',
     "Cannot evict pod as it would violate the pod's disruption budget.",
-    { causes: [{ reason: 'DisruptionBudget', message }], retryAfterSeconds: RETRY_AFTER_SECONDS },
+    {
+      causes: [{ reason: 'DisruptionBudget', message }],
+      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    },
   );
 }

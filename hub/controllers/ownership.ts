@@ -78,8 +78,9 @@ function withController(object: KubeObject, reference: OwnerReference): KubeObje
 
 /** The object without its reference to one owner. */
 export function withoutOwner(object: KubeObject, uid: string): KubeObject {
-  const ownerReferences = (object.metadata.ownerReferences ?? []).filter((owner) => owner.uid !== uid);
-  return { ...object, metadata: { ...object.metadata, ownerReferences } };
+  const { ownerReferences = [], ...metadata } = object.metadata;
+  const others = ownerReferences.filter((owner) => owner.uid !== uid);
+  return { ...object, metadata: { ...metadata, ...(others.length > 0 && { ownerReferences: others }) } };
 }
 
 /** The objects of a resource that nobody manages, by namespace: what could be adopted, without a search. */

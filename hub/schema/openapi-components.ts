@@ -126,8 +126,9 @@ export class Components {
 
   #field(field: Field): JsonObject {
     const type = this.schema(field.schema);
+    const description = field.description || (field.schema.type === 'object' && field.schema.description);
     return {
-      ...(field.description && { description: field.description }),
+      ...(description && { description }),
       // Beside a plain $ref everything else would be ignored.
       ...(isReference(type) ? { allOf: [type] } : type),
       ...(field.default !== undefined && { default: field.default }),
