@@ -109,8 +109,13 @@ const MINIMAL: Readonly<Record<string, Parts>> = {
   ValidatingAdmissionPolicyBinding: { spec: { policyName: 'sample', validationActions: ['Deny'] } },
 };
 
+/** The name of the one that tests write; a definition's follows from what it defines. */
+export function sampleName({ kind }: Pick<ResourceDefinition, 'kind'>): string {
+  return kind === 'CustomResourceDefinition' ? 'samples.example.com' : 'sample';
+}
+
 /** A valid object of a kind, as a client would write it. Throws for a kind that nobody wrote one for. */
-export function minimalObject(definition: ResourceDefinition, name = 'sample'): KubeObject {
+export function minimalObject(definition: ResourceDefinition, name = sampleName(definition)): KubeObject {
   const { kind, group, namespaced } = definition;
   const parts = MINIMAL[`${kind}.${group}`] ?? MINIMAL[kind];
   if (!parts) throw new Error(`test/hub/resources/minimal-objects.ts has no ${kind}`);

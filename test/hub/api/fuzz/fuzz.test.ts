@@ -5,7 +5,7 @@ import fc, { type Arbitrary } from 'fast-check';
 import t from 'tap';
 import { resources } from '../../../../hub/resources/table-of-resources.ts';
 import { ensureSchema } from '../../../../scripts/generate-schema.ts';
-import { minimalObject } from '../../resources/minimal-objects.ts';
+import { minimalObject, sampleName } from '../../resources/minimal-objects.ts';
 import { startHub } from '../test-hub.ts';
 import * as requests from './requests.ts';
 
@@ -120,5 +120,9 @@ for (const [what, arbitrary] of Object.entries(GROUPS)) {
 t.test('the hub goes on', async (t) => {
   await resetObjects();
   for (const definition of resources)
-    t.match(await hub.get(`${requests.collectionOf(definition)}/sample`), { code: 200 }, definition.kind);
+    t.match(
+      await hub.get(`${requests.collectionOf(definition)}/${sampleName(definition)}`),
+      { code: 200 },
+      definition.kind,
+    );
 });
