@@ -1,0 +1,3 @@
+import { allKindsScenarios } from './all-kinds-scenarios.ts';
+
+await allKindsScenarios('1.35');

@@ -1,0 +1,3 @@
+import { kubectlScenarios } from './kubectl-scenarios.ts';
+
+await kubectlScenarios('1.35');
