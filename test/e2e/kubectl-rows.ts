@@ -102,6 +102,10 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
     row('api-resources --categories=all -o name', /^pods$[\s\S]*^deployments\.apps$/m),
     row('api-versions', /^apps\/v1$[\s\S]*^autoscaling\/v1$[\s\S]*^v1$/m),
     row('cluster-info', /control plane.* is running at .*https:\/\/127\.0\.0\.1:\d+/),
+    row(
+      'cluster-info dump --namespaces=kube-public -o json',
+      /"kind": "NodeList"[\s\S]*"kind": "ServiceList"/,
+    ),
     row('config view --minify -o jsonpath={.contexts[0].name}', 'test'),
     row('config current-context', 'test\n'),
     row('get --raw /readyz', 'ok'),
@@ -249,6 +253,10 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
     row('apply view-last-applied deploy/applied -o json', /"replicas": 2/),
     row('apply set-last-applied -f {dir}/apply.json', 'deployment.apps/applied configured\n'),
     row('apply view-last-applied deploy/applied -o json', /"replicas": 1/),
+    row('apply edit-last-applied deploy/applied', 'deployment.apps/applied edited\n', {
+      env: { KUBE_EDITOR: "sed -i 's/replicas: 1/replicas: 3/'" },
+    }),
+    row('apply view-last-applied deploy/applied -o json', /"replicas": 3/),
   ],
   'apply on the server': [
     row('apply --server-side -f {dir}/server.json', 'deployment.apps/server serverside-applied\n'),
@@ -464,6 +472,14 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
     row(
       'drain {v}-node --force --timeout=30s',
       /evicting pod \{v\}\/guarded\npod\/guarded evicted\nnode\/\{v\}-node drained\n/,
+    ),
+    row(
+      'run deleted --image=busybox:1 --overrides=\'{"spec":{"nodeName":"{v}-node"}}\'',
+      'pod/deleted created\n',
+    ),
+    row(
+      'drain {v}-node --force --disable-eviction --timeout=30s',
+      /pod\/deleted deleted\nnode\/\{v\}-node drained\n/,
     ),
     row('uncordon {v}-node', 'node/{v}-node uncordoned\n'),
     row(
