@@ -1,5 +1,6 @@
+import { entityTooLarge } from '../resources/api-error.ts';
 import { ownValue } from '../resources/object.ts';
-import { isJsonObject } from '../schema/json-type.ts';
+import { isJsonObject, type JsonObject } from '../schema/json-type.ts';
 import { type JsonSchema, valuesOf } from './json-schema.ts';
 
 const withDefaults = new WeakMap<JsonSchema, boolean>();
@@ -19,34 +20,64 @@ function hasDefaults(schema: JsonSchema): boolean {
   return has;
 }
 
+/** All that may be filled in in one object: a default of a kilobyte in each item of a long list is more than anybody means. */
+const MOST_FILLED_BYTES = 3 * 1024 * 1024;
+
 /**
  * Fills in what the schema says and the value does not, on every level that is there. A `null` stands for a missing value
- * where the schema has a default and does not allow `null`. Changes the value.
+ * where the schema has a default and does not allow `null`. Changes the value. Throws 413 for more than an object may hold.
  */
 export function setSchemaDefaults(schema: JsonSchema, value: unknown): void {
-  if (!hasDefaults(schema)) return;
-  if (Array.isArray(value)) {
-    const { items } = schema;
+  if (hasDefaults(schema)) new Filler().fill(schema, value);
+}
+
+const sizes = new WeakMap<JsonSchema, number>();
+
+function sizeOfDefault(schema: JsonSchema): number {
+  const size = sizes.get(schema) ?? JSON.stringify(schema.default).length;
+  sizes.set(schema, size);
+  return size;
+}
+
+class Filler {
+  #filledBytes = 0;
+
+  fill(schema: JsonSchema, value: unknown): void {
+    if (!hasDefaults(schema)) return;
+    if (Array.isArray(value)) this.#list(schema.items, value);
+    else if (isJsonObject(value)) this.#object(schema, value);
+  }
+
+  #list(items: JsonSchema | undefined, list: unknown[]): void {
     if (!items) return;
-    for (const [index, item] of value.entries()) {
-      if (item === null && isFilled(items)) value[index] = structuredClone(items.default);
-      setSchemaDefaults(items, value[index]);
+    for (const [index, item] of list.entries()) {
+      if (item === null && isFilled(items)) list[index] = this.#default(items);
+      this.fill(items, list[index]);
     }
-    return;
   }
-  if (!isJsonObject(value)) return;
-  for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    const given = ownValue(value, name);
-    if (given === undefined ? property.default !== undefined : given === null && isFilled(property))
-      value[name] = structuredClone(property.default);
-    if (Object.hasOwn(value, name)) setSchemaDefaults(property, value[name]);
+
+  #object(schema: JsonSchema, object: JsonObject): void {
+    const { properties = {} } = schema;
+    for (const [name, property] of Object.entries(properties)) {
+      const given = ownValue(object, name);
+      if (given === undefined ? property.default !== undefined : given === null && isFilled(property))
+        object[name] = this.#default(property);
+      if (Object.hasOwn(object, name)) this.fill(property, object[name]);
+    }
+    const values = valuesOf(schema);
+    if (!values) return;
+    for (const key of Object.keys(object)) {
+      if (Object.hasOwn(properties, key)) continue;
+      if (object[key] === null && isFilled(values)) object[key] = this.#default(values);
+      this.fill(values, object[key]);
+    }
   }
-  const values = valuesOf(schema);
-  if (!values) return;
-  for (const key of Object.keys(value)) {
-    if (Object.hasOwn(schema.properties ?? {}, key)) continue;
-    if (value[key] === null && isFilled(values)) value[key] = structuredClone(values.default);
-    setSchemaDefaults(values, value[key]);
+
+  #default(schema: JsonSchema): unknown {
+    this.#filledBytes += sizeOfDefault(schema);
+    if (this.#filledBytes > MOST_FILLED_BYTES)
+      throw entityTooLarge(`the defaults of its definition would add more than ${MOST_FILLED_BYTES} bytes`);
+    return structuredClone(schema.default);
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CustomObjectsApi, KubeConfig, KubernetesObjectApi } from '@kubernetes/client-node';
 import t, { type Test } from 'tap';
 import { kubectlPath } from '../../scripts/kubectl.ts';
-import { define, startCustomHub } from '../hub/api/custom-resource-hub.ts';
+import { define, definitionOf, objectOf, startCustomHub } from '../hub/api/custom-resource-hub.ts';
 import { largeDefinition } from '../support/large-definition.ts';
 import { until } from '../support/until.ts';
 
@@ -71,6 +71,20 @@ t.test('large definitions are applied, twice, and server-side', async (t) => {
     await kubectl(t, 'api-resources', '--api-group=operators.example.com'),
     /gadgets\s+gadg\s+operators\.example\.com\/v1\s+true\s+Gadget/,
   );
+});
+
+t.test('a small definition is applied by the client, changed and unchanged', async (t) => {
+  const small = definitionOf('Lamp', objectOf({ spec: objectOf({ watts: { type: 'integer' } }) }));
+  const file = await fileOf('small.json', small);
+  t.match(await kubectl(t, 'apply', '-f', file), 'created');
+  await kubectl(t, 'wait', '--for=condition=Established', '--timeout=20s', 'crd/lamps.example.com');
+  t.match(await kubectl(t, 'apply', '-f', file), 'unchanged');
+  const wider = definitionOf(
+    'Lamp',
+    objectOf({ spec: objectOf({ watts: { type: 'integer' }, hue: { type: 'string' } }) }),
+  );
+  t.match(await kubectl(t, 'apply', '-f', await fileOf('wider.json', wider)), 'configured');
+  t.match(await kubectl(t, 'explain', 'lamps.spec'), /hue\s+<string>/);
 });
 
 t.test('instances: create, apply, get, explain, patch, scale, wait', async (t) => {

@@ -146,6 +146,13 @@ t.test('defaults, on each level that is there', async (t) => {
   t.same(value, { a: { b: 'x' }, list: [{ b: 'y' }], map: { k: 'z' }, n: null, m: 'm' });
 });
 
+t.test('defaults do not fill the memory', async (t) => {
+  const items = { type: 'object', properties: { a: { ...string, default: 'x'.repeat(1_000) } } };
+  const schema: JsonSchema = { type: 'object', properties: { list: { type: 'array', items } } };
+  const value = { list: Array.from({ length: 40_000 }, () => ({})) };
+  t.throws(() => setSchemaDefaults(schema, value), { code: 413 });
+});
+
 t.test('sets and maps', async (t) => {
   const set: JsonSchema = { type: 'array', items: string, 'x-kubernetes-list-type': 'set' };
   t.same(listKeyErrors(set, ['a', 'b', 'a'], undefined, 'x'), [
