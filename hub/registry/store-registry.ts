@@ -455,7 +455,7 @@ export class StoreRegistry implements Registry {
         shelf.cache.put(event.object);
         this.#owners.put(shelf.resource, event.object);
       }
-      for (const deliver of [...shelf.watchers]) deliver(event, previous);
+      for (const deliver of shelf.watchers) deliver(event, previous);
     }
   }
 

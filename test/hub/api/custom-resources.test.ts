@@ -336,6 +336,57 @@ t.test('versions: one is stored, the others are views', async (t) => {
   t.equal(refused.code, 422, 'each version has its own rules');
 });
 
+t.test('another version may be stored; those of before are not forgotten', async (t) => {
+  const path = `${DEFINITIONS}/boxs.example.com`;
+  const { body: before } = await hub.call('GET', path);
+  const [alpha, stable] = before.spec.versions;
+  const versions = [
+    { ...alpha, storage: true },
+    { ...stable, storage: false },
+  ];
+  const put = await hub.call('PUT', path, { body: { ...before, spec: { ...before.spec, versions } } });
+  t.same(put.body.status.storedVersions, ['v1', 'v1alpha1'], put.text);
+  const seen = await hub.call('GET', '/apis/example.com/v1alpha1/namespaces/default/boxs/b');
+  t.match(seen.body, { apiVersion: 'example.com/v1alpha1', spec: { size: 9 } });
+  const dropped = await hub.call('PUT', path, {
+    body: { ...put.body, spec: { ...put.body.spec, versions: [versions[0]] } },
+  });
+  t.equal(dropped.code, 422);
+  t.match(dropped.body.message, 'status.storedVersions[0]: Invalid value: "v1": missing from spec.versions');
+  const unserved = [versions[0], { ...versions[1], served: false }];
+  const hidden = await hub.call('PUT', path, {
+    body: { ...put.body, spec: { ...put.body.spec, versions: unserved } },
+  });
+  t.equal(hidden.code, 200);
+  t.equal((await hub.call('GET', '/apis/example.com/v1/namespaces/default/boxs/b')).code, 404);
+});
+
+t.test('a namespace ends with its custom objects', async (t) => {
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'short' } };
+  await hub.call('POST', '/api/v1/namespaces', { body: namespace });
+  const box = { apiVersion: 'example.com/v1alpha1', kind: 'Box', metadata: { name: 'in' }, spec: {} };
+  const boxes = '/apis/example.com/v1alpha1/namespaces/short/boxs';
+  t.equal((await hub.call('POST', boxes, { body: box })).code, 201);
+  await hub.call('DELETE', '/api/v1/namespaces/short');
+  await until('it is gone', async () => (await hub.call('GET', '/api/v1/namespaces/short')).code === 404);
+  t.equal((await hub.call('GET', `${boxes}/in`)).code, 404);
+});
+
+t.test('owners may be custom objects', async (t) => {
+  const owner = (await hub.call('GET', '/apis/example.com/v1alpha1/namespaces/default/boxs/b')).body.metadata;
+  const reference = { apiVersion: 'example.com/v1alpha1', kind: 'Box', name: 'b', uid: owner.uid };
+  const body = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'owned', ownerReferences: [reference] },
+  };
+  t.equal((await hub.call('POST', '/api/v1/namespaces/default/configmaps', { body })).code, 201);
+  await hub.call('DELETE', '/apis/example.com/v1alpha1/namespaces/default/boxs/b');
+  await until('it goes with its owner', async () => {
+    return (await hub.call('GET', '/api/v1/namespaces/default/configmaps/owned')).code === 404;
+  });
+});
+
 t.test('names are had by one definition of a group', async (t) => {
   await define(
     hub,
