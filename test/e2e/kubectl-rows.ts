@@ -280,7 +280,7 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
     row('apply --server-side -f {dir}/moved.json', 'deployment.apps/moved serverside-applied\n'),
     row(
       'get deploy moved --show-managed-fields -o jsonpath={.metadata.managedFields[?(@.operation=="Apply")].manager}',
-      /^kubectl( kubectl-last-applied)?$|kubectl/,
+      /^(kubectl-last-applied )?kubectl( kubectl-last-applied)?$/,
     ),
     row(
       'get deploy moved --show-managed-fields -o jsonpath={.metadata.managedFields[?(@.manager=="kubectl-client-side-apply")].operation}',
@@ -320,7 +320,7 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
     row(SELF, '{"b":"strategic","c":"json"}'),
     refused(
       `patch cm edited --type=json -p '[{"op":"test","path":"/data/c","value":"x"}]'`,
-      /the server rejected our request due to an error in our request|test/,
+      /^The request is invalid: .*\/data\/c/,
     ),
     row('label cm edited a=b', 'configmap/edited labeled\n'),
     refused('label cm edited a=c', /'a' already has a value \(b\), and --overwrite is false/),
