@@ -2,7 +2,8 @@ import type { Store } from './store.ts';
 
 /** How long the history is kept: a watch that was interrupted for less goes on where it was. */
 const KEEP_MS = 600_000;
-const EVERY_MS = 300_000;
+/** A little at a time: one step neither holds up the writes between nor takes much memory. */
+const EVERY_MS = 10_000;
 
 /** Forgets, from time to time, the history that is older than ten minutes. Returns the way to stop. */
 export function startCompaction(store: Store): () => void {

@@ -140,13 +140,13 @@ export class SqliteStore implements Store {
       this.#db
         .prepare(
           `DELETE FROM log WHERE revision IN
-             (SELECT previous FROM log WHERE revision <= ? AND previous > 0)`,
+             (SELECT previous FROM log WHERE revision > ? AND revision <= ? AND previous > 0)`,
         )
-        .run(target);
-      // … and a deletion itself once nothing before it is left.
+        .run(this.#compacted, target);
+      // … and a deletion itself once nothing before it is left; the newest row stays, for it holds the revision.
       this.#db
-        .prepare('DELETE FROM log WHERE revision <= ? AND revision < ? AND value IS NULL')
-        .run(target, this.#revision);
+        .prepare('DELETE FROM log WHERE revision BETWEEN ? AND ? AND revision < ? AND value IS NULL')
+        .run(this.#compacted, target, this.#revision);
       this.#db.prepare('UPDATE compaction SET revision = ?').run(target);
     })();
     this.#compacted = target;

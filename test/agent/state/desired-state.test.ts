@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t from 'tap';
@@ -66,7 +66,10 @@ t.test('a snapshot is held once it is stored, and still after a restart', async 
   const { desired } = open(dir);
   t.equal(desired.version, undefined);
   t.same([...desired.accept(snapshot(1))], ['uid-web']);
-  const again = open(dir).desired; // the first was never closed: as after a kill
+  const copy = `${dir}-copy`;
+  t.teardown(() => rmSync(copy, { recursive: true }));
+  cpSync(dir, copy, { recursive: true }); // the first was never closed: what a kill would leave
+  const again = open(copy).desired;
   t.equal(formatVersion(again.version), '1.1');
   t.equal(again.pods.get('uid-web')?.metadata.name, 'web');
   t.same(again.secret('default', 'sec')?.data, { key: 'dmFsdWU=' });

@@ -1,5 +1,6 @@
 import { cpSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import t from 'tap';
 import { SqliteStore } from '../../../hub/store/sqlite-store.ts';
 import { type Change, CompactedError } from '../../../hub/store/store.ts';
@@ -92,6 +93,32 @@ t.test('compaction keeps the current state and the history after it', async (t) 
   t.throws(() => again.history('/', 0), new CompactedError(0, 4));
   t.equal(again.revision, 5);
   again.close();
+});
+
+t.test('compaction a little at a time leaves what one of all at once would', async (t) => {
+  const directory = t.testdir();
+  const stores = ['steps.db', 'once.db'].map((name) => SqliteStore.open(join(directory, name)));
+  for (const store of stores) {
+    for (let round = 0; round < 10; round += 1) {
+      const at = await put(store, '/a', `${round}`, [...store.list('/a')][0]?.revision ?? 0);
+      const gone = await put(store, `/gone/${round}`, 'x');
+      await remove(store, `/gone/${round}`, gone.revision ?? 0);
+      if (store === stores[0]) store.compact(at.revision ?? 0);
+    }
+  }
+  const [steps, once] = stores as [SqliteStore, SqliteStore];
+  for (const store of stores) store.compact(store.revision);
+  t.same([...steps.list('/')], [...once.list('/')]);
+  t.equal(steps.revision, once.revision);
+  for (const store of stores) store.close();
+  const rowsOf = (name: string) => {
+    const db = new Database(join(directory, name));
+    const rows = db.prepare('SELECT revision, key FROM log ORDER BY revision').all();
+    db.close();
+    return rows;
+  };
+  t.same(rowsOf('steps.db'), rowsOf('once.db'));
+  t.equal(rowsOf('once.db').length, 2, 'the object, and the newest deletion');
 });
 
 t.test('the revision does not go back when the newest write was a deletion that is compacted', async (t) => {
