@@ -15,6 +15,7 @@ import { formatTime } from '../resources/time.ts';
 import { type Change, CompactedError, type Store, StoreWriteError } from '../store/store.ts';
 import { ADMIT_ALL, type Admission, type AdmissionRequest } from './admission.ts';
 import { matches, ObjectCache } from './object-cache.ts';
+import { eventOf, read, selectedEvent } from './object-events.ts';
 import {
   checkNamespace,
   endingObject,
@@ -36,7 +37,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from './registry.ts';
-import { decode, encode, prefixOf, storageKey } from './storage-key.ts';
+import { encode, prefixOf, storageKey } from './storage-key.ts';
 
 /** How often a write that names no resourceVersion tries again when another one comes between. */
 const WRITE_ATTEMPTS = 8;
@@ -504,14 +505,7 @@ function admissionRequest(
   };
 }
 
-type ObjectEvent = Exclude<WatchEvent, { type: 'SYNCED' }>;
 type Deliver = (event: WatchEvent, previous?: KubeObject) => void;
-
-function read(resource: ResourceDefinition, value: string, revision: number): KubeObject {
-  const object = decode(value, revision);
-  resource.readStored?.(object);
-  return object;
-}
 
 function nameOf(shelf: Shelf, key: string): { namespace?: string; name?: string } {
   const [first, second] = key.slice(shelf.prefix.length).split('/');
@@ -523,36 +517,6 @@ function nameOf(shelf: Shelf, key: string): { namespace?: string; name?: string 
 function shelfPrefix(key: string): string {
   const [, root, group, plural] = key.split('/', 4);
   return `/${root}/${group}/${plural}/`;
-}
-
-function eventOf(
-  resource: ResourceDefinition,
-  { key, value, revision }: Change,
-  previous: KubeObject | undefined,
-): ObjectEvent {
-  if (value !== undefined) {
-    return { type: previous ? 'MODIFIED' : 'ADDED', object: read(resource, value, revision), revision };
-  }
-  if (!previous) throw new Error(`revision ${revision} deletes "${key}", which never was`);
-  return { type: 'DELETED', object: withRevision(previous, revision), revision };
-}
-
-/** A deleted object is last seen with the revision of its deletion. */
-function withRevision(object: KubeObject, revision: number): KubeObject {
-  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
-}
-
-/** The event as a watch with a selection sees it: an object that starts or stops to match comes or goes. */
-function selectedEvent(
-  event: ObjectEvent,
-  previous: KubeObject | undefined,
-  selection: WatchOptions,
-): ObjectEvent | undefined {
-  const matchesNow = event.type !== 'DELETED' && matches(event.object, selection);
-  const matchedBefore = previous !== undefined && matches(previous, selection);
-  if (matchesNow) return { ...event, type: matchedBefore ? 'MODIFIED' : 'ADDED' };
-  if (!matchedBefore || !previous) return undefined;
-  return { type: 'DELETED', object: withRevision(previous, event.revision), revision: event.revision };
 }
 
 function checkSize(value: string): void {
