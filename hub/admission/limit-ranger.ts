@@ -3,12 +3,12 @@ import type { Registry } from '../registry/registry.ts';
 import { forbidden } from '../resources/api-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import { type KubeObject, ownValue } from '../resources/object.ts';
+import { podTotals } from '../resources/pod-totals.ts';
 import { limitRanges, persistentVolumeClaims, pods } from '../resources/table-of-resources.ts';
 import type { LimitRangeObject, PodObject } from '../resources/typed.ts';
 import { creates } from './is-resource.ts';
 import { type Amounts, boundErrors } from './limit-bounds.ts';
 import type { AdmissionPlugin } from './plugin.ts';
-import { podTotals } from './pod-totals.ts';
 
 const DEFAULTED = 'kubernetes.io/limit-ranger';
 

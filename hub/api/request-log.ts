@@ -15,8 +15,8 @@ export interface RequestLog {
   attributes?: Attributes;
   /** The media type of a PATCH; apply is a verb of its own in metrics. */
   readonly contentType: string;
-  /** Whether the kind is one that the hub serves: other names would let clients make up metrics. */
-  isServed?: boolean;
+  /** Of a kind that the hub serves: other names would let clients make up metrics. */
+  servedVersion?: string;
 }
 
 /** Hears of each request, when it comes and when it is over. Must not throw and not wait. */

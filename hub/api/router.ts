@@ -85,7 +85,7 @@ export async function route(exchange: Exchange): Promise<void> {
   exchange.log.attributes = attributes;
   authorize(context.access.authorizer, user, attributes);
   const target = resourceRequest(method, url, context.registry.definitions);
-  exchange.log.isServed = target !== undefined;
+  if (target) exchange.log.servedVersion = target.resource.version;
   if (target?.resource.deprecationWarning) exchange.warnings.add(target.resource.deprecationWarning);
   for (const observer of context.observers) observer.started?.(exchange.log);
   if (!target) {

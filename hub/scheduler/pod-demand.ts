@@ -1,5 +1,6 @@
 import type { Container, PodAffinityTerm } from 'kubernetes-types/core/v1.d.ts';
 import { controllerOf, objectKey } from '../resources/object.ts';
+import { podTotals } from '../resources/pod-totals.ts';
 import { parseQuantity, toMilli, toNumber } from '../resources/quantity.ts';
 import type { PodObject } from '../resources/typed.ts';
 
@@ -47,21 +48,9 @@ export function amountOf(resource: string, text: string | undefined): number {
   return resource === 'cpu' ? toMilli(quantity) : toNumber(quantity);
 }
 
-/** Containers run together, init containers one after the other before them, save those that stay (sidecars). */
-function requestsOf({ spec }: PodObject): Amounts {
-  const total = new Map<string, number>([['pods', 1]]);
-  const stays = (container: Container) =>
-    'restartPolicy' in container && container.restartPolicy === 'Always';
-  const init = spec.initContainers ?? [];
-  for (const container of [...spec.containers, ...init.filter(stays)])
-    for (const [name, text] of Object.entries(container.resources?.requests ?? {}))
-      total.set(name, (total.get(name) ?? 0) + amountOf(name, text));
-  for (const container of init.filter((each) => !stays(each)))
-    for (const [name, text] of Object.entries(container.resources?.requests ?? {}))
-      total.set(name, Math.max(total.get(name) ?? 0, amountOf(name, text)));
-  for (const [name, text] of Object.entries(spec.overhead ?? {}))
-    total.set(name, (total.get(name) ?? 0) + amountOf(name, text));
-  return total;
+function requestsOf(pod: PodObject): Amounts {
+  const requests = Object.entries(podTotals(pod).requests);
+  return new Map([['pods', 1], ...requests.map(([name, text]) => [name, amountOf(name, text)] as const)]);
 }
 
 function hostPortsOf({ ports = [] }: Container): HostPort[] {

@@ -81,14 +81,14 @@ function kindOf({ verb }: Labels): string {
 }
 
 /** Names that clients make up are left out: each would be a metric for good. */
-function labelsOf({ attributes, contentType, isServed, method }: RequestLog): Labels {
+function labelsOf({ attributes, contentType, servedVersion, method }: RequestLog): Labels {
   const none = { group: '', version: '', resource: '', subresource: '', scope: '', component: 'apiserver' };
-  if (attributes?.type !== 'resource' || !isServed) return { ...none, verb: method };
+  if (attributes?.type !== 'resource' || servedVersion === undefined) return { ...none, verb: method };
   const { verb, group, resource, subresource = '', namespace, name } = attributes;
   return {
     verb: verb === 'patch' && contentType.startsWith(APPLY) ? 'APPLY' : (VERBS[verb] ?? verb.toUpperCase()),
     group,
-    version: '',
+    version: servedVersion,
     resource,
     subresource,
     scope: name !== undefined ? 'resource' : namespace !== undefined ? 'namespace' : 'cluster',

@@ -4,7 +4,7 @@ import { objectKey } from '../../resources/object.ts';
 import type { Quantity } from '../../resources/quantity.ts';
 import { resourceQuotas } from '../../resources/table-of-resources.ts';
 import type { ResourceQuotaObject } from '../../resources/typed.ts';
-import { isInScope, minus, plus, type Usage, usageOf } from './usage.ts';
+import { countName, isInScope, minus, plus, type Usage, usageOf } from './usage.ts';
 
 const ZERO: Quantity = { value: 0n, scale: 0, format: 'decimal' };
 
@@ -135,8 +135,9 @@ const OF_PODS =
   /^(pods|count\/pods|cpu|memory|ephemeral-storage|limits\..*|requests\.(?!storage$).*|hugepages-.*)$/;
 
 /** Whether objects of the resource can use up any of what the quota limits. */
-function isAbout({ spec }: ResourceQuotaObject, { group, plural }: ResourceDefinition): boolean {
-  const counted = `count/${plural}${group ? `.${group}` : ''}`;
+function isAbout({ spec }: ResourceQuotaObject, resource: ResourceDefinition): boolean {
+  const { group, plural } = resource;
+  const counted = countName(resource);
   return Object.keys(spec.hard ?? {}).some((name) => {
     if (name === counted) return true;
     if (group !== '') return false;

@@ -3,9 +3,9 @@ import type { ResourceDefinition } from '../../resources/definition.ts';
 import type { KubeObject } from '../../resources/object.ts';
 import { qualityOfService } from '../../resources/pod-quality.ts';
 import { isTerminal } from '../../resources/pod-state.ts';
+import { podTotals } from '../../resources/pod-totals.ts';
 import { addQuantities, parseQuantity, type Quantity } from '../../resources/quantity.ts';
 import type { PodObject, ServiceObject } from '../../resources/typed.ts';
-import { podTotals } from '../pod-totals.ts';
 
 /** Amounts by the names that quotas have for them. */
 export type Usage = ReadonlyMap<string, Quantity>;

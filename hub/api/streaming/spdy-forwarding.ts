@@ -3,8 +3,6 @@ import type { PodStream } from '../pod-streams.ts';
 import type { Dial } from './port-forward.ts';
 import type { SpdyHandler, SpdyStream, StreamReader } from './spdy-connection.ts';
 
-/** What comes on a stream whose connection is not open yet. */
-const IGNORED: StreamReader = { data: () => {}, gone: () => {} };
 const NOTHING = new Uint8Array();
 
 /**
@@ -41,7 +39,6 @@ export class SpdyForwarding implements SpdyHandler {
       if (open) await use(open);
     };
     return {
-      ...IGNORED,
       data: (data, last) => withStream((open) => open.write({ channel: 0, data, last })),
       gone: () => void withStream((open) => open.close()),
     };

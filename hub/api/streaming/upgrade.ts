@@ -24,8 +24,6 @@ export interface Spoken {
 
 /** Longest message of a client: kubectl sends 32 KiB, others a little more. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
-/** What clients without the header speak. */
-const FIRST_PROTOCOL = 'v1.channel.k8s.io';
 const SPDY = /^spdy\/3\.1$/i;
 const WEBSOCKET = /^websocket$/i;
 
@@ -40,7 +38,7 @@ export function agree({ request, response, upgrade }: Exchange, spoken: Spoken):
   if (!upgrade) throw badRequest('Upgrade request required');
   const type = WEBSOCKET.test(request.headers.upgrade ?? '') ? 'websocket' : 'spdy';
   const header = type === 'websocket' ? 'sec-websocket-protocol' : 'x-stream-protocol-version';
-  const offered = offers(request, header, type === 'spdy' && spoken.spdy.length > 1);
+  const offered = offers(request, header);
   const protocol = spoken[type].find((each) => offered.includes(each));
   if (protocol === undefined) {
     if (type === 'spdy') response.setHeader('X-Accepted-Stream-Protocol-Versions', [...spoken.spdy]);
@@ -56,10 +54,9 @@ export function agree({ request, response, upgrade }: Exchange, spoken: Spoken):
   return { type, protocol, accept };
 }
 
-function offers(request: IncomingMessage, header: string, hasFirst: boolean): string[] {
+function offers(request: IncomingMessage, header: string): string[] {
   const text = [request.headers[header] ?? []].flat().join(',');
-  const offered = text.split(',').flatMap((each) => each.trim() || []);
-  return offered.length === 0 && hasFirst ? [FIRST_PROTOCOL] : offered;
+  return text.split(',').flatMap((each) => each.trim() || []);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { objectKey } from '../../resources/object.ts';
 import { canonicalQuantity, type Quantity } from '../../resources/quantity.ts';
 import { resourceQuotas } from '../../resources/table-of-resources.ts';
 import type { ResourceQuotaObject } from '../../resources/typed.ts';
@@ -45,7 +46,6 @@ export function startResourceQuotaController(
     },
   });
   quotas.onChange = (key) => controller.addAfter(key, WRITE_EVERY_MS);
-  for (const key of context.registry.list(resourceQuotas).items)
-    controller.add(`${key.metadata.namespace}/${key.metadata.name}`);
+  for (const quota of context.registry.list(resourceQuotas).items) controller.add(objectKey(quota));
   return controller;
 }

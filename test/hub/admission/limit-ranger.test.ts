@@ -1,6 +1,6 @@
 import t from 'tap';
 import { boundErrors } from '../../../hub/admission/limit-bounds.ts';
-import { podTotals } from '../../../hub/admission/pod-totals.ts';
+import { podTotals } from '../../../hub/resources/pod-totals.ts';
 import * as table from '../../../hub/resources/table-of-resources.ts';
 import type { PodObject } from '../../../hub/resources/typed.ts';
 import { podOf, refusalOf, withPolicies } from './policies.ts';

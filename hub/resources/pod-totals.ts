@@ -1,7 +1,7 @@
 import type { Container } from 'kubernetes-types/core/v1.d.ts';
-import { ownValue } from '../resources/object.ts';
-import { addQuantities, canonicalQuantity, compareQuantities, parseQuantity } from '../resources/quantity.ts';
-import type { PodObject } from '../resources/typed.ts';
+import { ownValue } from './object.ts';
+import { addQuantities, canonicalQuantity, compareQuantities, parseQuantity } from './quantity.ts';
+import type { PodObject } from './typed.ts';
 
 type Part = 'requests' | 'limits';
 type Texts = Readonly<Record<string, string>>;
