@@ -1,12 +1,10 @@
 import type { Duplex } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
+import { exitCodeOf } from './exec-exit-code.ts';
 import { framesOf } from './multiplexed.ts';
 import type { AttachedProcess, AttachOptions, ExecOptions, OutputChunk } from './runtime.ts';
 import { writeAll } from './write-all.ts';
 
-/** The engine tells that a command has ended a moment after its output has. */
-const EXIT_CODE_AFTER_MS = [0, 5, 10, 20, 50, 100, 200, 500, 1_000];
 const STDOUT = 1;
 
 /** Runs a command in a container, joined to the caller. */
@@ -61,13 +59,4 @@ function joined(socket: Duplex, tty: boolean, signal: AbortSignal) {
 /** A terminal has one output, and the engine frames nothing. */
 async function* rawOutput(socket: Duplex): AsyncGenerator<OutputChunk> {
   for await (const data of socket) yield { channel: STDOUT, data: data as Uint8Array };
-}
-
-async function exitCodeOf(exec: Docker.Exec, signal: AbortSignal): Promise<number> {
-  for (let attempt = 0; ; attempt += 1) {
-    const { Running, ExitCode } = await exec.inspect();
-    if (!Running && ExitCode !== null) return ExitCode;
-    const delayMs = EXIT_CODE_AFTER_MS[Math.min(attempt, EXIT_CODE_AFTER_MS.length - 1)];
-    await sleep(delayMs, undefined, { signal }); // a command may close its output long before it ends
-  }
 }

@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import { createOptions } from './docker-create.ts';
 import { runtimeError } from './docker-errors.ts';
+import { exitCodeOf } from './exec-exit-code.ts';
 import { INFRA_COMMAND, INFRA_IMAGE, infraRoot } from './infra-image.ts';
 import { identityOf, NODE_LABEL } from './labels.ts';
 import { linesOf } from './lines.ts';
@@ -140,8 +141,8 @@ export class DockerRuntime implements Runtime {
     );
     const stream = await this.#call('start exec', () => exec.start({ abortSignal: signal }));
     const output = await readSome(stream as Readable, MAX_EXEC_OUTPUT_BYTES, signal);
-    const { ExitCode } = await this.#call('inspect exec', () => exec.inspect());
-    return { exitCode: ExitCode ?? 0, output };
+    const exitCode = await this.#call('inspect exec', () => exitCodeOf(exec, signal));
+    return { exitCode, output };
   }
 
   async execAttached(id: string, options: ExecOptions, signal: AbortSignal): Promise<AttachedProcess> {
