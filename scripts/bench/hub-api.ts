@@ -1,16 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
-import { load } from 'js-yaml';
-
-interface Kubeconfig {
-  readonly clusters: readonly {
-    readonly cluster: { readonly server: string; readonly 'certificate-authority-data': string };
-  }[];
-  readonly users: readonly {
-    readonly user: { readonly 'client-certificate-data': string; readonly 'client-key-data': string };
-  }[];
-}
+import { credentialsOf } from './credentials.ts';
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = { PATCH: 'application/strategic-merge-patch+json' };
 
@@ -20,17 +10,9 @@ export class HubApi {
   readonly #agent: Agent;
 
   constructor(kubeconfig: string) {
-    const { clusters, users } = load(readFileSync(kubeconfig, 'utf8')) as Kubeconfig;
-    const [cluster, user] = [clusters[0]?.cluster, users[0]?.user];
-    if (!cluster || !user) throw new Error(`"${kubeconfig}" names no cluster or no user`);
-    const pem = (base64: string) => Buffer.from(base64, 'base64').toString();
-    this.#server = new URL(cluster.server);
-    this.#agent = new Agent({
-      keepAlive: true,
-      ca: pem(cluster['certificate-authority-data']),
-      cert: pem(user['client-certificate-data']),
-      key: pem(user['client-key-data']),
-    });
+    const { host, port, ca, certificate: cert, key } = credentialsOf(kubeconfig);
+    this.#server = new URL(`https://${host}:${port}`);
+    this.#agent = new Agent({ keepAlive: true, ca, cert, key });
   }
 
   /** Resolves with the answer's object; rejects with what the hub says is wrong. */

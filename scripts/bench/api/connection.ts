@@ -1,15 +1,8 @@
 import { connect, type TLSSocket } from 'node:tls';
+import type { Credentials } from '../credentials.ts';
 
 const MAX_BEGIN = 512;
 const END_OF_HEAD = Buffer.from('\r\n\r\n');
-
-export interface Credentials {
-  readonly host: string;
-  readonly port: number;
-  readonly ca: string;
-  readonly certificate: string;
-  readonly key: string;
-}
 
 export interface Answer {
   readonly status: number;

@@ -1,23 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { load } from 'js-yaml';
 import { HUB } from '../../bundle.ts';
 import { files } from '../../local-files.ts';
 import { HUB_FLAGS } from '../../local-processes.ts';
+import { type Credentials, credentialsOf } from '../credentials.ts';
 import { Program } from '../program.ts';
-import { Connection, type Credentials } from './connection.ts';
+import { Connection } from './connection.ts';
 
 const ADDRESS = '127.0.0.1';
-
-interface Kubeconfig {
-  readonly clusters: readonly {
-    readonly cluster: { readonly server: string; readonly 'certificate-authority-data': string };
-  }[];
-  readonly users: readonly {
-    readonly user: { readonly 'client-certificate-data': string; readonly 'client-key-data': string };
-  }[];
-}
 
 /** A hub from its bundle, without devices, in a process and a directory of its own. */
 export class BenchHub {
@@ -57,18 +48,7 @@ export class BenchHub {
   }
 
   get credentials(): Credentials {
-    const { clusters, users } = load(readFileSync(this.#kubeconfig, 'utf8')) as Kubeconfig;
-    const [cluster, user] = [clusters[0]?.cluster, users[0]?.user];
-    if (!cluster || !user) throw new Error('the kubeconfig names no cluster or no user');
-    const pem = (base64: string) => Buffer.from(base64, 'base64').toString();
-    const { hostname: host, port } = new URL(cluster.server);
-    return {
-      host,
-      port: Number(port),
-      ca: pem(cluster['certificate-authority-data']),
-      certificate: pem(user['client-certificate-data']),
-      key: pem(user['client-key-data']),
-    };
+    return credentialsOf(this.#kubeconfig);
   }
 
   async close(): Promise<void> {

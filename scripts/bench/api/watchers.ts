@@ -1,5 +1,5 @@
 import { connect, type TLSSocket } from 'node:tls';
-import type { Credentials } from './connection.ts';
+import type { Credentials } from '../credentials.ts';
 
 const PATH = '/api/v1/namespaces/default/pods?watch=true&labelSelector=app%3Dbench&resourceVersion=';
 
