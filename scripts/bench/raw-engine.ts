@@ -34,6 +34,11 @@ export class RawEngine {
     await this.#call('POST', `/containers/${id}/kill?signal=SIGKILL`);
   }
 
+  /** Resolves when it has ended. */
+  async wait(id: string): Promise<void> {
+    await this.#call('POST', `/containers/${id}/wait`);
+  }
+
   async remove(id: string): Promise<void> {
     await this.#call('DELETE', `/containers/${id}?force=true&v=true`);
   }
