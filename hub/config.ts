@@ -1,5 +1,14 @@
+import { isIP } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { parseArgs } from 'node:util';
+import {
+  addressesProblem,
+  DEFAULT_ADDRESSES,
+  DEFAULT_NODE_PORTS,
+  nodePortsProblem,
+  parseServiceRanges,
+  type ServiceRanges,
+} from './admission/service-addresses/service-ranges.ts';
 
 /** Everything about a hub that can be set. Frozen. */
 export interface HubConfig {
@@ -13,6 +22,8 @@ export interface HubConfig {
   readonly hosts: readonly string[];
   readonly kubeconfig: string;
   readonly nodeGraceSeconds: number;
+  /** What Services are given. */
+  readonly serviceRanges: ServiceRanges;
   readonly logLevel: string;
   /** File, or `-` for standard output; empty for no audit log. */
   readonly auditLog: string;
@@ -86,6 +97,20 @@ const SETTINGS = {
     help: 'seconds until a disconnected node is NotReady',
     check: isCount,
   },
+  serviceAddresses: {
+    flag: 'service-cluster-ip-range',
+    env: 'HOLDFAST_SERVICE_CLUSTER_IP_RANGE',
+    fallback: DEFAULT_ADDRESSES,
+    help: "Services' addresses; an IPv6 range after a comma for both families",
+    check: addressesProblem,
+  },
+  nodePorts: {
+    flag: 'service-node-port-range',
+    env: 'HOLDFAST_SERVICE_NODE_PORT_RANGE',
+    fallback: DEFAULT_NODE_PORTS,
+    help: "Services' node ports",
+    check: nodePortsProblem,
+  },
   logLevel: {
     flag: 'log-level',
     env: 'HOLDFAST_LOG_LEVEL',
@@ -99,7 +124,7 @@ const SETTINGS = {
     fallback: '',
     help: 'file to write a line of JSON to for each request, or - for standard output (default: none)',
   },
-} as const satisfies Record<keyof HubConfig, Setting>;
+} as const satisfies Record<string, Setting>;
 
 /** One line per setting, for `holdfast help`. */
 export const HUB_SETTINGS = Object.values(SETTINGS as Record<string, Setting>)
@@ -119,7 +144,7 @@ export function readHubConfig(
   );
   const { values } = parseArgs({ args: [...args], options, allowPositionals: false });
   const problems: string[] = [];
-  const read = (name: keyof HubConfig): string => {
+  const read = (name: keyof typeof SETTINGS): string => {
     const { flag, env: variable, fallback, check }: Setting = SETTINGS[name];
     const value = (values[flag] as string | undefined) ?? (env[variable] || undefined) ?? fallback;
     const problem = check?.(value);
@@ -127,7 +152,7 @@ export function readHubConfig(
     return value;
   };
   const dataDir = read('dataDir');
-  const config: HubConfig = {
+  const config: Omit<HubConfig, 'serviceRanges'> = {
     dataDir,
     bind: read('bind'),
     apiPort: Number(read('apiPort')),
@@ -142,8 +167,17 @@ export function readHubConfig(
     logLevel: read('logLevel'),
     auditLog: read('auditLog'),
   };
+  const [addresses, nodePorts] = [read('serviceAddresses'), read('nodePorts')];
   if (problems.length > 0) throw new Error(problems.join('\n'));
-  return Object.freeze(config);
+  return Object.freeze({ ...config, serviceRanges: parseServiceRanges(addresses, nodePorts) });
+}
+
+/** An address by which other machines reach what is bound to `bind`; undefined when this machine has none for them. */
+export function advertisedAddress(bind: string): string | undefined {
+  const isAny = bind === '0.0.0.0' || bind === '::';
+  if (!isAny) return isIP(bind) && bind !== '::1' && !bind.startsWith('127.') ? bind : undefined;
+  const found = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return found.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 }
 
 /** Every name and address that this machine is known by to itself. */

@@ -4,9 +4,11 @@ import type { EnrolRequest } from '../proto/gen/holdfast/v1/enrolment_pb.ts';
 import { openAccess } from './access.ts';
 import { admissionOf } from './admission/admission.ts';
 import { QuotaLedger } from './admission/quota/quota-ledger.ts';
+import { ServiceLedger } from './admission/service-addresses/service-ledger.ts';
 import { ApiServer } from './api/server.ts';
 import { bootstrapObjects } from './bootstrap-objects.ts';
-import { type HubConfig, ownHosts } from './config.ts';
+import { advertisedAddress, type HubConfig, ownHosts } from './config.ts';
+import { startApiService } from './controllers/api-service/api-service.ts';
 import { NodeConnections } from './controllers/node-health/node-liveness.ts';
 import { startControllers } from './controllers/start-controllers.ts';
 import { CustomResources } from './custom-resources/custom-resources.ts';
@@ -59,7 +61,8 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   const registry = new StoreRegistry({ store, definitions: resources, trackFields });
   const customResources = new CustomResources(registry);
   const quotas = new QuotaLedger(registry);
-  registry.admission = admissionOf(registry, quotas);
+  const addresses = new ServiceLedger(registry, config.serviceRanges);
+  registry.admission = admissionOf(registry, { quotas, addresses });
   await bootstrapObjects(registry);
 
   const tls = { ...keys.server, ca: keys.ca.certificate };
@@ -164,6 +167,10 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     onError: (error, id) => log.error({ err: error, id }, 'a request failed'),
   });
   const apiPort = await listening('the API', config.apiPort, api.listen(config.apiPort, config.bind));
+  const apiService = startApiService(
+    { registry, log: log.child({ part: 'controllers' }) },
+    { clusterAddress: addresses.firstAddress, address: advertisedAddress(config.bind), port: apiPort },
+  );
   await writeKubeconfig(config, keys, apiPort);
   log.info({ api: apiPort, grpc: grpcPort, mqtt: mqttPort, version: hubVersion() }, 'the hub is ready');
 
@@ -172,9 +179,11 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     close: async () => {
       await api.close();
       audit?.close();
+      await apiService.stop();
       await controllers.stop();
       await dispatcher.stop();
       quotas.close();
+      addresses.close();
       customResources.close();
       stopDismissing();
       sessions.closeAll();

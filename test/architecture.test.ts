@@ -87,7 +87,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/resources',
   ],
   'hub/telemetry': ['hub/api/request-log.ts', 'hub/authorization/attributes.ts', 'hub/registry/registry.ts'],
-  'hub/config.ts': [],
+  'hub/config.ts': ['hub/admission/service-addresses/service-ranges.ts'],
   'hub/log.ts': [],
   'hub/version.ts': [],
   'hub/hub.ts': ['hub', 'proto'],

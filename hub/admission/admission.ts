@@ -9,10 +9,15 @@ import { priority } from './priority.ts';
 import type { QuotaLedger } from './quota/quota-ledger.ts';
 import { resourceQuota } from './quota/resource-quota.ts';
 import { serviceAccount } from './service-account.ts';
+import { serviceAddresses } from './service-addresses/service-addresses.ts';
+import type { ServiceLedger } from './service-addresses/service-ledger.ts';
 import { storageClass } from './storage-class.ts';
 
 /** Kubernetes' own admission plugins, in its order: quota is last, for what it counts will be stored. */
-export function admissionOf(registry: Registry, quotas: QuotaLedger): Admission {
+export function admissionOf(
+  registry: Registry,
+  { quotas, addresses }: { readonly quotas: QuotaLedger; readonly addresses: ServiceLedger },
+): Admission {
   return chained([
     serviceAccount(registry),
     priority(registry),
@@ -20,6 +25,7 @@ export function admissionOf(registry: Registry, quotas: QuotaLedger): Admission 
     limitRanger(registry),
     podSecurity(registry),
     notYet,
+    serviceAddresses(addresses),
     validatingPolicies(registry),
     resourceQuota(quotas),
   ]);

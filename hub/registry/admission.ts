@@ -25,7 +25,8 @@ export interface Admission {
   complete(request: AdmissionRequest): void;
   /**
    * Throws an ApiError for what may not be. What it returns is called when the write is over, stored or not: until then,
-   * what the write takes counts as taken.
+   * what the write takes counts as taken. What only the hub has to give (addresses) is added to the object here: it is
+   * nobody's field in managedFields.
    */
   check(request: AdmissionRequest): () => void;
 }

@@ -233,6 +233,7 @@ export class StoreRegistry implements Registry {
         this.admission.complete(request(defaulted)),
       );
       if (options.as) object.apiVersion = apiVersionOf(resource);
+      if (!options.tracked) this.#track(resource, undefined, object, options, undefined);
       const stored = await this.#admitted(request(object), () => this.#tryCreate(resource, object, options));
       if (stored) return stored;
       if (!generated) throw alreadyExists(resource, object.metadata.name ?? '');
@@ -303,7 +304,6 @@ export class StoreRegistry implements Registry {
         },
       ]);
     }
-    if (!options.tracked) this.#track(resource, undefined, object, options, undefined);
     if (options.dryRun) return this.get(resource, namespace, name) ? undefined : object;
     return this.#put(resource, undefined, object);
   }

@@ -47,7 +47,8 @@ interface Range {
   readonly bits: number;
 }
 
-function parseRange(text: string): Range | undefined {
+/** `10.0.0.0/8` taken apart; undefined for what is no range. */
+export function parseRange(text: string): Range | undefined {
   const [, address = '', length = ''] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
   const family = familyOf(address);
   const bits = Number(length);

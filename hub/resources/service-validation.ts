@@ -4,6 +4,7 @@ import type { FieldError } from './api-error.ts';
 import {
   duplicate,
   forbiddenField,
+  immutable,
   invalidValue,
   notSupported,
   oneOfErrors,
@@ -34,6 +35,16 @@ export function isHeadless({ clusterIP, clusterIPs = [] }: ServiceSpec): boolean
   return (clusterIPs[0] ?? clusterIP) === HEADLESS;
 }
 
+/** Whether every node listens for it. */
+export function hasNodePorts({ type }: ServiceSpec): boolean {
+  return type === 'NodePort' || type === 'LoadBalancer';
+}
+
+/** Whether a load balancer has to ask each node if it has pods of it. */
+export function needsHealthCheck({ type, externalTrafficPolicy }: ServiceSpec): boolean {
+  return type === 'LoadBalancer' && externalTrafficPolicy === 'Local';
+}
+
 /** Whether clients outside of the cluster have a way to it that a traffic policy can speak of. */
 export function isExternallyReachable({ type, externalIPs = [] }: ServiceSpec): boolean {
   return type === 'LoadBalancer' || type === 'NodePort' || (type === 'ClusterIP' && externalIPs.length > 0);
@@ -60,7 +71,7 @@ function typeErrors(spec: ServiceSpec): FieldError[] {
   const { type, ports = [], externalName } = spec;
   const errors = oneOfErrors('spec.type', type, TYPES);
   if (ports.length === 0 && !isHeadless(spec) && type !== 'ExternalName') errors.push(required('spec.ports'));
-  if (isHeadless(spec) && (type === 'LoadBalancer' || type === 'NodePort'))
+  if (isHeadless(spec) && hasNodePorts(spec))
     errors.push(
       invalidValue('spec.clusterIPs[0]', HEADLESS, `may not be set to 'None' for ${type} services`),
     );
@@ -173,7 +184,7 @@ function trafficErrors(spec: ServiceSpec): FieldError[] {
         'may only be set for externally-accessible services',
       ),
     );
-  if (healthCheckNodePort && (type !== 'LoadBalancer' || external !== 'Local'))
+  if (healthCheckNodePort && !needsHealthCheck(spec))
     errors.push(
       invalidValue(
         'spec.healthCheckNodePort',
@@ -243,6 +254,9 @@ function updateErrors(spec: ServiceSpec, old: ServiceSpec): FieldError[] {
     errors.push(invalidValue('spec.clusterIPs[0]', clusterIPs, 'primary clusterIP can not be unset'));
   else if (keepsType && before && clusterIPs[0] !== before)
     errors.push(invalidValue('spec.clusterIPs[0]', clusterIPs, 'may not change once set'));
+  const { healthCheckNodePort: checked } = old;
+  if (checked && needsHealthCheck(spec) && needsHealthCheck(old) && spec.healthCheckNodePort !== checked)
+    errors.push(immutable('spec.healthCheckNodePort', spec.healthCheckNodePort ?? null));
   const isBalancer = spec.type === 'LoadBalancer' && old.type === 'LoadBalancer';
   if (isBalancer && spec.loadBalancerClass !== old.loadBalancerClass)
     errors.push(

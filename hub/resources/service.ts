@@ -4,7 +4,13 @@ import { familyOf } from './addresses.ts';
 import { ageColumn, column, labelsText, nameColumn, orNone, wideColumn } from './cells.ts';
 import { defineResource, setDefault, specOf } from './define.ts';
 import type { KubeObject } from './object.ts';
-import { isExternallyReachable, isHeadless, validateService } from './service-validation.ts';
+import {
+  hasNodePorts,
+  isExternallyReachable,
+  isHeadless,
+  needsHealthCheck,
+  validateService,
+} from './service-validation.ts';
 import type { ServiceObject } from './typed.ts';
 
 const AFFINITY_SECONDS = 3 * 60 * 60;
@@ -60,13 +66,11 @@ function prepareForUpdate(object: KubeObject, old: KubeObject): void {
   }
   if (!isExternallyReachable(spec)) dropUnchanged(spec, before, ['externalTrafficPolicy']);
   if (spec.type !== 'LoadBalancer')
-    dropUnchanged(spec, before, [
-      'allocateLoadBalancerNodePorts',
-      'loadBalancerClass',
-      'healthCheckNodePort',
-    ]);
-  if (spec.type === 'ClusterIP' || spec.type === 'ExternalName') dropNodePorts(spec, before);
-  else keepNodePorts(spec, before);
+    dropUnchanged(spec, before, ['allocateLoadBalancerNodePorts', 'loadBalancerClass']);
+  if (!needsHealthCheck(spec)) dropUnchanged(spec, before, ['healthCheckNodePort']);
+  else if (before.healthCheckNodePort) spec.healthCheckNodePort ||= before.healthCheckNodePort;
+  if (hasNodePorts(spec)) keepNodePorts(spec, before);
+  else dropNodePorts(spec, before);
 }
 
 function dropUnchanged(spec: ServiceSpec, before: ServiceSpec, fields: readonly (keyof ServiceSpec)[]): void {
@@ -74,6 +78,12 @@ function dropUnchanged(spec: ServiceSpec, before: ServiceSpec, fields: readonly 
 }
 
 function keepAllocated(spec: ServiceSpec, before: ServiceSpec): void {
+  // Who knows the older field only has changed that one; who wants one family less says so by the policy alone.
+  if (spec.clusterIP !== before.clusterIP && isDeepStrictEqual(spec.clusterIPs, before.clusterIPs))
+    spec.clusterIPs = spec.clusterIP ? [spec.clusterIP] : [];
+  if (spec.ipFamilyPolicy === 'SingleStack' && before.ipFamilyPolicy !== 'SingleStack')
+    for (const field of ['clusterIPs', 'ipFamilies'] as const)
+      if (isDeepStrictEqual(spec[field], before[field])) spec[field] = spec[field]?.slice(0, 1) ?? [];
   if (spec.clusterIP || spec.clusterIPs?.length || !before.clusterIP) return;
   for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy'] as const)
     Object.assign(spec, { [field]: structuredClone(before[field]) });
@@ -127,7 +137,8 @@ export const services = defineResource({
   categories: ['all'],
   namespaced: true,
   schema: 'io.k8s.api.core.v1.Service',
-  notYet: 'it gets no address and no name yet: reach pods by their hostPort or by port-forward',
+  notYet:
+    'no device routes its address, and it has no name yet: reach pods by their hostPort or by port-forward',
   hasStatus: true,
   hasGeneration: false,
   nameRule: 'service',

@@ -1,5 +1,11 @@
 import { admissionOf } from '../../../hub/admission/admission.ts';
 import { QuotaLedger } from '../../../hub/admission/quota/quota-ledger.ts';
+import { ServiceLedger } from '../../../hub/admission/service-addresses/service-ledger.ts';
+import {
+  DEFAULT_ADDRESSES,
+  DEFAULT_NODE_PORTS,
+  parseServiceRanges,
+} from '../../../hub/admission/service-addresses/service-ranges.ts';
 import type { StoreRegistry } from '../../../hub/registry/store-registry.ts';
 import { ApiError } from '../../../hub/resources/api-error.ts';
 import type { ResourceDefinition } from '../../../hub/resources/definition.ts';
@@ -13,8 +19,12 @@ type Teardown = Parameters<typeof openRegistry>[0];
 export async function withPolicies(t: Teardown) {
   const registry = await openRegistry(t);
   const quotas = new QuotaLedger(registry);
-  registry.admission = admissionOf(registry, quotas);
-  t.teardown(() => quotas.close());
+  const addresses = new ServiceLedger(registry, parseServiceRanges(DEFAULT_ADDRESSES, DEFAULT_NODE_PORTS));
+  registry.admission = admissionOf(registry, { quotas, addresses });
+  t.teardown(() => {
+    quotas.close();
+    addresses.close();
+  });
   return { registry, quotas, ...writersOf(registry) };
 }
 

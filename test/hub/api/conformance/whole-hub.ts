@@ -1,5 +1,11 @@
 import { admissionOf } from '../../../../hub/admission/admission.ts';
 import { QuotaLedger } from '../../../../hub/admission/quota/quota-ledger.ts';
+import { ServiceLedger } from '../../../../hub/admission/service-addresses/service-ledger.ts';
+import {
+  DEFAULT_ADDRESSES,
+  DEFAULT_NODE_PORTS,
+  parseServiceRanges,
+} from '../../../../hub/admission/service-addresses/service-ranges.ts';
 import type { ApiServerOptions } from '../../../../hub/api/server.ts';
 import { bootstrapObjects } from '../../../../hub/bootstrap-objects.ts';
 import { startControllers } from '../../../../hub/controllers/start-controllers.ts';
@@ -20,7 +26,8 @@ export async function startWholeHub(t: Teardown, options?: Partial<ApiServerOpti
   const hub = await startHub(t, options);
   const { registry, access, authority } = hub;
   const quotas = new QuotaLedger(registry);
-  registry.admission = admissionOf(registry, quotas);
+  const addresses = new ServiceLedger(registry, parseServiceRanges(DEFAULT_ADDRESSES, DEFAULT_NODE_PORTS));
+  registry.admission = admissionOf(registry, { quotas, addresses });
   await bootstrapObjects(registry);
   const controllers = startControllers({
     registry,
@@ -35,6 +42,7 @@ export async function startWholeHub(t: Teardown, options?: Partial<ApiServerOpti
   t.teardown(async () => {
     await controllers.stop();
     quotas.close();
+    addresses.close();
   });
   return { hub, cluster: new Cluster(registry) };
 }
