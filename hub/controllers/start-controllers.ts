@@ -8,6 +8,7 @@ import { startCustomResourceController } from './custom-resources/custom-resourc
 import { startDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { startDeploymentController } from './deployment/deployment-controller.ts';
 import { startDisruptionController } from './disruption/disruption-controller.ts';
+import { startEndpointSliceController } from './endpoint-slice/endpoint-slice-controller.ts';
 import { startEventExpiry } from './event-expiry.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
@@ -75,6 +76,7 @@ export function startControllers({
     ...(quotas ? [startResourceQuotaController(context, quotas)] : []),
     startPodCollector(context),
     startDisruptionController(context),
+    startEndpointSliceController(context),
     startGarbageCollector(context),
     startEventExpiry(context),
     startClusterRoleAggregation(context),

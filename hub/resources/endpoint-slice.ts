@@ -105,6 +105,10 @@ export const endpointSlices = defineResource({
   bumpsGeneration: (object, old) => !isDeepStrictEqual(content(object), content(old)),
   indexes: {
     controller: byController,
+    pod: (object) =>
+      ((object as EndpointSliceObject).endpoints ?? []).flatMap(({ targetRef }) =>
+        targetRef?.kind === 'Pod' ? [`${targetRef.namespace}/${targetRef.name}`] : [],
+      ),
     service: ({ metadata: { namespace, labels } }) =>
       labels?.[SERVICE_LABEL] ? [`${namespace}/${labels[SERVICE_LABEL]}`] : [],
   },

@@ -181,6 +181,8 @@ export const pods = defineResource({
       return nodeName ? [nodeName] : [];
     },
     controller: byController,
+    label: ({ metadata: { namespace, labels } }) =>
+      Object.entries(labels ?? {}).map(([key, value]) => `${namespace}/${key}=${value}`),
     configMap: (object) => references(object, 'configMaps'),
     secret: (object) => references(object, 'secrets'),
   },

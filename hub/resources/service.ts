@@ -150,6 +150,13 @@ export const services = defineResource({
   prepareForUpdate,
   validate: (object, old) =>
     validateService((object as ServiceObject).spec, old && (old as ServiceObject).spec),
+  indexes: {
+    /** One of the labels that it selects by, as pods are indexed by all of theirs. */
+    selector: ({ metadata: { namespace }, spec }) =>
+      Object.entries((spec as ServiceSpec).selector ?? {})
+        .slice(0, 1)
+        .map(([key, value]) => `${namespace}/${key}=${value}`),
+  },
   fieldSelectors: {
     'spec.clusterIP': (object) => (object as ServiceObject).spec.clusterIP ?? '',
     'spec.type': (object) => (object as ServiceObject).spec.type ?? '',
