@@ -38,6 +38,9 @@ export function chained(plugins: readonly AdmissionPlugin[]): Admission {
       for (const { complete } of plugins) complete?.(request);
     },
     check: (request) => checkAll(plugins, request),
+    checkDeletion: (request) => {
+      for (const { checkDeletion } of plugins) checkDeletion?.(request);
+    },
   };
 }
 

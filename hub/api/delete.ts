@@ -7,7 +7,7 @@ import { isJsonObject, type JsonObject } from '../schema/json-type.ts';
 import { schemaOf } from '../schema/schema.ts';
 import { checkWrite } from './access.ts';
 import { readTypedBody } from './body.ts';
-import { type Exchange, isDryRun } from './exchange.ts';
+import { type Exchange, isDryRun, warningsOf } from './exchange.ts';
 import { sendJson, sendList, sendObject, successStatus } from './reply.ts';
 import type { ResourceRequest } from './request-info.ts';
 
@@ -27,6 +27,11 @@ async function readDeleteOptions(exchange: Exchange): Promise<GivenOptions> {
   const given = body ? body.value : fromQuery(exchange.url.searchParams);
   const wantsDependentsGone = isJsonObject(given) && given['orphanDependents'] === false;
   return { options: deleteOptionsOf(given, isDryRun(exchange, 'DeleteOptions')), wantsDependentsGone };
+}
+
+/** The options with who asks, for policies. */
+export function asking(exchange: Exchange, options: DeleteOptions): DeleteOptions {
+  return { ...options, requester: exchange.user, warn: warningsOf(exchange) };
 }
 
 function fromQuery(query: URLSearchParams): JsonObject {
@@ -96,7 +101,12 @@ export async function remove(exchange: Exchange, target: ResourceRequest): Promi
   const { options, wantsDependentsGone } = await readDeleteOptions(exchange);
   checkProtected(resource, name);
   checkWrite(exchange, target, undefined, exchange.context.registry.get(resource, namespace, name));
-  const { object, removed } = await exchange.context.registry.delete(resource, namespace, name, options);
+  const { object, removed } = await exchange.context.registry.delete(
+    resource,
+    namespace,
+    name,
+    asking(exchange, options),
+  );
   if (!removed || resource.gracePeriodSeconds) {
     sendObject(exchange, !removed && wantsDependentsGone ? 202 : 200, resource, object);
     return;
@@ -129,7 +139,7 @@ export async function removeCollection(
     // Somebody else may have removed it meanwhile, which is as good.
     if (!registry.get(resource, metadata.namespace, name) || resource.protectedNames?.includes(name))
       continue;
-    await registry.delete(resource, metadata.namespace, name, options);
+    await registry.delete(resource, metadata.namespace, name, asking(exchange, options));
   }
   sendList(exchange, resource, items, { resourceVersion: String(revision) });
 }

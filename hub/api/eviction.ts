@@ -2,7 +2,7 @@ import { badRequest } from '../resources/api-error.ts';
 import type { PodObject } from '../resources/typed.ts';
 import { checkWrite } from './access.ts';
 import { type BodyKind, readObject } from './body.ts';
-import { deleteOptionsOf } from './delete.ts';
+import { asking, deleteOptionsOf } from './delete.ts';
 import { takeDisruption } from './disruption-budget.ts';
 import { type Exchange, isDryRun } from './exchange.ts';
 import { existing } from './read.ts';
@@ -27,6 +27,6 @@ export async function evict(exchange: Exchange, target: ResourceRequest): Promis
   checkWrite(exchange, target, eviction, undefined);
   const options = deleteOptionsOf(eviction['deleteOptions'], isDryRun(exchange, 'CreateOptions'));
   await takeDisruption(exchange, existing(exchange, target) as PodObject, options.dryRun ?? false);
-  await exchange.context.registry.delete(resource, namespace, name, options);
+  await exchange.context.registry.delete(resource, namespace, name, asking(exchange, options));
   sendJson(exchange, 201, successStatus(undefined, 201));
 }

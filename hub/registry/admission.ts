@@ -1,13 +1,14 @@
 import type { Requester, ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
 
-/** A write that is about to be stored. */
+/** A write that is about to be stored, or a deletion. */
 export interface AdmissionRequest {
-  readonly operation: 'CREATE' | 'UPDATE';
+  readonly operation: 'CREATE' | 'UPDATE' | 'DELETE';
   readonly resource: ResourceDefinition;
   readonly subresource: string | undefined;
+  /** What is to be stored; of a deletion, what is to go. */
   readonly object: KubeObject;
-  /** What it replaces. */
+  /** What it replaces, or what is to go. */
   readonly old: KubeObject | undefined;
   /** Who asks; undefined for the hub itself. */
   readonly requester: Requester | undefined;
@@ -29,7 +30,9 @@ export interface Admission {
    * nobody's field in managedFields.
    */
   check(request: AdmissionRequest): () => void;
+  /** Throws an ApiError for what may not be deleted. */
+  checkDeletion(request: AdmissionRequest): void;
 }
 
 /** For registries without policies. */
-export const ADMIT_ALL: Admission = { complete: () => {}, check: () => () => {} };
+export const ADMIT_ALL: Admission = { complete: () => {}, check: () => () => {}, checkDeletion: () => {} };

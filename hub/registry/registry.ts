@@ -66,6 +66,10 @@ export interface DeleteOptions {
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
   readonly dryRun?: boolean;
+  /** Who asks; undefined for the hub itself. */
+  readonly requester?: Requester;
+  /** Takes what who asks should know. */
+  readonly warn?: (text: string) => void;
 }
 
 /**

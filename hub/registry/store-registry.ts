@@ -278,6 +278,7 @@ export class StoreRegistry implements Registry {
     for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
       const current = this.get(resource, namespace, name);
       if (!current) throw notFound(resource, name);
+      this.admission.checkDeletion(deletionRequest(resource, current, options));
       const object = endingObject(resource, current, options, this.#now());
       const removed = isRemovable(resource, object);
       if (options.dryRun || (!removed && isUnchanged(object, current))) return { object, removed };
@@ -499,6 +500,23 @@ function admissionRequest(
     subresource,
     object,
     old,
+    requester,
+    dryRun,
+    warn,
+  };
+}
+
+function deletionRequest(
+  resource: ResourceDefinition,
+  object: KubeObject,
+  { requester, dryRun = false, warn = () => {} }: DeleteOptions,
+): AdmissionRequest {
+  return {
+    operation: 'DELETE',
+    resource,
+    subresource: undefined,
+    object,
+    old: object,
     requester,
     dryRun,
     warn,

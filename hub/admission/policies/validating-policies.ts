@@ -37,15 +37,19 @@ export function validatingPolicies(registry: Registry): AdmissionPlugin {
     if (!compiled.has(policy)) compiled.set(policy, compilePolicy(policy).policy);
     return compiled.get(policy);
   };
+  const enforceAll = (request: AdmissionRequest) => {
+    // Rules about rules could lock out who would mend them.
+    if (request.resource.group === validatingAdmissionPolicies.group) return;
+    const bindings = registry.list(validatingAdmissionPolicyBindings).items;
+    for (const binding of bindings as readonly AdmissionPolicyBindingObject[])
+      enforce(registry, request, binding, compiledOf);
+  };
   return {
     check: (request) => {
       if (writes(request, validatingAdmissionPolicies)) checkPolicy(request.object as AdmissionPolicyObject);
-      // Rules about rules could lock out who would mend them.
-      if (request.resource.group === validatingAdmissionPolicies.group) return;
-      const bindings = registry.list(validatingAdmissionPolicyBindings).items;
-      for (const binding of bindings as readonly AdmissionPolicyBindingObject[])
-        enforce(registry, request, binding, compiledOf);
+      enforceAll(request);
     },
+    checkDeletion: enforceAll,
   };
 }
 
@@ -152,7 +156,7 @@ function valuesOf(
   const { object, old, resource, subresource, operation, requester, dryRun } = request;
   const { group, version, kind, plural } = resource;
   return {
-    object: celValue(object),
+    object: operation === 'DELETE' ? null : celValue(object),
     oldObject: celValue(old),
     namespaceObject: celValue(namespace),
     params: celValue(params),

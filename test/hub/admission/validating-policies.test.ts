@@ -181,3 +181,35 @@ t.test('policies about policies are not enforced: they could lock out who would 
     ...bindingOf('second', 'rule'),
   });
 });
+
+t.test(
+  'deletions: there is no object, only what is to go; nothing else of a deletion is in the way',
+  async (t) => {
+    const { create, registry, options } = await withPolicy(t, {
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: [''], apiVersions: ['v1'], operations: ['DELETE'], resources: ['configmaps'] },
+        ],
+      },
+      validations: [
+        {
+          expression:
+            "object == null && (!has(oldObject.metadata.labels) || !('keep' in oldObject.metadata.labels) || request.userInfo.username == 'ann')",
+          messageExpression: "request.operation + ' of ' + oldObject.metadata.name",
+        },
+      ],
+    });
+    const kept = configMapOf('kept');
+    await create(table.configMaps, { ...kept, metadata: { ...kept.metadata, labels: { keep: '' } } });
+    await create(table.configMaps, configMapOf('other'));
+    const bob = { ...options, requester: { name: 'bob', groups: [] } };
+    for (const dryRun of [true, false]) {
+      const refused = await refusal(registry.delete(table.configMaps, 'default', 'kept', { ...bob, dryRun }));
+      t.match(refused, { code: 422, message: /denied request: DELETE of kept$/ });
+    }
+    t.ok(registry.get(table.configMaps, 'default', 'kept'));
+    t.match(await registry.delete(table.configMaps, 'default', 'other', bob), { removed: true });
+    const ann = { ...options, requester: { name: 'ann', groups: [] } };
+    t.match(await registry.delete(table.configMaps, 'default', 'kept', ann), { removed: true });
+  },
+);
