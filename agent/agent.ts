@@ -20,6 +20,7 @@ import type { EngineInfo } from './runtime/runtime.ts';
 import type { AgentState, Identity } from './state/agent-state.ts';
 import { DesiredState } from './state/desired-state.ts';
 import type { StreamSource } from './streams/source.ts';
+import type { DeviceUsage, UsageMeter } from './usage/usage-meter.ts';
 import { agentVersion } from './version.ts';
 
 /** The agent of one device: builds its parts and joins them. */
@@ -39,6 +40,7 @@ export class Agent {
   #engine: EngineInfo | undefined;
   #engineError: string | undefined = 'not asked yet';
   #slowFacts: SlowFacts | undefined;
+  #meter: Promise<UsageMeter> | undefined;
   #closeLocal: () => void = () => {};
 
   constructor(config: Config, state: AgentState, identity: Identity, log: Logger) {
@@ -155,8 +157,21 @@ export class Agent {
       runtime: this.#runtime,
       containersOf: (uid: string, container: string) => this.#reconciler.containersOf(uid, container),
       addressOf: (uid: string) => this.#reconciler.addressOf(uid),
+      usage: (signal: AbortSignal) => this.#usage(signal),
     };
     return openStream(targets, request, signal);
+  }
+
+  async #usage(signal: AbortSignal): Promise<DeviceUsage> {
+    this.#meter ??= import('./usage/usage-meter.ts').then(
+      ({ UsageMeter }) =>
+        new UsageMeter({
+          runtime: this.#runtime,
+          running: () => this.#reconciler.running(),
+          monotonicMs: () => performance.now(),
+        }),
+    );
+    return (await this.#meter).measure(signal);
   }
 
   #localStatus(): LocalStatus {

@@ -19,6 +19,7 @@ import { MqttBroker } from './link/mqtt-broker.ts';
 import { MqttServer } from './link/mqtt-server.ts';
 import { NodeRegistration } from './link/node-registration.ts';
 import { NodeStreams } from './link/node-streams.ts';
+import { NodeUsages } from './link/node-usages.ts';
 import { Sessions } from './link/sessions.ts';
 import { StatusIntake } from './link/status-intake.ts';
 import type { Logger } from './log.ts';
@@ -68,6 +69,12 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   const tls = { ...keys.server, ca: keys.ca.certificate };
   const sessions = new Sessions();
   const streams = new NodeStreams(sessions);
+  const usages = new NodeUsages({
+    sessions,
+    ask: (node, signal) => streams.stats(node, signal),
+    now: Date.now,
+    log: log.child({ part: 'link' }),
+  });
   const registration = new NodeRegistration({ registry, ca: keys.ca, now: Date.now });
   const dispatcher = new Dispatcher({
     registry,
@@ -161,6 +168,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     access,
     tls,
     streams,
+    usage: (node) => usages.of(node),
     metrics,
     observers: [metrics.requests, ...(audit ? [audit] : [])],
     health: { store: () => hasRoom(config.dataDir) },

@@ -18,7 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'agent/link': ['agent/state', 'agent/streams/source.ts', 'agent/reconcile/event-recorder.ts', 'proto'],
   'agent/node': ['agent/runtime/runtime.ts'],
   'agent/local': ['agent/pod/pod.ts'],
-  'agent/streams': ['agent/runtime', 'proto'],
+  'agent/streams': ['agent/runtime', 'agent/usage', 'proto'],
+  'agent/usage': ['agent/reconcile/limit.ts', 'agent/runtime/runtime.ts'],
   'agent/config.ts': [],
   'agent/log.ts': [],
   'agent/version.ts': [],
@@ -79,7 +80,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/sync',
     'proto',
   ],
-  'hub/link': ['hub/registry', 'hub/resources', 'hub/security', 'hub/api/pod-streams.ts', 'proto'],
+  'hub/link': [
+    'hub/registry',
+    'hub/resources',
+    'hub/security',
+    'hub/sync',
+    'hub/api/pod-streams.ts',
+    'proto',
+  ],
   'hub/cli': ['hub/security', 'proto/join-token.ts'],
   'hub/bootstrap-objects.ts': [
     'hub/authorization/reconcile-default-roles.ts',
@@ -106,7 +114,8 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
 const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
   'agent/reconcile/event-recorder.ts': ['agent/link'],
   'agent/pod/pod.ts': ['agent/local'],
-  'agent/runtime/runtime.ts': ['agent/node'],
+  'agent/runtime/runtime.ts': ['agent/node', 'agent/usage'],
+  'agent/usage': ['agent/streams'],
   'hub/api/access.ts': ['hub/access.ts'],
   'hub/api/pod-streams.ts': ['hub/link'],
   'hub/registry/registry.ts': ['hub/resources'],
@@ -121,7 +130,7 @@ interface Home {
 }
 
 const HOME: Readonly<Record<string, Home>> = {
-  '@bufbuild/protobuf': { values: ['proto', 'agent/link', 'agent/state', 'hub/link'] },
+  '@bufbuild/protobuf': { values: ['proto', 'agent/link', 'agent/state', 'agent/streams', 'hub/link'] },
   '@grpc/grpc-js': {
     values: ['proto/grpc.ts', 'agent/link/grpc-link.ts', 'agent/link/enrol.ts', 'hub/link/grpc-server.ts'],
   },

@@ -59,6 +59,10 @@ export class ContainerCache {
     return [...(this.#byPod.get(uid) ?? [])].flatMap((id) => this.#containers.get(id) ?? []);
   }
 
+  all(): ObservedContainer[] {
+    return [...this.#containers.values()];
+  }
+
   podUids(): string[] {
     return [...this.#byPod.keys()];
   }

@@ -109,6 +109,11 @@ export class Reconciler {
     return attemptsOf(this.#containers.ofPod(uid), container);
   }
 
+  /** The pods' containers that run now. */
+  running(): ObservedContainer[] {
+    return this.#containers.all().filter(({ role, state }) => role === 'container' && state === 'running');
+  }
+
   /** Where the pod's ports are; empty while it has no address. */
   addressOf(uid: string): string {
     const { desired, hostIp } = this.#options;

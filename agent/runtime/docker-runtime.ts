@@ -14,6 +14,7 @@ import {
   type AttachOptions,
   type ContainerChange,
   type ContainerSpec,
+  type ContainerStats,
   type EngineInfo,
   type ExecOptions,
   type LogOptions,
@@ -162,6 +163,16 @@ export class DockerRuntime implements Runtime {
     return Config.Tty ? stream : payloadsOf(stream);
   }
 
+  async stats(id: string, signal: AbortSignal): Promise<ContainerStats | undefined> {
+    const { statsOf } = await import('./docker-stats.ts'); // most devices are never asked
+    // Without `one-shot` the engine itself would wait for a second sample.
+    const options = { stream: false as const, 'one-shot': true, abortSignal: signal };
+    const answer = await this.#ignoringGone('read what a container uses', () =>
+      this.#docker.getContainer(id).stats(options),
+    );
+    return answer && statsOf(answer);
+  }
+
   async changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange>> {
     const filters = { type: ['container'], event: EVENTS, label: [`${NODE_LABEL}=${this.#node}`] };
     const stream = await this.#call('listen to events', () =>
@@ -241,11 +252,12 @@ export class DockerRuntime implements Runtime {
     return this.#monotonicMs() - ago;
   }
 
-  async #ignoringGone(what: string, call: () => Promise<unknown>): Promise<void> {
+  async #ignoringGone<T>(what: string, call: () => Promise<T>): Promise<T | undefined> {
     try {
-      await this.#call(what, call);
+      return await this.#call(what, call);
     } catch (error) {
       if (!(error instanceof RuntimeError && error.kind === 'gone')) throw error;
+      return undefined;
     }
   }
 

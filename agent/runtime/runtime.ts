@@ -139,6 +139,13 @@ export interface AttachedProcess {
   exitCode(): Promise<number>;
 }
 
+/** What a running container has used so far, and holds now. */
+export interface ContainerStats {
+  /** Of CPU, since it started. */
+  readonly cpuNanoseconds: number;
+  readonly workingSetBytes: number;
+}
+
 export interface EngineInfo {
   /** `docker://20.10.24`, as Kubernetes' containerRuntimeVersion. */
   readonly version: string;
@@ -184,6 +191,8 @@ export interface Runtime {
   attach(id: string, options: AttachOptions, signal: AbortSignal): Promise<AttachedProcess>;
   /** stdout and stderr as one stream of bytes. */
   logs(id: string, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** Undefined when it does not run. */
+  stats(id: string, signal: AbortSignal): Promise<ContainerStats | undefined>;
   /** Containers that started, ended or went, as it happens. Ends or throws when the engine goes away. */
   changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange>>;
 }

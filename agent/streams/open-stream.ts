@@ -6,9 +6,11 @@ import type {
   StreamOpen,
 } from '../../proto/gen/holdfast/v1/link_pb.ts';
 import type { AttachedProcess, ObservedContainer, Runtime } from '../runtime/runtime.ts';
+import type { DeviceUsage } from '../usage/usage-meter.ts';
 import { connectionSource } from './connection-source.ts';
 import { processSource } from './process-source.ts';
 import { StreamError, type StreamSource } from './source.ts';
+import { statsSource } from './stats-source.ts';
 
 /** The device, as far as streams need it. */
 export interface StreamTargets {
@@ -17,6 +19,8 @@ export interface StreamTargets {
   containersOf(podUid: string, container: string): readonly ObservedContainer[];
   /** Where the pod's ports are; empty while it has no address. */
   addressOf(podUid: string): string;
+  /** Measures what the device and its containers use. */
+  usage(signal: AbortSignal): Promise<DeviceUsage>;
 }
 
 /** Opens what the hub asks for. Throws StreamError. Ends when `signal` is aborted. */
@@ -34,6 +38,8 @@ export function openStream(
       return openAttach(targets, request.value, signal);
     case 'portForward':
       return openPort(targets, request.value, signal);
+    case 'stats':
+      return targets.usage(signal).then(statsSource);
     case undefined:
       throw new StreamError(501, 'this agent does not know this kind of stream: update it');
   }

@@ -8,6 +8,7 @@ import type { HealthChecks } from './health.ts';
 import type { ListPages } from './list-pages.ts';
 import type { PodStreams } from './pod-streams.ts';
 import type { RequestLog, RequestObserver } from './request-log.ts';
+import type { UsageOf } from './resource-metrics.ts';
 import type { ServedRegistry } from './served-registry.ts';
 
 /** What all requests need of the hub. */
@@ -15,6 +16,7 @@ export interface ApiContext {
   readonly registry: ServedRegistry;
   readonly access: Access;
   readonly streams: PodStreams;
+  readonly usage: UsageOf;
   readonly pages: ListPages;
   /** How many changes may wait for a client of a watch before it is cut off. */
   readonly watchBacklog: number;

@@ -106,7 +106,8 @@ function inForm(exchange: Exchange, form: Form, resource: ResourceDefinition, ob
 }
 
 export interface ListMetadata {
-  readonly resourceVersion: string;
+  /** Absent for what no version of the store shows. */
+  readonly resourceVersion?: string;
   readonly continue?: string;
   readonly remainingItemCount?: number;
 }

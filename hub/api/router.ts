@@ -20,6 +20,7 @@ import {
   resourceRequest,
   type Verb,
 } from './request-info.ts';
+import { getMetrics, listMetrics } from './resource-metrics.ts';
 import { review } from './reviews.ts';
 import { getScale, updateScale } from './scale.ts';
 import { attach, exec } from './streaming/exec.ts';
@@ -57,8 +58,8 @@ const SUBRESOURCE_HANDLERS = new Map<string, Handlers>([
   ['portforward', { get: portForward, create: portForward }],
 ]);
 
-/** For kinds that nothing is stored of. */
-const REVIEW_HANDLERS: Handlers = { create: review };
+/** For kinds that nothing is stored of: reviews and metrics. Which verbs they have is in their definitions. */
+const COMPUTED_HANDLERS: Handlers = { create: review, get: getMetrics, list: listMetrics };
 
 /** For the parts of an object that its definition names. */
 const PART_HANDLERS: Handlers = { get, update, patch };
@@ -98,7 +99,8 @@ export async function route(exchange: Exchange): Promise<void> {
 function handlerOf(target: ResourceRequest): Handler {
   const { verb, resource, name, subresource } = target;
   if (subresource === undefined) {
-    const handler = resource.verbs ? REVIEW_HANDLERS[verb] : OBJECT_HANDLERS[verb];
+    const isServed = resource.verbs?.includes(verb) ?? true;
+    const handler = isServed && (resource.verbs ? COMPUTED_HANDLERS : OBJECT_HANDLERS)[verb];
     const needsName = ['get', 'update', 'patch', 'delete'].includes(verb);
     if (!handler || (needsName && name === undefined) || (verb === 'create' && name !== undefined))
       throw methodNotAllowed();

@@ -11,6 +11,7 @@ import type {
 import { invalid } from '../resources/api-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
+import { resourceMetrics } from '../resources/resource-metrics.ts';
 import { reviews } from '../resources/reviews.ts';
 import { viewsOf } from '../resources/views.ts';
 
@@ -38,7 +39,7 @@ export class ServedRegistry implements Registry {
     this.#registry = registry;
   }
 
-  /** What is stored, its views, then reviews. The same list as long as the registry's is the same. */
+  /** What is stored, its views, then what is computed when it is asked for. The same list as long as the registry's is the same. */
   get definitions(): readonly ResourceDefinition[] {
     const { definitions } = this.#registry;
     if (this.#known !== definitions) this.#read(definitions);
@@ -62,7 +63,7 @@ export class ServedRegistry implements Registry {
       }),
     );
     const served = [...definitions, ...views].filter(({ isServed }) => isServed !== false);
-    this.#definitions = [...served, ...reviews];
+    this.#definitions = [...served, ...reviews, ...resourceMetrics];
     this.#known = definitions;
   }
 

@@ -12,6 +12,7 @@ import { ListPages } from './list-pages.ts';
 import type { PodStreams } from './pod-streams.ts';
 import { sendError, setCommonHeaders } from './reply.ts';
 import type { RequestLog, RequestObserver } from './request-log.ts';
+import type { UsageOf } from './resource-metrics.ts';
 import { route } from './router.ts';
 import { ServedRegistry } from './served-registry.ts';
 import { wantsUpgrade } from './streaming/upgrade.ts';
@@ -30,6 +31,8 @@ export interface ApiServerOptions {
   readonly tls: { readonly key: string; readonly certificate: string; readonly ca: string };
   /** Without them, logs and the like are not to be had. */
   readonly streams?: PodStreams;
+  /** Without it, nodes and pods have no metrics. */
+  readonly usage?: UsageOf;
   readonly access: Access;
   /** Told of every error that is a bug; `id` is what the client saw of it. */
   readonly onError?: (error: unknown, id: string) => void;
@@ -69,6 +72,7 @@ export class ApiServer {
       registry: new ServedRegistry(registry),
       access,
       streams: options.streams ?? NO_STREAMS,
+      usage: options.usage ?? (() => Promise.resolve(undefined)),
       pages: new ListPages(now),
       watchBacklog: options.watchBacklog ?? WATCH_BACKLOG,
       health: options.health ?? {},

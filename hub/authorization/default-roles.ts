@@ -114,6 +114,12 @@ export const DEFAULT_CLUSTER_ROLES: readonly DefaultRole[] = [
   { name: 'system:aggregate-to-admin', aggregateTo: 'admin', rules: ADMIN },
   { name: 'system:aggregate-to-edit', aggregateTo: 'edit', rules: EDIT },
   { name: 'system:aggregate-to-view', aggregateTo: 'view', rules: VIEW },
+  // In Kubernetes it comes with the metrics server.
+  {
+    name: 'system:aggregated-metrics-reader',
+    aggregateTo: 'view',
+    rules: [onResources('metrics.k8s.io', 'nodes pods', READ)],
+  },
   {
     name: 'system:basic-user',
     rules: [

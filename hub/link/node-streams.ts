@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import type {
-  StreamCredit,
-  StreamData,
-  StreamEnd,
-  StreamOpenSchema,
+import { fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import {
+  type NodeStats,
+  NodeStatsSchema,
+  type StreamCredit,
+  type StreamData,
+  type StreamEnd,
+  type StreamOpenSchema,
 } from '../../proto/gen/holdfast/v1/link_pb.ts';
 import type { AttachRequest, ExecRequest, LogRequest, PodStreams, PortRequest } from '../api/pod-streams.ts';
 import { badRequest, serviceUnavailable } from '../resources/api-error.ts';
@@ -13,6 +15,9 @@ import { NodeStream, WINDOW_BYTES } from './node-stream.ts';
 import type { Sessions } from './sessions.ts';
 
 type StreamRequest = NonNullable<MessageInitShape<typeof StreamOpenSchema>['request']>;
+
+/** Of the answer of a device with far more containers than it can run. */
+const MAX_STATS_BYTES = 256 * 1024;
 
 /** Logs of containers, commands in them, connections to them: through the link of the node that they run on. */
 export class NodeStreams implements PodStreams {
@@ -26,22 +31,34 @@ export class NodeStreams implements PodStreams {
 
   async log(request: LogRequest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     checkStarted(request);
-    const stream = this.#open(request.pod, logRequest(request));
+    const stream = this.#open(nodeOf(request.pod), logRequest(request));
     signal.addEventListener('abort', () => stream.close(), { once: true });
     return bytesOf(await stream.opened());
   }
 
   exec({ pod, ...value }: ExecRequest): Promise<NodeStream> {
-    return this.#open(pod, { case: 'exec', value: { podUid: uidOf(pod), ...fieldsOf(value) } }).opened();
+    return this.#open(nodeOf(pod), {
+      case: 'exec',
+      value: { podUid: uidOf(pod), ...fieldsOf(value) },
+    }).opened();
   }
 
   attach({ pod, container, stdin, stdout, stderr }: AttachRequest): Promise<NodeStream> {
     const value = { podUid: uidOf(pod), container, stdin, stdout, stderr };
-    return this.#open(pod, { case: 'attach', value }).opened();
+    return this.#open(nodeOf(pod), { case: 'attach', value }).opened();
   }
 
   connect({ pod, port }: PortRequest): Promise<NodeStream> {
-    return this.#open(pod, { case: 'portForward', value: { podUid: uidOf(pod), port } }).opened();
+    return this.#open(nodeOf(pod), { case: 'portForward', value: { podUid: uidOf(pod), port } }).opened();
+  }
+
+  /** What the device and its containers use, measured now. Rejects with the signal's reason when it is aborted. */
+  async stats(node: string, signal: AbortSignal): Promise<NodeStats> {
+    const stream = this.#open(node, { case: 'stats', value: {} });
+    signal.addEventListener('abort', () => stream.close(), { once: true });
+    const bytes = await wholeOf(stream, MAX_STATS_BYTES);
+    signal.throwIfAborted();
+    return fromBinary(NodeStatsSchema, bytes);
   }
 
   data(node: string, message: StreamData): void {
@@ -61,8 +78,7 @@ export class NodeStreams implements PodStreams {
     return stream?.node === node ? stream : undefined;
   }
 
-  #open(pod: PodObject, request: StreamRequest): NodeStream {
-    const node = pod.spec.nodeName ?? '';
+  #open(node: string, request: StreamRequest): NodeStream {
     const session = this.#sessions.get(node);
     if (!session) {
       throw serviceUnavailable(
@@ -89,6 +105,10 @@ export class NodeStreams implements PodStreams {
   }
 }
 
+function nodeOf({ spec }: PodObject): string {
+  return spec.nodeName ?? '';
+}
+
 function uidOf({ metadata }: PodObject): string {
   return metadata.uid ?? '';
 }
@@ -99,6 +119,18 @@ function fieldsOf({ container, command, stdin, stdout, stderr, tty }: Omit<ExecR
 
 async function* bytesOf(stream: NodeStream): AsyncGenerator<Uint8Array> {
   for await (const { data } of stream.output) yield data;
+}
+
+/** Throws when it is longer than `most`. */
+async function wholeOf(stream: NodeStream, most: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const { data } of stream.output) {
+    size += data.length;
+    if (size > most) throw serviceUnavailable(`node "${stream.node}" answered with more than ${most} bytes`);
+    chunks.push(data);
+  }
+  return Buffer.concat(chunks);
 }
 
 function logRequest({ pod, container, options }: LogRequest): StreamRequest {

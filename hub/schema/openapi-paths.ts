@@ -168,7 +168,7 @@ export class PathBuilder {
     const base = {
       kind: { group, version, kind },
       body: this.#components.schema(schema),
-      ...(definition.verbs ? {} : { list: this.#list(definition, schema) }),
+      ...((definition.verbs?.includes('list') ?? true) && { list: this.#list(definition, schema) }),
       suffix: '',
       patchTypes: hasStrategicPatch(definition) ? [...PATCH_TYPES, STRATEGIC] : PATCH_TYPES,
       namespaced,
@@ -229,10 +229,13 @@ export class PathBuilder {
       type: 'object',
       required: ['items'],
       properties: {
-        apiVersion: { type: 'string' },
-        kind: { type: 'string' },
-        metadata: { allOf: [this.#components.schema(schemaOf(`${META}.ListMeta`))] },
-        items: { type: 'array', items: this.#components.schema(schema) },
+        apiVersion: { type: 'string', description: 'The group and version of this representation.' },
+        kind: { type: 'string', description: 'The kind of this list.' },
+        metadata: {
+          description: 'What there is to say of the list itself.',
+          allOf: [this.#components.schema(schemaOf(`${META}.ListMeta`))],
+        },
+        items: { type: 'array', description: 'The objects.', items: this.#components.schema(schema) },
       },
       'x-kubernetes-group-version-kind': [kindExtension(listKind)],
     });

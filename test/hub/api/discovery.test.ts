@@ -22,6 +22,7 @@ const GROUPS = [
   'events.k8s.io',
   'authentication.k8s.io',
   'authorization.k8s.io',
+  'metrics.k8s.io',
 ];
 
 t.test('all in one document', async (t) => {
@@ -98,7 +99,11 @@ t.test('OpenAPI', async (t) => {
   const { body } = await hub.get('/openapi/v3');
   t.same(
     Object.keys(body.paths).sort(),
-    ['api/v1', 'apis/autoscaling/v2', ...GROUPS.map((group) => `apis/${group}/v1`)].sort(),
+    [
+      'api/v1',
+      'apis/autoscaling/v2',
+      ...GROUPS.map((group) => `apis/${group}/${group === 'metrics.k8s.io' ? 'v1beta1' : 'v1'}`),
+    ].sort(),
   );
   const { serverRelativeURL: url } = body.paths['apis/apps/v1'];
   const document = await hub.get(url);

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/link.proto.
  */
 export const file_holdfast_v1_link: GenFile = /*@__PURE__*/
-  fileDesc("ChZob2xkZmFzdC92MS9saW5rLnByb3RvEgtob2xkZmFzdC52MSLSAgoOQ29ubmVjdFJlcXVlc3QSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIjCgVoZWxsbxgCIAEoCzISLmhvbGRmYXN0LnYxLkhlbGxvSAASNgoPc25hcHNob3RfcmVzdWx0GAMgASgLMhsuaG9sZGZhc3QudjEuU25hcHNob3RSZXN1bHRIABIyCg1zdGF0dXNfcmVwb3J0GAQgASgLMhkuaG9sZGZhc3QudjEuU3RhdHVzUmVwb3J0SAASLgoLc3RyZWFtX2RhdGEYBSABKAsyFy5ob2xkZmFzdC52MS5TdHJlYW1EYXRhSAASLAoKc3RyZWFtX2VuZBgGIAEoCzIWLmhvbGRmYXN0LnYxLlN0cmVhbUVuZEgAEjIKDXN0cmVhbV9jcmVkaXQYByABKAsyGS5ob2xkZmFzdC52MS5TdHJlYW1DcmVkaXRIAEIGCgRib2R5IowDCg9Db25uZWN0UmVzcG9uc2USJwoHd2VsY29tZRgBIAEoCzIULmhvbGRmYXN0LnYxLldlbGNvbWVIABIvCghzbmFwc2hvdBgCIAEoCzIbLmhvbGRmYXN0LnYxLlNpZ25lZFNuYXBzaG90SAASLAoKc3RhdHVzX2FjaxgDIAEoCzIWLmhvbGRmYXN0LnYxLlN0YXR1c0Fja0gAEi4KC3N0cmVhbV9vcGVuGAQgASgLMhcuaG9sZGZhc3QudjEuU3RyZWFtT3BlbkgAEjIKDXN0cmVhbV9jcmVkaXQYBSABKAsyGS5ob2xkZmFzdC52MS5TdHJlYW1DcmVkaXRIABIsCgpzdHJlYW1fZW5kGAYgASgLMhYuaG9sZGZhc3QudjEuU3RyZWFtRW5kSAASJwoHZ29vZGJ5ZRgHIAEoCzIULmhvbGRmYXN0LnYxLkdvb2RieWVIABIuCgtzdHJlYW1fZGF0YRgIIAEoCzIXLmhvbGRmYXN0LnYxLlN0cmVhbURhdGFIAEIGCgRib2R5IlcKBUhlbGxvEhUKDWFnZW50X3ZlcnNpb24YASABKAkSIgoEaGVsZBgCIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24SEwoLc2VhbGluZ19rZXkYAyABKAwiNQoHV2VsY29tZRIVCg1jb25uZWN0aW9uX2lkGAEgASgJEhMKC2h1Yl92ZXJzaW9uGAIgASgJIjAKB0dvb2RieWUSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiMQoIUHJlc2VuY2USFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIOCgZvbmxpbmUYAiABKAgiKgoHVmVyc2lvbhINCgVlcG9jaBgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBCI1Cg5TaWduZWRTbmFwc2hvdBIQCghzbmFwc2hvdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwieQoIU25hcHNob3QSDwoHY2x1c3RlchgBIAEoCRIMCgRub2RlGAIgASgJEiUKB3ZlcnNpb24YAyABKAsyFC5ob2xkZmFzdC52MS5WZXJzaW9uEg8KB29iamVjdHMYBCABKAwSFgoOc2VhbGVkX29iamVjdHMYBSABKAwibAoOU25hcHNob3RSZXN1bHQSJQoHb2ZmZXJlZBgBIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24SDwoHcmVmdXNhbBgCIAEoCRIiCgRoZWxkGAMgASgLMhQuaG9sZGZhc3QudjEuVmVyc2lvbiKeAQoMU3RhdHVzUmVwb3J0EhAKCHNlcXVlbmNlGAEgASgEEhAKCGNvbXBsZXRlGAIgASgIEioKB29iamVjdHMYAyADKAsyGS5ob2xkZmFzdC52MS5PYmplY3RTdGF0dXMSJgoGZXZlbnRzGAQgAygLMhYuaG9sZGZhc3QudjEuTm9kZUV2ZW50EhYKDmRyb3BwZWRfZXZlbnRzGAUgASgNIh0KCVN0YXR1c0FjaxIQCghzZXF1ZW5jZRgBIAEoBCJoCgxPYmplY3RTdGF0dXMSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCRILCgN1aWQYBCABKAkSDgoGc3RhdHVzGAUgASgMEgwKBGdvbmUYBiABKAgi1gEKCU5vZGVFdmVudBILCgN1aWQYASABKAkSDAoEa2luZBgCIAEoCRIRCgluYW1lc3BhY2UYAyABKAkSDAoEbmFtZRgEIAEoCRISCgpvYmplY3RfdWlkGAUgASgJEhIKCmZpZWxkX3BhdGgYBiABKAkSDAoEdHlwZRgHIAEoCRIOCgZyZWFzb24YCCABKAkSDwoHbWVzc2FnZRgJIAEoCRINCgVjb3VudBgKIAEoDRITCgtmaXJzdF9hdF9tcxgLIAEoBBISCgpsYXN0X2F0X21zGAwgASgEIvMBCgpTdHJlYW1PcGVuEhEKCXN0cmVhbV9pZBgBIAEoCRIOCgZjcmVkaXQYAiABKA0SJgoDbG9nGAMgASgLMhcuaG9sZGZhc3QudjEuTG9nUmVxdWVzdEgAEigKBGV4ZWMYBCABKAsyGC5ob2xkZmFzdC52MS5FeGVjUmVxdWVzdEgAEiwKBmF0dGFjaBgFIAEoCzIaLmhvbGRmYXN0LnYxLkF0dGFjaFJlcXVlc3RIABI3Cgxwb3J0X2ZvcndhcmQYBiABKAsyHy5ob2xkZmFzdC52MS5Qb3J0Rm9yd2FyZFJlcXVlc3RIAEIJCgdyZXF1ZXN0In4KC0V4ZWNSZXF1ZXN0Eg8KB3BvZF91aWQYASABKAkSEQoJY29udGFpbmVyGAIgASgJEg8KB2NvbW1hbmQYAyADKAkSDQoFc3RkaW4YBCABKAgSDgoGc3Rkb3V0GAUgASgIEg4KBnN0ZGVychgGIAEoCBILCgN0dHkYByABKAgiYgoNQXR0YWNoUmVxdWVzdBIPCgdwb2RfdWlkGAEgASgJEhEKCWNvbnRhaW5lchgCIAEoCRINCgVzdGRpbhgDIAEoCBIOCgZzdGRvdXQYBCABKAgSDgoGc3RkZXJyGAUgASgIIjMKElBvcnRGb3J3YXJkUmVxdWVzdBIPCgdwb2RfdWlkGAEgASgJEgwKBHBvcnQYAiABKA0isgEKCkxvZ1JlcXVlc3QSDwoHcG9kX3VpZBgBIAEoCRIRCgljb250YWluZXIYAiABKAkSDgoGZm9sbG93GAMgASgIEhAKCHByZXZpb3VzGAQgASgIEhIKCnRpbWVzdGFtcHMYBSABKAgSFwoKdGFpbF9saW5lcxgGIAEoBEgAiAEBEhUKCHNpbmNlX21zGAcgASgESAGIAQFCDQoLX3RhaWxfbGluZXNCCwoJX3NpbmNlX21zIkwKClN0cmVhbURhdGESEQoJc3RyZWFtX2lkGAEgASgJEgwKBGRhdGEYAiABKAwSDwoHY2hhbm5lbBgDIAEoDRIMCgRsYXN0GAQgASgIIjAKDFN0cmVhbUNyZWRpdBIRCglzdHJlYW1faWQYASABKAkSDQoFYnl0ZXMYAiABKA0iYwoJU3RyZWFtRW5kEhEKCXN0cmVhbV9pZBgBIAEoCRIMCgRjb2RlGAIgASgNEg8KB21lc3NhZ2UYAyABKAkSFgoJZXhpdF9jb2RlGAQgASgFSACIAQFCDAoKX2V4aXRfY29kZTJXCgtMaW5rU2VydmljZRJICgdDb25uZWN0EhsuaG9sZGZhc3QudjEuQ29ubmVjdFJlcXVlc3QaHC5ob2xkZmFzdC52MS5Db25uZWN0UmVzcG9uc2UoATABYgZwcm90bzM");
+  fileDesc("ChZob2xkZmFzdC92MS9saW5rLnByb3RvEgtob2xkZmFzdC52MSLSAgoOQ29ubmVjdFJlcXVlc3QSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIjCgVoZWxsbxgCIAEoCzISLmhvbGRmYXN0LnYxLkhlbGxvSAASNgoPc25hcHNob3RfcmVzdWx0GAMgASgLMhsuaG9sZGZhc3QudjEuU25hcHNob3RSZXN1bHRIABIyCg1zdGF0dXNfcmVwb3J0GAQgASgLMhkuaG9sZGZhc3QudjEuU3RhdHVzUmVwb3J0SAASLgoLc3RyZWFtX2RhdGEYBSABKAsyFy5ob2xkZmFzdC52MS5TdHJlYW1EYXRhSAASLAoKc3RyZWFtX2VuZBgGIAEoCzIWLmhvbGRmYXN0LnYxLlN0cmVhbUVuZEgAEjIKDXN0cmVhbV9jcmVkaXQYByABKAsyGS5ob2xkZmFzdC52MS5TdHJlYW1DcmVkaXRIAEIGCgRib2R5IowDCg9Db25uZWN0UmVzcG9uc2USJwoHd2VsY29tZRgBIAEoCzIULmhvbGRmYXN0LnYxLldlbGNvbWVIABIvCghzbmFwc2hvdBgCIAEoCzIbLmhvbGRmYXN0LnYxLlNpZ25lZFNuYXBzaG90SAASLAoKc3RhdHVzX2FjaxgDIAEoCzIWLmhvbGRmYXN0LnYxLlN0YXR1c0Fja0gAEi4KC3N0cmVhbV9vcGVuGAQgASgLMhcuaG9sZGZhc3QudjEuU3RyZWFtT3BlbkgAEjIKDXN0cmVhbV9jcmVkaXQYBSABKAsyGS5ob2xkZmFzdC52MS5TdHJlYW1DcmVkaXRIABIsCgpzdHJlYW1fZW5kGAYgASgLMhYuaG9sZGZhc3QudjEuU3RyZWFtRW5kSAASJwoHZ29vZGJ5ZRgHIAEoCzIULmhvbGRmYXN0LnYxLkdvb2RieWVIABIuCgtzdHJlYW1fZGF0YRgIIAEoCzIXLmhvbGRmYXN0LnYxLlN0cmVhbURhdGFIAEIGCgRib2R5IlcKBUhlbGxvEhUKDWFnZW50X3ZlcnNpb24YASABKAkSIgoEaGVsZBgCIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24SEwoLc2VhbGluZ19rZXkYAyABKAwiNQoHV2VsY29tZRIVCg1jb25uZWN0aW9uX2lkGAEgASgJEhMKC2h1Yl92ZXJzaW9uGAIgASgJIjAKB0dvb2RieWUSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiMQoIUHJlc2VuY2USFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIOCgZvbmxpbmUYAiABKAgiKgoHVmVyc2lvbhINCgVlcG9jaBgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBCI1Cg5TaWduZWRTbmFwc2hvdBIQCghzbmFwc2hvdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwieQoIU25hcHNob3QSDwoHY2x1c3RlchgBIAEoCRIMCgRub2RlGAIgASgJEiUKB3ZlcnNpb24YAyABKAsyFC5ob2xkZmFzdC52MS5WZXJzaW9uEg8KB29iamVjdHMYBCABKAwSFgoOc2VhbGVkX29iamVjdHMYBSABKAwibAoOU25hcHNob3RSZXN1bHQSJQoHb2ZmZXJlZBgBIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24SDwoHcmVmdXNhbBgCIAEoCRIiCgRoZWxkGAMgASgLMhQuaG9sZGZhc3QudjEuVmVyc2lvbiKeAQoMU3RhdHVzUmVwb3J0EhAKCHNlcXVlbmNlGAEgASgEEhAKCGNvbXBsZXRlGAIgASgIEioKB29iamVjdHMYAyADKAsyGS5ob2xkZmFzdC52MS5PYmplY3RTdGF0dXMSJgoGZXZlbnRzGAQgAygLMhYuaG9sZGZhc3QudjEuTm9kZUV2ZW50EhYKDmRyb3BwZWRfZXZlbnRzGAUgASgNIh0KCVN0YXR1c0FjaxIQCghzZXF1ZW5jZRgBIAEoBCJoCgxPYmplY3RTdGF0dXMSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCRILCgN1aWQYBCABKAkSDgoGc3RhdHVzGAUgASgMEgwKBGdvbmUYBiABKAgi1gEKCU5vZGVFdmVudBILCgN1aWQYASABKAkSDAoEa2luZBgCIAEoCRIRCgluYW1lc3BhY2UYAyABKAkSDAoEbmFtZRgEIAEoCRISCgpvYmplY3RfdWlkGAUgASgJEhIKCmZpZWxkX3BhdGgYBiABKAkSDAoEdHlwZRgHIAEoCRIOCgZyZWFzb24YCCABKAkSDwoHbWVzc2FnZRgJIAEoCRINCgVjb3VudBgKIAEoDRITCgtmaXJzdF9hdF9tcxgLIAEoBBISCgpsYXN0X2F0X21zGAwgASgEIp8CCgpTdHJlYW1PcGVuEhEKCXN0cmVhbV9pZBgBIAEoCRIOCgZjcmVkaXQYAiABKA0SJgoDbG9nGAMgASgLMhcuaG9sZGZhc3QudjEuTG9nUmVxdWVzdEgAEigKBGV4ZWMYBCABKAsyGC5ob2xkZmFzdC52MS5FeGVjUmVxdWVzdEgAEiwKBmF0dGFjaBgFIAEoCzIaLmhvbGRmYXN0LnYxLkF0dGFjaFJlcXVlc3RIABI3Cgxwb3J0X2ZvcndhcmQYBiABKAsyHy5ob2xkZmFzdC52MS5Qb3J0Rm9yd2FyZFJlcXVlc3RIABIqCgVzdGF0cxgHIAEoCzIZLmhvbGRmYXN0LnYxLlN0YXRzUmVxdWVzdEgAQgkKB3JlcXVlc3QifgoLRXhlY1JlcXVlc3QSDwoHcG9kX3VpZBgBIAEoCRIRCgljb250YWluZXIYAiABKAkSDwoHY29tbWFuZBgDIAMoCRINCgVzdGRpbhgEIAEoCBIOCgZzdGRvdXQYBSABKAgSDgoGc3RkZXJyGAYgASgIEgsKA3R0eRgHIAEoCCJiCg1BdHRhY2hSZXF1ZXN0Eg8KB3BvZF91aWQYASABKAkSEQoJY29udGFpbmVyGAIgASgJEg0KBXN0ZGluGAMgASgIEg4KBnN0ZG91dBgEIAEoCBIOCgZzdGRlcnIYBSABKAgiMwoSUG9ydEZvcndhcmRSZXF1ZXN0Eg8KB3BvZF91aWQYASABKAkSDAoEcG9ydBgCIAEoDSKyAQoKTG9nUmVxdWVzdBIPCgdwb2RfdWlkGAEgASgJEhEKCWNvbnRhaW5lchgCIAEoCRIOCgZmb2xsb3cYAyABKAgSEAoIcHJldmlvdXMYBCABKAgSEgoKdGltZXN0YW1wcxgFIAEoCBIXCgp0YWlsX2xpbmVzGAYgASgESACIAQESFQoIc2luY2VfbXMYByABKARIAYgBAUINCgtfdGFpbF9saW5lc0ILCglfc2luY2VfbXMiDgoMU3RhdHNSZXF1ZXN0ImAKCU5vZGVTdGF0cxIiCgZkZXZpY2UYASABKAsyEi5ob2xkZmFzdC52MS5Vc2FnZRIvCgpjb250YWluZXJzGAIgAygLMhsuaG9sZGZhc3QudjEuQ29udGFpbmVyU3RhdHMiVwoOQ29udGFpbmVyU3RhdHMSDwoHcG9kX3VpZBgBIAEoCRIRCgljb250YWluZXIYAiABKAkSIQoFdXNhZ2UYAyABKAsyEi5ob2xkZmFzdC52MS5Vc2FnZSJMCgVVc2FnZRIVCg1jcHVfbmFub2NvcmVzGAEgASgEEhEKCXdpbmRvd19tcxgCIAEoDRIZChF3b3JraW5nX3NldF9ieXRlcxgDIAEoBCJMCgpTdHJlYW1EYXRhEhEKCXN0cmVhbV9pZBgBIAEoCRIMCgRkYXRhGAIgASgMEg8KB2NoYW5uZWwYAyABKA0SDAoEbGFzdBgEIAEoCCIwCgxTdHJlYW1DcmVkaXQSEQoJc3RyZWFtX2lkGAEgASgJEg0KBWJ5dGVzGAIgASgNImMKCVN0cmVhbUVuZBIRCglzdHJlYW1faWQYASABKAkSDAoEY29kZRgCIAEoDRIPCgdtZXNzYWdlGAMgASgJEhYKCWV4aXRfY29kZRgEIAEoBUgAiAEBQgwKCl9leGl0X2NvZGUyVwoLTGlua1NlcnZpY2USSAoHQ29ubmVjdBIbLmhvbGRmYXN0LnYxLkNvbm5lY3RSZXF1ZXN0GhwuaG9sZGZhc3QudjEuQ29ubmVjdFJlc3BvbnNlKAEwAWIGcHJvdG8z");
 
 /**
  * What the agent sends.
@@ -607,6 +607,12 @@ export type StreamOpen = Message<"holdfast.v1.StreamOpen"> & {
      */
     value: PortForwardRequest;
     case: "portForward";
+  } | {
+    /**
+     * @generated from field: holdfast.v1.StatsRequest stats = 7;
+     */
+    value: StatsRequest;
+    case: "stats";
   } | { case: undefined; value?: undefined };
 };
 
@@ -781,6 +787,105 @@ export const LogRequestSchema: GenMessage<LogRequest> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_link, 18);
 
 /**
+ * Asks what the device and its containers use. The answer is one NodeStats on channel 0.
+ *
+ * @generated from message holdfast.v1.StatsRequest
+ */
+export type StatsRequest = Message<"holdfast.v1.StatsRequest"> & {
+};
+
+/**
+ * Describes the message holdfast.v1.StatsRequest.
+ * Use `create(StatsRequestSchema)` to create a new message.
+ */
+export const StatsRequestSchema: GenMessage<StatsRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_link, 19);
+
+/**
+ * Times are told as durations: the device's clock may be wrong.
+ *
+ * @generated from message holdfast.v1.NodeStats
+ */
+export type NodeStats = Message<"holdfast.v1.NodeStats"> & {
+  /**
+   * @generated from field: holdfast.v1.Usage device = 1;
+   */
+  device?: Usage | undefined;
+
+  /**
+   * Those that run, and have run for long enough to be measured.
+   *
+   * @generated from field: repeated holdfast.v1.ContainerStats containers = 2;
+   */
+  containers: ContainerStats[];
+};
+
+/**
+ * Describes the message holdfast.v1.NodeStats.
+ * Use `create(NodeStatsSchema)` to create a new message.
+ */
+export const NodeStatsSchema: GenMessage<NodeStats> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_link, 20);
+
+/**
+ * @generated from message holdfast.v1.ContainerStats
+ */
+export type ContainerStats = Message<"holdfast.v1.ContainerStats"> & {
+  /**
+   * @generated from field: string pod_uid = 1;
+   */
+  podUid: string;
+
+  /**
+   * @generated from field: string container = 2;
+   */
+  container: string;
+
+  /**
+   * @generated from field: holdfast.v1.Usage usage = 3;
+   */
+  usage?: Usage | undefined;
+};
+
+/**
+ * Describes the message holdfast.v1.ContainerStats.
+ * Use `create(ContainerStatsSchema)` to create a new message.
+ */
+export const ContainerStatsSchema: GenMessage<ContainerStats> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_link, 21);
+
+/**
+ * @generated from message holdfast.v1.Usage
+ */
+export type Usage = Message<"holdfast.v1.Usage"> & {
+  /**
+   * Billionths of a CPU, on average over the window that ended with the answer.
+   *
+   * @generated from field: uint64 cpu_nanocores = 1;
+   */
+  cpuNanocores: bigint;
+
+  /**
+   * @generated from field: uint32 window_ms = 2;
+   */
+  windowMs: number;
+
+  /**
+   * What cannot be taken back at once: without the file cache that nobody uses.
+   *
+   * @generated from field: uint64 working_set_bytes = 3;
+   */
+  workingSetBytes: bigint;
+};
+
+/**
+ * Describes the message holdfast.v1.Usage.
+ * Use `create(UsageSchema)` to create a new message.
+ */
+export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_link, 22);
+
+/**
  * @generated from message holdfast.v1.StreamData
  */
 export type StreamData = Message<"holdfast.v1.StreamData"> & {
@@ -814,7 +919,7 @@ export type StreamData = Message<"holdfast.v1.StreamData"> & {
  * Use `create(StreamDataSchema)` to create a new message.
  */
 export const StreamDataSchema: GenMessage<StreamData> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 19);
+  messageDesc(file_holdfast_v1_link, 23);
 
 /**
  * @generated from message holdfast.v1.StreamCredit
@@ -836,7 +941,7 @@ export type StreamCredit = Message<"holdfast.v1.StreamCredit"> & {
  * Use `create(StreamCreditSchema)` to create a new message.
  */
 export const StreamCreditSchema: GenMessage<StreamCredit> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 20);
+  messageDesc(file_holdfast_v1_link, 24);
 
 /**
  * Ends a stream from either side. An HTTP status code of 0 means a clean end.
@@ -872,7 +977,7 @@ export type StreamEnd = Message<"holdfast.v1.StreamEnd"> & {
  * Use `create(StreamEndSchema)` to create a new message.
  */
 export const StreamEndSchema: GenMessage<StreamEnd> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 21);
+  messageDesc(file_holdfast_v1_link, 25);
 
 /**
  * The link: one message channel between hub and agent. Over gRPC it is this one stream; over MQTT the

@@ -1,0 +1,79 @@
+import type { Logger } from 'pino';
+import type { NodeStats, Usage as UsageMessage } from '../../proto/gen/holdfast/v1/link_pb.ts';
+import type { NodeUsage, Usage } from '../resources/resource-metrics.ts';
+import { Limit } from '../sync/limit.ts';
+import type { Sessions } from './sessions.ts';
+
+export interface NodeUsagesOptions {
+  readonly sessions: Pick<Sessions, 'get' | 'onChange'>;
+  /** Asks a device. Rejects with the signal's reason when it is aborted. */
+  readonly ask: (node: string, signal: AbortSignal) => Promise<NodeStats>;
+  readonly now: () => number;
+  readonly log: Logger;
+  /** How long an answer is good for. */
+  readonly freshMs?: number;
+  /** How long a device may take. */
+  readonly timeoutMs?: number;
+}
+
+const FRESH_MS = 10_000;
+/** A device that is asked for the first time takes a second. */
+const TIMEOUT_MS = 5_000;
+/** To wait costs nothing; what is bounded is how many answers come at once. */
+const AT_ONCE = 256;
+
+/** What the devices use, asked of them when somebody wants to know. Who asks for the same meanwhile gets the same answer. */
+export class NodeUsages {
+  readonly #options: Required<NodeUsagesOptions>;
+  readonly #limit = new Limit(AT_ONCE);
+  /** Of connected nodes alone, and no longer than they are fresh. */
+  readonly #answers = new Map<string, Promise<NodeUsage | undefined>>();
+
+  constructor(options: NodeUsagesOptions) {
+    this.#options = { freshMs: FRESH_MS, timeoutMs: TIMEOUT_MS, ...options };
+    options.sessions.onChange((node) => this.#answers.delete(node));
+  }
+
+  /** Undefined when the node is not connected or does not answer in time: never rejects. */
+  async of(node: string): Promise<NodeUsage | undefined> {
+    const { sessions, freshMs } = this.#options;
+    if (!sessions.get(node)) return undefined;
+    const known = this.#answers.get(node);
+    if (known !== undefined) return known;
+    const answer = this.#limit.run(() => this.#ask(node));
+    this.#answers.set(node, answer);
+    void answer.then(() => setTimeout(() => this.#forget(node, answer), freshMs).unref());
+    return answer;
+  }
+
+  async #ask(node: string): Promise<NodeUsage | undefined> {
+    const { ask, now, log, timeoutMs } = this.#options;
+    try {
+      const stats = await ask(node, AbortSignal.timeout(timeoutMs));
+      return nodeUsageOf(stats, now());
+    } catch (error) {
+      log.debug({ err: error, node }, 'a node did not tell what it uses');
+      return undefined;
+    }
+  }
+
+  #forget(node: string, answer: Promise<NodeUsage | undefined>): void {
+    if (this.#answers.get(node) === answer) this.#answers.delete(node);
+  }
+}
+
+/** A device's answer that came just now. */
+export function nodeUsageOf({ device, containers }: NodeStats, atMs: number): NodeUsage {
+  const measured = containers.flatMap(({ podUid, container: name, usage }) =>
+    usage ? [{ podUid, name, usage: usageOf(usage) }] : [],
+  );
+  return {
+    atMs,
+    device: device && usageOf(device),
+    pods: Map.groupBy(measured, ({ podUid }) => podUid),
+  };
+}
+
+function usageOf({ cpuNanocores, windowMs, workingSetBytes }: UsageMessage): Usage {
+  return { cpuNanocores, windowMs, workingSetBytes };
+}
