@@ -33,7 +33,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'hub/resources/table-of-resources.ts': [
     'hub/resources',
     'hub/custom-resources/custom-resource-definitions.ts',
+    'hub/fleet',
   ],
+  'hub/fleet': ['hub/custom-resources', 'hub/resources'],
   'hub/cel': ['hub/resources', 'hub/schema/pattern.ts'],
   'hub/custom-resources': ['hub/cel', 'hub/registry/registry.ts', 'hub/resources', 'hub/schema'],
   'hub/schema': ['hub/resources'],

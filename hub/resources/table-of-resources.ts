@@ -1,4 +1,7 @@
 import { customResourceDefinitions } from '../custom-resources/custom-resource-definitions.ts';
+import { deviceUpdates } from '../fleet/device-update.ts';
+import { rollouts } from '../fleet/rollout.ts';
+import { rolloutPolicies } from '../fleet/rollout-policy.ts';
 import { certificateSigningRequests } from './certificate-signing-request.ts';
 import { configMaps } from './config-map.ts';
 import { controllerRevisions } from './controller-revision.ts';
@@ -49,6 +52,7 @@ export {
   customResourceDefinitions,
   daemonSets,
   deployments,
+  deviceUpdates,
   endpointSlices,
   endpoints,
   events,
@@ -72,6 +76,8 @@ export {
   resourceQuotas,
   roleBindings,
   roles,
+  rolloutPolicies,
+  rollouts,
   runtimeClasses,
   secrets,
   serviceAccounts,
@@ -124,6 +130,9 @@ export const resources: readonly ResourceDefinition[] = [
   leases,
   runtimeClasses,
   endpointSlices,
+  deviceUpdates,
+  rolloutPolicies,
+  rollouts,
 ];
 
 /** By what stands in a URL. */

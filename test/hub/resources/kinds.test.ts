@@ -52,7 +52,8 @@ t.test('the table of resources', async (t) => {
   t.equal(table.resourceByPlural(table.resources, '', 'deployments'), undefined);
   t.equal(table.resourceByKind(table.resources, '', 'Pod'), table.pods);
   for (const { kind, columns, schema } of table.resources) {
-    t.ok(String(schema).endsWith(`.${kind}`), `${kind} has its schema`);
+    const name = typeof schema === 'string' ? schema : schema.name;
+    t.ok(name?.endsWith(`.${kind}`), `${kind} has its schema`);
     t.equal(
       columns.filter(({ format }) => format === 'name').length,
       1,
