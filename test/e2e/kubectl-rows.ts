@@ -223,14 +223,17 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
     refused('logs ran', /containers can not be reached/),
     refused('top pod', 'error: metrics not available yet\n'),
     refused('top node', 'error: metrics not available yet\n'),
-    row('get pods.metrics.k8s.io', 'No resources found in {v} namespace.\n'),
+    row('get pods.metrics.k8s.io', /^No resources found in \{v\} namespace\.\n$/),
     refused(
       'get pods.metrics.k8s.io ran',
       'Error from server (NotFound): podmetrics.metrics.k8s.io "{v}/ran" not found\n',
     ),
     refused('delete nodes.metrics.k8s.io device', /MethodNotAllowed/),
-    row('explain nodes.metrics.k8s.io', /KIND: +NodeMetrics[\s\S]*VERSION: +v1beta1[\s\S]*usage\t<map/),
-    row('explain pods.metrics.k8s.io.containers.usage', /FIELD: usage/),
+    row(
+      'explain nodes --api-version=metrics.k8s.io/v1beta1',
+      /KIND: +NodeMetrics[\s\S]*VERSION: +v1beta1[\s\S]*usage\t<map/,
+    ),
+    row('explain pods.containers.usage --api-version=metrics.k8s.io/v1beta1', /FIELD: usage/),
     row(
       'api-resources --api-group=metrics.k8s.io --no-headers',
       /nodes +metrics.k8s.io\/v1beta1 +false +NodeMetrics/,
