@@ -11,6 +11,8 @@ export type EventSource =
   | 'deployment-controller'
   | 'replicaset-controller'
   | 'daemonset-controller'
+  | 'job-controller'
+  | 'cronjob-controller'
   | 'node-controller'
   | 'certificate-controller'
   | 'default-scheduler';

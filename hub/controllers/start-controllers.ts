@@ -12,6 +12,7 @@ import { startEndpointSliceController } from './endpoint-slice/endpoint-slice-co
 import { startEventExpiry } from './event-expiry.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { startJobController } from './job/job-controller.ts';
 import { startNamespaceController } from './namespace/namespace-controller.ts';
 import { startNodeHealthController } from './node-health/node-health-controller.ts';
 import type { NodeLiveness } from './node-health/node-liveness.ts';
@@ -67,6 +68,7 @@ export function startControllers({
     startDeploymentController(context),
     startReplicaSetController(context),
     startDaemonSetController(context),
+    startJobController(context),
     new Scheduler({
       registry,
       log: log.child({ part: 'scheduler' }),

@@ -165,7 +165,6 @@ export const jobs = defineResource({
   categories: ['all'],
   namespaced: true,
   schema: 'io.k8s.api.batch.v1.Job',
-  notYet: 'no pods are made of it: this hub has no controller for Jobs yet',
   hasStatus: true,
   setDefaults,
   prepareForCreate,

@@ -1,0 +1,306 @@
+import type { JobCondition, JobStatus } from 'kubernetes-types/batch/v1.d.ts';
+import { isReady } from '../../resources/pod-state.ts';
+import { formatTime, sooner } from '../../resources/time.ts';
+import type { JobObject, PodObject } from '../../resources/typed.ts';
+import type { EventText } from '../event-recorder.ts';
+import { choosePodsToDelete } from '../replica-set/deletion-order.ts';
+import { firstMissing, formatRanges, union, withIndexes } from './index-ranges.ts';
+import type { PodRequest } from './job-pods.ts';
+import { failuresBefore, isCounted, isIndexed, limitsEachIndex, type Tally, tallyOf } from './job-tally.ts';
+import { completion, conditionOf, deadlineInMs, finishedBy, type Verdict, verdictOf } from './job-verdict.ts';
+import {
+  countOf,
+  finishedAtMs,
+  INDEX_FAILURES,
+  INDEX_IGNORED_FAILURES,
+  indexOf,
+  isFailed,
+  isSucceeded,
+  isTracked,
+} from './pod-outcome.ts';
+
+/** What to do about a Job, in this order. */
+export interface JobPlan {
+  readonly create: readonly PodRequest[];
+  /** To delete, and count as failed. */
+  readonly remove: readonly PodObject[];
+  /** To delete without counting: there are more of them than are wanted. */
+  readonly dismiss: readonly PodObject[];
+  /** To store before anything is released. */
+  readonly status: JobStatus;
+  readonly events: readonly EventText[];
+  /** Counted, or noted in the status as to be counted once they are released: their finalizer goes. */
+  readonly release: readonly PodObject[];
+  readonly wakeInMs: number | undefined;
+}
+
+/** Kubernetes' limits: pods made or removed, and counted, in one go. */
+const AT_ONCE = 500;
+const UNCOUNTED_AT_ONCE = 500;
+const FIRST_BACKOFF_MS = 10_000;
+const LONGEST_BACKOFF_MS = 600_000;
+
+/**
+ * Pods are counted exactly once, whatever crashes: the uid of one that has ended is noted in the status, then its
+ * finalizer is removed, then the note becomes part of the number. A note whose pod has no finalizer any more is not in
+ * the number yet; a pod with neither has been counted.
+ */
+export function planJob(given: JobObject, pods: readonly PodObject[], nowMs: number): JobPlan {
+  const job = started(given, nowMs);
+  const tally = tallyOf(job, pods);
+  const early = verdictOf(job, pods, tally, nowMs);
+  const staffing = early ? { ...NO_CHANGE, remove: tally.active } : planPods(job, pods, tally, nowMs);
+  const gone = [...staffing.remove, ...staffing.dismiss];
+  const active = tally.active.length - gone.length + staffing.create.length;
+  const verdict = early ?? completion(job, tally.succeeded, active);
+  const { release, counts, isDone } = settle(job, tally, new Set(staffing.dismiss), verdict);
+  const terminating = tally.terminating.length + gone.length;
+  const isOver = isDone && terminating === 0 && active === 0;
+  const { conditions, events } = planConditions(job, verdict, isOver, nowMs);
+  const completionTime = conditions.find(({ type }) => type === 'Complete')?.lastTransitionTime;
+  return {
+    ...staffing,
+    release,
+    events,
+    wakeInMs: verdict ? undefined : sooner(staffing.wakeInMs, deadlineInMs(job, nowMs)),
+    status: {
+      ...counts,
+      ...(active > 0 && { active }),
+      ready: tally.ready - gone.filter(isReady).length,
+      terminating,
+      ...(job.status?.startTime && { startTime: job.status.startTime }),
+      ...(completionTime && { completionTime }),
+      ...(conditions.length > 0 && { conditions }),
+    },
+  };
+}
+
+/** The Job with its time of start: of the present one, for a Job that was suspended. */
+function started(job: JobObject, nowMs: number): JobObject {
+  const { spec, status } = job;
+  const isResumed = conditionOf(job, 'Suspended') !== undefined;
+  if (spec.suspend || finishedBy(job) || (status?.startTime && !isResumed)) return job;
+  return { ...job, status: { ...status, startTime: formatTime(nowMs) } };
+}
+
+type Staffing = Pick<JobPlan, 'create' | 'remove' | 'dismiss' | 'wakeInMs'>;
+
+const NO_CHANGE: Staffing = { create: [], remove: [], dismiss: [], wakeInMs: undefined };
+
+/** Which pods to make, or which are too many. */
+function planPods(job: JobObject, pods: readonly PodObject[], tally: Tally, nowMs: number): Staffing {
+  if (job.metadata.deletionTimestamp !== undefined) return NO_CHANGE;
+  if (job.spec.suspend) return { ...NO_CHANGE, dismiss: tally.active.slice(0, AT_ONCE) };
+  const wanted = wantedActive(job, tally);
+  const surplus = surplusPods(job, tally.active, wanted).slice(0, AT_ONCE);
+  if (surplus.length > 0) return { ...NO_CHANGE, dismiss: surplus };
+  const ending = job.spec.podReplacementPolicy === 'Failed' ? tally.terminating : [];
+  const missing = Math.min(wanted - tally.active.length - ending.length, AT_ONCE);
+  if (missing <= 0) return NO_CHANGE;
+  if (limitsEachIndex(job))
+    return planIndexes(job, pendingIndexes(job, tally, ending, missing), tally, nowMs);
+  const waitMs = backoffMs(job, pods, nowMs);
+  if (waitMs > 0) return { ...NO_CHANGE, wakeInMs: waitMs };
+  const create = isIndexed(job)
+    ? pendingIndexes(job, tally, ending, missing).map((index) => ({ index }))
+    : Array.from({ length: missing }, () => ({}));
+  return { ...NO_CHANGE, create };
+}
+
+/** Without a number of completions, nothing new is started once a pod has succeeded. */
+function wantedActive({ spec }: JobObject, { active, succeeded }: Tally): number {
+  const { parallelism = 1, completions } = spec;
+  if (completions === undefined) return succeeded > 0 ? active.length : parallelism;
+  return Math.max(0, Math.min(completions - succeeded, parallelism));
+}
+
+/** Those whose index is not wanted, or another's already, go first. */
+function surplusPods(job: JobObject, active: readonly PodObject[], wanted: number): readonly PodObject[] {
+  const seen = new Set<number>();
+  const useless = active.filter((pod) => {
+    if (!isIndexed(job)) return false;
+    const index = indexOf(pod, job);
+    const isUseful = index !== undefined && !seen.has(index);
+    if (isUseful) seen.add(index);
+    return !isUseful;
+  });
+  const useful = active.filter((pod) => !useless.includes(pod));
+  const count = Math.max(0, useful.length - wanted);
+  return [...useless, ...choosePodsToDelete(useful, useful, count)];
+}
+
+function pendingIndexes(
+  job: JobObject,
+  { active, succeededIndexes, failedIndexes }: Tally,
+  ending: readonly PodObject[],
+  count: number,
+): number[] {
+  const taken = [...active, ...ending].flatMap((pod) => indexOf(pod, job) ?? []);
+  const excluded = withIndexes(union(succeededIndexes, failedIndexes), taken);
+  return firstMissing(excluded, job.spec.completions ?? 0, count);
+}
+
+/** Each index waits for itself. */
+function planIndexes(
+  job: JobObject,
+  indexes: readonly number[],
+  { toReplace }: Tally,
+  nowMs: number,
+): Staffing {
+  const waits = indexes.map((index) => {
+    const last = toReplace.get(index);
+    const waitMs = last ? remainingMs(failuresBefore(last) + 1, finishedAtMs(last), nowMs) : 0;
+    return { index, last, waitMs };
+  });
+  const create = waits
+    .filter(({ waitMs }) => waitMs === 0)
+    .map(({ index, last }) => ({ index, failures: failuresAfter(job, last) }));
+  const wakeInMs = waits
+    .map(({ waitMs }) => waitMs)
+    .filter((waitMs) => waitMs > 0)
+    .reduce<number | undefined>(sooner, undefined);
+  return { ...NO_CHANGE, create, wakeInMs };
+}
+
+/** What the replacement of a failed pod is told. */
+function failuresAfter(job: JobObject, last: PodObject | undefined): { counted: number; ignored: number } {
+  if (!last) return { counted: 0, ignored: 0 };
+  const isOne = isCounted(last, job);
+  return {
+    counted: countOf(last, INDEX_FAILURES) + (isOne ? 1 : 0),
+    ignored: countOf(last, INDEX_IGNORED_FAILURES) + (isOne ? 0 : 1),
+  };
+}
+
+/** Milliseconds until another pod may be tried after those that failed since the last one that succeeded. */
+function backoffMs(job: JobObject, pods: readonly PodObject[], nowMs: number): number {
+  const lastSuccessMs = Math.max(0, ...pods.filter(isSucceeded).map(finishedAtMs));
+  const failures = pods
+    .filter((pod) => isFailed(pod, job) && (isTracked(pod) || pod.metadata.deletionTimestamp === undefined))
+    .map(finishedAtMs)
+    .filter((atMs) => atMs > lastSuccessMs);
+  return remainingMs(failures.length, Math.max(0, ...failures), nowMs);
+}
+
+/** A device's clock may be ahead of ours: it is never waited longer than from now on. */
+function remainingMs(failures: number, lastMs: number, nowMs: number): number {
+  if (failures === 0) return 0;
+  const delayMs = Math.min(FIRST_BACKOFF_MS * 2 ** (failures - 1), LONGEST_BACKOFF_MS);
+  return Math.max(0, Math.min(lastMs + delayMs - nowMs, delayMs));
+}
+
+interface Settlement {
+  readonly release: readonly PodObject[];
+  readonly counts: JobStatus;
+  /** Every pod is counted. */
+  readonly isDone: boolean;
+}
+
+/** Turns notes whose pods are released into numbers, and notes what is to be released next. */
+function settle(
+  job: JobObject,
+  tally: Tally,
+  dismissed: ReadonlySet<PodObject>,
+  verdict: Verdict | undefined,
+): Settlement {
+  const { succeeded = 0, failed = 0, uncountedTerminatedPods: uncounted } = job.status ?? {};
+  const held = new Set(tally.tracked.map(uidOf));
+  const stillHeld = (uids: readonly string[] = []) => new Set(uids.filter((uid) => held.has(uid)));
+  const notes = { succeeded: stillHeld(uncounted?.succeeded), failed: stillHeld(uncounted?.failed) };
+  const counted = {
+    succeeded: succeeded + (uncounted?.succeeded?.length ?? 0) - notes.succeeded.size,
+    failed: failed + (uncounted?.failed?.length ?? 0) - notes.failed.size,
+  };
+  const waiting = tally.tracked.filter((pod) => !dismissed.has(pod));
+  const release = waiting.filter((pod) => isReleasable(job, pod, tally, verdict)).slice(0, UNCOUNTED_AT_ONCE);
+  for (const pod of release) {
+    const outcome = outcomeToNote(job, pod, verdict);
+    if (outcome && !notes.failed.has(uidOf(pod))) notes[outcome].add(uidOf(pod));
+  }
+  const uncountedTerminatedPods = Object.fromEntries(
+    Object.entries(notes).flatMap(([outcome, uids]) => (uids.size > 0 ? [[outcome, [...uids]]] : [])),
+  );
+  const total = isIndexed(job) ? tally.succeeded : counted.succeeded;
+  const completedIndexes = formatRanges(tally.succeededIndexes);
+  return {
+    release,
+    isDone: waiting.length === 0 && notes.succeeded.size + notes.failed.size === 0,
+    counts: {
+      ...(total > 0 && { succeeded: total }),
+      ...(counted.failed > 0 && { failed: counted.failed }),
+      ...(completedIndexes && { completedIndexes }),
+      ...(limitsEachIndex(job) && { failedIndexes: formatRanges(tally.failedIndexes) }),
+      uncountedTerminatedPods,
+    },
+  };
+}
+
+function uidOf({ metadata }: PodObject): string {
+  return metadata.uid ?? '';
+}
+
+/** Once the Job is decided, or ends, nothing can come of its pods any more. */
+function isReleasable(job: JobObject, pod: PodObject, tally: Tally, verdict: Verdict | undefined): boolean {
+  if (verdict || job.metadata.deletionTimestamp !== undefined || isSucceeded(pod)) return true;
+  const index = indexOf(pod, job);
+  return isFailed(pod, job) && (index === undefined || tally.toReplace.get(index) !== pod);
+}
+
+/** That an index has succeeded is noted by the index itself. What runs when a Job fails has failed. */
+function outcomeToNote(
+  job: JobObject,
+  pod: PodObject,
+  verdict: Verdict | undefined,
+): 'succeeded' | 'failed' | undefined {
+  if (isSucceeded(pod)) return isIndexed(job) ? undefined : 'succeeded';
+  if (!isFailed(pod, job) && verdict?.type !== 'FailureTarget') return undefined;
+  const isForeign = isIndexed(job) && indexOf(pod, job) === undefined;
+  return isForeign || !isCounted(pod, job) ? undefined : 'failed';
+}
+
+function planConditions(
+  job: JobObject,
+  verdict: Verdict | undefined,
+  isOver: boolean,
+  nowMs: number,
+): { conditions: JobCondition[]; events: EventText[] } {
+  const { status, spec, metadata } = job;
+  const before = status?.conditions ?? [];
+  const at = formatTime(nowMs);
+  const set = (type: string, state: 'True' | 'False', reason: string, message: string): JobCondition[] => {
+    const condition = { type, status: state, lastProbeTime: at, lastTransitionTime: at, reason, message };
+    return [...before.filter((each) => each.type !== type), condition];
+  };
+  if (verdict) return concluded(before, verdict, isOver, set);
+  if (metadata.deletionTimestamp !== undefined || !!spec.suspend === !!conditionOf(job, 'Suspended'))
+    return { conditions: before, events: [] };
+  const [verb, state] = spec.suspend ? (['suspended', 'True'] as const) : (['resumed', 'False'] as const);
+  const [reason, message] = [`${verb.charAt(0).toUpperCase()}${verb.slice(1)}`, `Job ${verb}`];
+  return {
+    conditions: set('Suspended', state, `Job${reason}`, message),
+    events: [{ type: 'Normal', reason, message }],
+  };
+}
+
+/** First what has been decided, then, when all pods are counted, that it is so. */
+function concluded(
+  before: JobCondition[],
+  { type, reason, message }: Verdict,
+  isOver: boolean,
+  set: (type: string, state: 'True', reason: string, message: string) => JobCondition[],
+): { conditions: JobCondition[]; events: EventText[] } {
+  if (!isOver || !before.some((each) => each.type === type))
+    return {
+      conditions: before.some((each) => each.type === type) ? before : set(type, 'True', reason, message),
+      events: [],
+    };
+  const isFailure = type === 'FailureTarget';
+  return {
+    conditions: set(isFailure ? 'Failed' : 'Complete', 'True', reason, message),
+    events: [
+      isFailure
+        ? { type: 'Warning', reason, message }
+        : { type: 'Normal', reason: 'Completed', message: 'Job completed' },
+    ],
+  };
+}
