@@ -53,8 +53,8 @@ t.test('a chart of ours, through its life', async (t) => {
     t.match(said, /page serves its page on port 8080/);
     t.same(await list(), [['page', '1', 'deployed', 'hello-0.1.0']]);
     t.equal(await get('deploy/page', '-o', 'jsonpath={.status.availableReplicas}'), '2');
-    t.equal(await get('pod/page-announce', '-o', 'jsonpath={.status.phase}'), 'Succeeded');
-    t.equal(await stand.kubectl('logs', 'page-announce'), 'revision 1 of page comes\n');
+    t.equal(await get('job/page-announce', '-o', 'jsonpath={.status.succeeded}'), '1');
+    t.equal(await stand.kubectl('logs', 'job/page-announce'), 'revision 1 of page comes\n');
   });
 
   await t.test('the release says what it made', async (t) => {
@@ -75,7 +75,7 @@ t.test('a chart of ours, through its life', async (t) => {
     t.same(await list(), [['page', '2', 'deployed', 'hello-0.1.0']]);
     t.equal(await get('deploy/page', '-o', 'jsonpath={.spec.replicas}'), '1');
     t.equal(await get('cm/page-page', '-o', 'jsonpath={.data.index\\.html}'), 'Another page.');
-    t.equal(await stand.kubectl('logs', 'page-announce'), 'revision 2 of page comes\n');
+    t.equal(await stand.kubectl('logs', 'job/page-announce'), 'revision 2 of page comes\n');
     t.match(await helm('test', 'page', '--timeout', '60s'), /Phase: +Succeeded/);
   });
 
