@@ -4,6 +4,7 @@ import { Scheduler } from '../scheduler/scheduler.ts';
 import { type Sign, startCertificateController } from './certificates/certificate-controller.ts';
 import { startClusterRoleAggregation } from './cluster-role-aggregation/cluster-role-aggregation.ts';
 import type { ControllerContext, Running } from './controller.ts';
+import { startCronJobController } from './cron-job/cron-job-controller.ts';
 import { startCustomResourceController } from './custom-resources/custom-resource-controller.ts';
 import { startDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { startDeploymentController } from './deployment/deployment-controller.ts';
@@ -69,6 +70,7 @@ export function startControllers({
     startReplicaSetController(context),
     startDaemonSetController(context),
     startJobController(context),
+    startCronJobController(context),
     new Scheduler({
       registry,
       log: log.child({ part: 'scheduler' }),

@@ -91,7 +91,6 @@ export const cronJobs = defineResource({
   categories: ['all'],
   namespaced: true,
   schema: 'io.k8s.api.batch.v1.CronJob',
-  notYet: 'no Jobs are made of it: this hub has no controller for CronJobs yet',
   hasStatus: true,
   setDefaults,
   prepareForCreate: (object) => {

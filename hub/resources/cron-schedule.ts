@@ -1,4 +1,4 @@
-import { CronPattern } from 'croner';
+import { Cron, CronPattern } from 'croner';
 
 /*
  * Schedules as CronJobs have them: five fields, or a word like @daily, or @every with a duration. The library reads
@@ -84,4 +84,90 @@ export function timeZoneError(zone: string): string | undefined {
   } catch {
     return `unknown time zone ${zone}`;
   }
+}
+
+/** When a schedule is due. Times are milliseconds since the epoch. */
+export interface Schedule {
+  /** The first time after this one; undefined when there is none (the 31st of February). */
+  next(afterMs: number): number | undefined;
+  /** The last time after `afterMs` that is not later than `untilMs`. */
+  latest(afterMs: number, untilMs: number): number | undefined;
+}
+
+const DESCRIBED: Readonly<Record<string, string>> = {
+  '@yearly': '0 0 1 1 *',
+  '@annually': '0 0 1 1 *',
+  '@monthly': '0 0 1 * *',
+  '@weekly': '0 0 * * 0',
+  '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
+  '@hourly': '0 * * * *',
+};
+const SECOND_MS = 1000;
+const UNIT_SECONDS: Readonly<Record<string, number>> = {
+  ns: 1e-9,
+  us: 1e-6,
+  µs: 1e-6,
+  μs: 1e-6,
+  ms: 1e-3,
+  s: 1,
+  m: 60,
+  h: 3600,
+};
+
+/**
+ * Reads a valid schedule. Without a time zone, in the hub's own. What falls into the hour that a clock skips in spring
+ * is due when that is over; what falls into the hour that comes twice in autumn is due once, unless it is due each hour.
+ */
+export function readSchedule(text: string, timeZone: string | undefined): Schedule {
+  const [, zone = timeZone, schedule = ''] = /^(?:(?:CRON_)?TZ=(\S+)\s+)?(.*)$/s.exec(text.trim()) ?? [];
+  const [, duration] = /^@every (.*)$/.exec(schedule) ?? [];
+  return duration === undefined
+    ? patternSchedule(DESCRIBED[schedule] ?? schedule, zone)
+    : everySchedule(duration);
+}
+
+/** Counted from the last time on. */
+function everySchedule(duration: string): Schedule {
+  const parts = [...duration.matchAll(/([\d.]+)(ns|us|µs|μs|ms|s|m|h)/g)];
+  const seconds = parts.reduce(
+    (sum, [, count, unit]) => sum + Number(count) * (UNIT_SECONDS[unit ?? ''] ?? 0),
+    0,
+  );
+  const stepMs = Math.max(1, Math.floor(seconds)) * SECOND_MS;
+  const wholeSecond = (atMs: number) => Math.floor(atMs / SECOND_MS) * SECOND_MS;
+  return {
+    next: (afterMs) => wholeSecond(afterMs) + stepMs,
+    latest: (afterMs, untilMs) => {
+      const steps = Math.floor((untilMs - wholeSecond(afterMs)) / stepMs);
+      return steps > 0 ? wholeSecond(afterMs) + steps * stepMs : undefined;
+    },
+  };
+}
+
+function patternSchedule(pattern: string, timezone: string | undefined): Schedule {
+  const fields = pattern.replaceAll('?', '*').split(/\s+/);
+  // A day that is any day, also in steps, restricts nothing; two that restrict are alternatives.
+  const domAndDow = [fields[2], fields[4]].some((field) => field?.includes('*'));
+  const cron = new Cron(fields.join(' '), {
+    mode: '5-part',
+    sloppyRanges: true,
+    domAndDow,
+    ...(timezone && { timezone }),
+  });
+  const next = (afterMs: number) => cron.nextRun(new Date(afterMs))?.getTime();
+  return { next, latest: (afterMs, untilMs) => latestBySearch(next, afterMs, untilMs) };
+}
+
+/** However much was missed: before the last time that is due, and only there, the next one is not later than `untilMs`. */
+function latestBySearch(next: Schedule['next'], afterMs: number, untilMs: number): number | undefined {
+  const isDueAfter = (atMs: number) => (next(atMs) ?? Number.POSITIVE_INFINITY) <= untilMs;
+  if (!isDueAfter(afterMs)) return undefined;
+  let [low, high] = [afterMs, untilMs];
+  while (high - low > SECOND_MS) {
+    const middle = Math.floor((low + high) / 2);
+    if (isDueAfter(middle)) low = middle;
+    else high = middle;
+  }
+  return next(low);
 }

@@ -85,6 +85,26 @@ t.test('one that fails for good', async (t) => {
   t.equal(await field('job/bad', '.status.failed'), '1');
 });
 
+t.test('a CronJob, and a Job of it by hand', async (t) => {
+  await kubectl(
+    'create',
+    'cronjob',
+    'tick',
+    `--image=${appImage(1)}`,
+    '--schedule=0 0 29 2 *',
+    '--',
+    'echo',
+    'tock',
+  );
+  t.match(await kubectl('get', 'cronjobs'), /^tick +0 0 29 2 \* +<none> +False +0 +<none>/m);
+  await kubectl('create', 'job', 'by-hand', '--from=cronjob/tick');
+  await wait('complete', 'job/by-hand');
+  t.equal(await kubectl('logs', 'job/by-hand'), 'tock');
+  await until('the CronJob knows of it', () => field('cronjob/tick', '.status.lastSuccessfulTime'));
+  await kubectl('delete', 'cronjob', 'tick');
+  await kubectl('wait', '--for=delete', 'job/by-hand', '--timeout=30s');
+});
+
 t.test('it ends while the hub is away, and is counted when it is back', async (t) => {
   await stand.apply(jobOf('alone', 'sleep 3'));
   await until('it runs', async () => (await field('job/alone', '.status.ready')) === '1');
