@@ -366,6 +366,7 @@ t.test('how long a pod may take to end', async (t) => {
 t.test('indexes', async (t) => {
   const object = pod({
     metadata: {
+      labels: { app: 'a', tier: '' },
       ownerReferences: [
         { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'r', uid: 'u1', controller: true },
       ],
@@ -379,7 +380,13 @@ t.test('indexes', async (t) => {
   const values = Object.fromEntries(
     Object.entries(pods.indexes ?? {}).map(([name, of]) => [name, of(object)]),
   );
-  t.same(values, { 'spec.nodeName': ['node-1'], controller: ['u1'], configMap: ['n/c'], secret: ['n/s'] });
+  t.same(values, {
+    'spec.nodeName': ['node-1'],
+    controller: ['u1'],
+    label: ['n/app=a', 'n/tier='],
+    configMap: ['n/c'],
+    secret: ['n/s'],
+  });
   t.same(pods.indexes?.['spec.nodeName']?.(pod()), []);
   t.same(pods.indexes?.['controller']?.(pod()), []);
 });
