@@ -38,6 +38,8 @@ export interface DeviceUpdateSpec {
   readonly message?: string;
   /** When it came to this step. */
   readonly since: string;
+  /** When it began to download. */
+  readonly stagingAt?: string;
   /** When it was told to switch. */
   readonly appliedAt?: string;
   /** How often it was asked anew. */
@@ -68,6 +70,7 @@ export const deviceUpdates = defineFleetKind(
         reason: text('One word for why.'),
         message: text('Why, in a sentence.'),
         since: time('When it came to this step.'),
+        stagingAt: time('When it began to download.'),
         appliedAt: time('When it was told to switch.'),
         retries: { type: 'integer', minimum: 0, description: 'How often it was asked anew.' },
       },

@@ -118,7 +118,7 @@ const GATES = struct(
         ),
         minAttempted: count('Fewer attempts than this decide nothing, unless the wave has no more devices.', {
           minimum: 1,
-          default: 1,
+          default: 5,
         }),
         minHealthy: duration(
           'How long a device must see its pod ready without a break to accept the revision.',

@@ -29,6 +29,8 @@ export interface RolloutAction {
   readonly type: (typeof ACTION_TYPES)[number];
   /** For approve and skip-wave: which wave; the present one when absent. */
   readonly wave?: string;
+  /** For promote: also past all later bakes and approvals. */
+  readonly full?: boolean;
   readonly reason?: string;
   readonly by?: string;
   readonly at?: string;
@@ -57,7 +59,6 @@ export const PHASES = [
   'AwaitingApproval',
   'Paused',
   'Succeeded',
-  'Failed',
   'Aborted',
   'Undone',
   'Superseded',
@@ -92,6 +93,8 @@ export interface WaveStatus extends DeviceCounts {
   readonly finishedAt?: string;
   /** When the last device of it was done. */
   readonly bakingSince?: string;
+  /** Failures that somebody has seen and gone on from. */
+  readonly acceptedFailures?: number;
 }
 
 export interface Transition {
@@ -163,6 +166,7 @@ const SPEC = struct(
         {
           type: choice('What to do.', ACTION_TYPES),
           wave: text('For approve and skip-wave: the wave that is meant; the present one when absent.'),
+          full: { type: 'boolean', description: 'For promote: also past all later bakes and approvals.' },
           reason: text('Why.', { maxLength: 1024 }),
           by: text('Who asked. Filled in by the hub.'),
           at: time('When. Filled in by the hub.'),
@@ -191,12 +195,12 @@ const STATUS = struct('Where the rollout is. Written by the hub.', {
         'Baking',
         'AwaitingApproval',
         'Done',
-        'Failed',
         'Skipped',
       ]),
       ...COUNTS,
       startedAt: time('When its first device was asked.'),
       bakingSince: time('When its last device was done.'),
+      acceptedFailures: count('Failures that somebody has seen and gone on from.'),
       finishedAt: time('When it was over.'),
     }),
   ),

@@ -19,6 +19,7 @@ const GROUPS = [
   'coordination.k8s.io',
   'node.k8s.io',
   'discovery.k8s.io',
+  'fleet.holdfast.dev',
   'events.k8s.io',
   'authentication.k8s.io',
   'authorization.k8s.io',

@@ -7,7 +7,7 @@ function policyOf(spec: object): RolloutPolicyObject {
   const object = {
     apiVersion: 'fleet.holdfast.dev/v1',
     kind: 'RolloutPolicy',
-    metadata: { name: 'p' },
+    metadata: { name: 'p', namespace: 'default' },
     spec,
   };
   const copy = structuredClone(object) as unknown as KubeObject;
@@ -26,7 +26,7 @@ t.test('defaults: a policy of nothing is one that a cautious operator would writ
     gates: {
       health: {
         successThreshold: '95%',
-        minAttempted: 1,
+        minAttempted: 5,
         minHealthy: '30s',
         maxRestarts: 2,
         dryRun: false,

@@ -1,0 +1,192 @@
+import { ACCEPTED_CONDITION, podUpdateOf, STAGED_CONDITION } from '../../../proto/pod-update.ts';
+import type { DeviceUpdateSpec, Step } from '../../fleet/device-update.ts';
+import { durationMs } from '../../fleet/duration.ts';
+import type { RolloutSpec } from '../../fleet/rollout.ts';
+import { isReady, podCondition } from '../../resources/pod-state.ts';
+import { parseTime } from '../../resources/time.ts';
+import type { PodObject } from '../../resources/typed.ts';
+
+/*
+ * One device of a rollout. First what is seen of it becomes its row (`observe`), then its pods are made to fit the row
+ * (`podStep`): so a hub that is killed in between does, when it is back, what it was about to do.
+ */
+
+/** What the hub sees of one device. */
+export interface Device {
+  readonly node: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly isOnline: boolean;
+  /** For how long it has been there, or away. */
+  readonly steadyMs: number;
+  /** The live pod of another revision than the new one. */
+  readonly old: PodObject | undefined;
+  /** The live pod of the new revision. */
+  readonly next: PodObject | undefined;
+  /** What was written of it; of this rollout or of one before. */
+  readonly row: DeviceUpdateSpec | undefined;
+}
+
+/** A device with the row that it should have now. */
+export interface Tracked extends Device {
+  readonly row: DeviceUpdateSpec;
+  /** It has said that it took the change up. */
+  readonly isAcknowledged: boolean;
+  /** It took the revision, and does not do well with it. */
+  readonly isUnhealthy: boolean;
+}
+
+export interface DeviceContext {
+  readonly name: string;
+  readonly workload: string;
+  readonly spec: RolloutSpec;
+  readonly nowMs: number;
+}
+
+export const DECIDED: readonly Step[] = ['Succeeded', 'Rejected', 'Failed'];
+
+/** What becomes of a device's row by what is seen of it. Pure. */
+export function observe(context: DeviceContext, device: Device): Tracked {
+  const row = rowOf(context, device);
+  const accepted = device.next && podCondition(device.next, ACCEPTED_CONDITION);
+  const isAcknowledged = accepted !== undefined;
+  const seen = { ...row, ...stepSeen(context, device, row) };
+  const placed = { ...seen, class: classOf(context, device, seen, isAcknowledged) };
+  const since = placed.step === row.step ? row.since : isoTime(context.nowMs);
+  return {
+    ...device,
+    row: { ...placed, since },
+    isAcknowledged,
+    isUnhealthy: placed.step === 'Succeeded' && device.isOnline && isUnwell(context, device.next),
+  };
+}
+
+/** The row of a device that this rollout has not met. A device that runs the new revision has nothing left to do. */
+function rowOf({ name, workload, nowMs }: DeviceContext, { node, row }: Device): DeviceUpdateSpec {
+  if (row?.rollout === name) return row;
+  return {
+    workload,
+    node,
+    rollout: name,
+    wave: '',
+    class: 'reachable',
+    step: 'Waiting',
+    since: isoTime(nowMs),
+  };
+}
+
+type Seen = Pick<DeviceUpdateSpec, 'step' | 'reason' | 'message'>;
+
+function stepSeen(context: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
+  const { next, old } = device;
+  switch (row.step) {
+    case 'Waiting':
+      // It runs there already, as after a rollout that went another way: there is nothing to switch.
+      return next && !old && !podUpdateOf(next) ? told('Succeeded', 'AlreadyThere') : undefined;
+    case 'Staging':
+      return staging(context, device, row);
+    case 'Applying':
+      return applying(context, device, row);
+    default:
+      return undefined;
+  }
+}
+
+function told(step: Step, reason: string, message?: string): Seen {
+  return { step, reason, ...(message ? { message } : { message: '' }) };
+}
+
+function staging({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
+  const staged = device.next && podCondition(device.next, STAGED_CONDITION);
+  if (staged?.status === 'True') return told('Staged', 'Downloaded');
+  if (!isLate(device, row.since, durationMs(spec.policy.deadline.perDeviceApply), nowMs)) return undefined;
+  return told('Failed', 'StageDeadlineExceeded', staged?.message ?? 'the images were not downloaded in time');
+}
+
+function applying({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
+  const accepted = device.next && podCondition(device.next, ACCEPTED_CONDITION);
+  if (accepted?.status === 'True') return told('Succeeded', accepted.reason ?? 'Accepted');
+  if (accepted?.status === 'False') return told('Rejected', accepted.reason ?? 'Rejected', accepted.message);
+  if (!isLate(device, row.appliedAt, deadlineMs(spec), nowMs)) return undefined;
+  return told('Failed', 'DeadlineExceeded', accepted?.message ?? 'the device did not decide in time');
+}
+
+/** A device that was away is given its time anew: it could not use what passed, or not tell what it decided. */
+function isLate(
+  { isOnline, steadyMs }: Device,
+  since: string | undefined,
+  limitMs: number,
+  nowMs: number,
+): boolean {
+  return isOnline && Math.min(steadyMs, nowMs - atMs(since)) >= limitMs;
+}
+
+/** The hub waits longer than the device, which has a deadline of its own: what it decides then is on its way. */
+function deadlineMs({ policy }: RolloutSpec): number {
+  const ms = durationMs(policy.deadline.perDeviceApply);
+  return ms + Math.max(5_000, ms / 10);
+}
+
+function classOf(
+  { spec }: DeviceContext,
+  { isOnline, steadyMs }: Device,
+  { step }: DeviceUpdateSpec,
+  isAcknowledged: boolean,
+): DeviceUpdateSpec['class'] {
+  if (isOnline) return 'reachable';
+  if (step !== 'Applying') return DECIDED.includes(step) ? 'reachable' : 'dark';
+  if (!isAcknowledged) return 'dark';
+  return steadyMs >= durationMs(spec.policy.gates.lost.lostAfter) ? 'lost' : 'reachable';
+}
+
+/** It restarts too often, or has not been ready for as long as it had to be healthy at first. */
+function isUnwell({ spec, nowMs }: DeviceContext, pod: PodObject | undefined): boolean {
+  if (!pod) return false;
+  const { maxRestarts, minHealthy } = spec.policy.gates.health;
+  const restarts = (pod.status?.containerStatuses ?? []).reduce(
+    (sum, { restartCount }) => sum + restartCount,
+    0,
+  );
+  if (restarts > maxRestarts) return true;
+  const sinceMs = parseTime(podCondition(pod, 'Ready')?.lastTransitionTime) ?? nowMs;
+  return !isReady(pod) && nowMs - sinceMs >= durationMs(minHealthy);
+}
+
+/** What is to be done with a device's pods, so that they fit its row. */
+export type PodStep =
+  | { readonly type: 'none' }
+  /** The new pod should be there, to this end. */
+  | { readonly type: 'offer'; readonly step: 'stage' | 'apply' }
+  /** The device has taken the new pod: the old one goes. */
+  | { readonly type: 'confirm'; readonly old: PodObject }
+  /** The device did not take the new pod: it goes. */
+  | { readonly type: 'withdraw'; readonly next: PodObject };
+
+/** Pure. */
+export function podStep({ row, next, old }: Tracked, { spec }: Pick<DeviceContext, 'spec'>): PodStep {
+  switch (row.step) {
+    case 'Waiting':
+      return next && podUpdateOf(next) ? { type: 'withdraw', next } : { type: 'none' };
+    case 'Staging':
+    case 'Staged':
+      return next ? { type: 'none' } : { type: 'offer', step: 'stage' };
+    case 'Applying':
+      return next && podUpdateOf(next)?.step === 'apply'
+        ? { type: 'none' }
+        : { type: 'offer', step: 'apply' };
+    case 'Succeeded':
+      return old && next ? { type: 'confirm', old } : { type: 'none' };
+    case 'Rejected':
+    case 'Failed':
+      // What goes back has nothing to go back to: it is left to try on.
+      return next && spec.type === 'change' ? { type: 'withdraw', next } : { type: 'none' };
+  }
+}
+
+export function atMs(time: string | undefined): number {
+  return parseTime(time) ?? 0;
+}
+
+/** With milliseconds: the deadlines of tests and of small fleets are short. */
+export function isoTime(nowMs: number): string {
+  return new Date(nowMs).toISOString();
+}

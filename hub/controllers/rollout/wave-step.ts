@@ -1,0 +1,117 @@
+import { durationMs } from '../../fleet/duration.ts';
+import { approvalOf, isPromotedFully } from './actions.ts';
+import { Budget } from './budget.ts';
+import { atMs } from './device-plan.ts';
+import { evaluateGates, type Outcome, outcomeOf } from './gates.ts';
+import type { DraftDevice, DraftWave, RolloutDraft } from './rollout-draft.ts';
+import { joining } from './waves.ts';
+
+/** Takes a rollout as far as it can go now: through the present wave, and those after it. */
+export function advance(draft: RolloutDraft): void {
+  for (let wave = draft.present; wave && draft.isActive; wave = draft.present) {
+    draft.status.wave = wave.status.name;
+    if (!advanceWave(draft, wave)) return;
+  }
+  if (draft.isActive) draft.enter('Succeeded', 'AllWavesDone');
+}
+
+/** Returns whether the wave is over. */
+function advanceWave(draft: RolloutDraft, wave: DraftWave): boolean {
+  const { status, isLast } = wave;
+  if (status.phase === 'Pending') startWave(draft, wave);
+  if (status.bakingSince === undefined || isLast) offer(draft, wave);
+  const outcome = outcomeOf(draft.membersOf(status.name));
+  const { acceptedFailures = 0 } = status;
+  const verdict = evaluateGates(draft.input.spec.policy.gates, outcome, { isLast, acceptedFailures });
+  if (verdict.result === 'fail' && isStopped(draft, wave, verdict.message, outcome)) return false;
+  if (status.bakingSince === undefined) {
+    if (outcome.undecided > 0 || verdict.result === 'inconclusive')
+      return waitForDevices(draft, verdict.message);
+    status.bakingSince = draft.now;
+  }
+  if (!hasBaked(draft, wave) || !isApproved(draft, wave)) return false;
+  const { reason: message, by } = approvalOf(draft, wave) ?? {};
+  draft.finishWave(wave, 'WaveDone', { message, by });
+  return true;
+}
+
+function startWave(draft: RolloutDraft, { status }: DraftWave): void {
+  status.phase = 'Progressing';
+  status.startedAt = draft.now;
+  draft.status.progressAt = draft.now;
+  draft.enter('Progressing', 'WaveStarted');
+}
+
+/** Asks those of the wave whose turn it is, as far as the budget of their group goes. */
+function offer(draft: RolloutDraft, { policy }: DraftWave): void {
+  const { name, spec } = draft.input;
+  const joined = new Set(joining(name, policy, draft.devices).map(({ node }) => node));
+  for (const device of draft.devices)
+    if (joined.has(device.node)) draft.change(device, { wave: policy.name });
+  const budget = new Budget(spec.policy.budget, draft.devices);
+  for (const device of draft.membersOf(policy.name))
+    if (isReadyToApply(draft, device)) ask(draft, device, budget);
+}
+
+/** Where devices download ahead of time, they must have. */
+export function isReadyToApply(draft: RolloutDraft, { isOnline, row }: DraftDevice): boolean {
+  const { policy, type } = draft.input.spec;
+  const stages = policy.stage !== undefined && type === 'change';
+  return isOnline && (row.step === 'Staged' || (row.step === 'Waiting' && !stages));
+}
+
+/** Tells the device to switch, unless too many of its group are out of service. Returns whether it was told. */
+export function ask(draft: RolloutDraft, device: DraftDevice, budget: Budget): boolean {
+  if (!budget.take(device)) {
+    draft.change(device, { reason: 'Budget', message: budget.refusal(device) });
+    return false;
+  }
+  draft.change(device, { step: 'Applying', reason: '', message: '', appliedAt: draft.now });
+  draft.wakeAfter(durationMs(draft.input.spec.policy.deadline.perDeviceApply));
+  return true;
+}
+
+function waitForDevices(draft: RolloutDraft, message: string): false {
+  const { noProgress } = draft.input.spec.policy.deadline;
+  const leftMs = durationMs(noProgress) - (draft.input.nowMs - atMs(draft.status.progressAt));
+  draft.status.message = message;
+  if (leftMs > 0) draft.wakeAfter(leftMs);
+  else {
+    const why = `no device has succeeded for ${noProgress}${message && `: ${message}`}`;
+    draft.enter('Paused', 'NoProgress', { message: why });
+  }
+  return false;
+}
+
+/** What the policy says about a gate that fails. Returns whether the wave is stopped by it. */
+function isStopped(draft: RolloutDraft, { status }: DraftWave, message: string, outcome: Outcome): boolean {
+  const { type, policy } = draft.input.spec;
+  // An undo is the way out already: it goes as far as it can.
+  if (policy.onFail === 'continue' || type === 'undo') {
+    status.acceptedFailures = outcome.failed + outcome.lost + outcome.unhealthy;
+    draft.enter('Progressing', 'GateFailed', { message });
+    return false;
+  }
+  if (policy.onFail === 'undo') draft.undo('GateFailed', { message });
+  else draft.enter('Paused', 'GateFailed', { message });
+  return true;
+}
+
+function hasBaked(draft: RolloutDraft, { status, policy: { bake } }: DraftWave): boolean {
+  const leftMs = atMs(status.bakingSince) + durationMs(bake) - draft.input.nowMs;
+  if (leftMs <= 0 || isPromotedFully(draft)) return true;
+  draft.wakeAfter(leftMs);
+  if (draft.status.phase === 'Baking') return false;
+  status.phase = 'Baking';
+  draft.enter('Baking', 'WaveBakes', { message: `for ${bake}` });
+  return false;
+}
+
+function isApproved(draft: RolloutDraft, wave: DraftWave): boolean {
+  const { status, policy } = wave;
+  if (policy.approve === 'automatic' || isPromotedFully(draft) || approvalOf(draft, wave)) return true;
+  if (draft.status.phase === 'AwaitingApproval') return false;
+  status.phase = 'AwaitingApproval';
+  draft.enter('AwaitingApproval', 'ApprovalNeeded', { message: `approve wave ${status.name} to go on` });
+  return false;
+}

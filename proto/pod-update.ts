@@ -1,0 +1,64 @@
+/**
+ * How hub and agent speak of a pod that is to take another's place on its device. The hub says it in an annotation of
+ * the new pod; the device answers with conditions of that pod's status. Both pods are in the snapshot until the device
+ * has decided, so that it can decide, and go back, without a connection.
+ */
+export const POD_UPDATE_ANNOTATION = 'fleet.holdfast.dev/update';
+
+/** `True` once the device holds all images of the pod. */
+export const STAGED_CONDITION = 'fleet.holdfast.dev/Staged';
+/** `Unknown` while the device tries the pod, then `True`, or `False` when it went back to the pod before. */
+export const ACCEPTED_CONDITION = 'fleet.holdfast.dev/Accepted';
+
+export const UPDATE_ORDERS = [
+  'download-then-stop',
+  'stop-then-download',
+  'delete-then-download',
+  'start-first',
+] as const;
+
+export interface PodUpdate {
+  /** `stage`: only download. `apply`: switch. */
+  readonly step: 'stage' | 'apply';
+  /** The uid of the pod whose place it takes; absent when there is none. */
+  readonly replaces?: string;
+  readonly order: (typeof UPDATE_ORDERS)[number];
+  /** How long it must be ready without a break. */
+  readonly minHealthySeconds: number;
+  /** How often its containers may restart. */
+  readonly maxRestarts: number;
+  /** How long the device may take to decide, from when it is told to switch. */
+  readonly deadlineSeconds: number;
+  /** Whether the device goes back by itself; otherwise it keeps on trying, and tells. */
+  readonly rollback: boolean;
+}
+
+export function encodePodUpdate(update: PodUpdate): string {
+  return JSON.stringify(update);
+}
+
+type Annotated = { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } };
+
+/** What a pod's annotation says; undefined for a pod that takes nobody's place, and for what is none. */
+export function podUpdateOf({ metadata }: Annotated): PodUpdate | undefined {
+  const text = metadata?.annotations?.[POD_UPDATE_ANNOTATION];
+  if (text === undefined) return undefined;
+  try {
+    const update = JSON.parse(text) as PodUpdate | null;
+    return isUpdate(update) ? update : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isUpdate(given: PodUpdate | null): given is PodUpdate {
+  if (typeof given !== 'object' || given === null) return false;
+  const numbers = [given.minHealthySeconds, given.maxRestarts, given.deadlineSeconds];
+  return (
+    (given.step === 'stage' || given.step === 'apply') &&
+    UPDATE_ORDERS.includes(given.order) &&
+    (given.replaces === undefined || typeof given.replaces === 'string') &&
+    numbers.every((number) => Number.isFinite(number) && number >= 0) &&
+    typeof given.rollback === 'boolean'
+  );
+}
