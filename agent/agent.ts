@@ -2,20 +2,17 @@ import { join } from 'node:path';
 import type { StreamOpen } from '../proto/gen/holdfast/v1/link_pb.ts';
 import { formatVersion } from '../proto/snapshot.ts';
 import type { Config } from './config.ts';
-import type { Link } from './link/link.ts';
+import { type Device, thisDevice } from './device.ts';
 import { type Reported, Reporter } from './link/reporter.ts';
 import { Session, type SessionState } from './link/session.ts';
 import { Streams } from './link/streams.ts';
-import { serveLocally } from './local/server.ts';
 import type { LocalStatus } from './local/status.ts';
 import type { Logger } from './log.ts';
-import { hostAddress, nodeReport, type SlowFacts } from './node/facts.ts';
+import { nodeReport, type SlowFacts } from './node/facts.ts';
 import { collectStartUpGarbage } from './node/memory.ts';
-import { slowFacts } from './node/slow-facts.ts';
 import type { PodStatus } from './pod/pod.ts';
 import { EventRecorder } from './reconcile/event-recorder.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
-import { DockerRuntime } from './runtime/docker-runtime.ts';
 import type { EngineInfo } from './runtime/runtime.ts';
 import type { AgentState, Identity } from './state/agent-state.ts';
 import { DesiredState } from './state/desired-state.ts';
@@ -25,17 +22,14 @@ import { agentVersion } from './version.ts';
 
 /** The agent of one device: builds its parts and joins them. */
 export class Agent {
-  readonly #config: Config;
   readonly #identity: Identity;
   readonly #log: Logger;
-  readonly #hostIp = hostAddress();
-  readonly #runtime: DockerRuntime;
+  readonly #device: Device;
   readonly #desired: DesiredState;
   readonly #events: EventRecorder;
   readonly #reporter: Reporter;
   readonly #reconciler: Reconciler;
   readonly #session: Session;
-  readonly #state: AgentState;
   #link: SessionState = { connected: false, transport: undefined, error: undefined };
   #engine: EngineInfo | undefined;
   #engineError: string | undefined = 'not asked yet';
@@ -43,31 +37,34 @@ export class Agent {
   #meter: Promise<UsageMeter> | undefined;
   #closeLocal: () => void = () => {};
 
-  constructor(config: Config, state: AgentState, identity: Identity, log: Logger) {
-    const monotonicMs = () => performance.now();
-    this.#config = config;
+  constructor(
+    config: Config,
+    state: AgentState,
+    identity: Identity,
+    log: Logger,
+    device = thisDevice(config, identity),
+  ) {
     this.#identity = identity;
-    this.#state = state;
     this.#log = log;
-    this.#runtime = new DockerRuntime({ host: config.dockerHost, node: identity.node, monotonicMs });
+    this.#device = device;
     this.#desired = DesiredState.load(state, identity, log);
-    this.#events = new EventRecorder(Date.now, () => this.#reporter.eventsWaiting());
+    this.#events = new EventRecorder(device.now, () => this.#reporter.eventsWaiting());
     this.#reporter = new Reporter({ everything: () => this.#everything(), events: this.#events });
     this.#reconciler = new Reconciler({
       node: identity.node,
-      hostIp: this.#hostIp,
-      runtime: this.#runtime,
+      hostIp: device.hostIp,
+      runtime: device.runtime,
       desired: this.#desired,
       state,
       roots: { data: config.dataDir, memory: join(config.runDir, 'memory') },
       events: this.#events,
       log: log.child({ part: 'reconciler' }),
-      monotonicMs,
+      monotonicMs: () => performance.now(),
       onStatus: (uid, status) => this.#podChanged(uid, status),
       onEngine: (error) => void this.#engineChanged(error),
     });
     this.#session = new Session({
-      links: linksOf(config.transport, identity),
+      links: device.links,
       desired: this.#desired,
       reporter: this.#reporter,
       streams: new Streams({ open: (request, signal) => this.#openStream(request, signal) }),
@@ -83,20 +80,15 @@ export class Agent {
 
   /** Runs until `close`. Rejects when a part of it cannot work at all. */
   async run(): Promise<void> {
-    const server = await serveLocally(this.#config.runDir, () => this.#localStatus());
-    this.#closeLocal = () => {
-      server.close();
-      server.closeAllConnections();
-    };
+    this.#closeLocal = await this.#device.serve(() => this.#localStatus());
     await Promise.all([this.#reconciler.run(), this.#session.run(), this.#gatherFacts()]);
   }
 
-  /** Lets go of everything but the containers. */
+  /** Lets go of everything but the containers, and of the state that was handed in. */
   async close(): Promise<void> {
     this.#closeLocal();
     await this.#session.close();
     await this.#reconciler.close();
-    this.#state.close();
   }
 
   #podChanged(uid: string, status: PodStatus | undefined): void {
@@ -123,12 +115,12 @@ export class Agent {
     const { node } = this.#identity;
     const report = nodeReport({
       node,
-      hostIp: this.#hostIp,
+      hostIp: this.#device.hostIp,
       agentVersion: agentVersion(),
       engine: this.#engine,
       engineError: this.#engineError,
       slow: this.#slowFacts,
-      now: `${new Date().toISOString().slice(0, 19)}Z`,
+      now: `${new Date(this.#device.now()).toISOString().slice(0, 19)}Z`,
     });
     return { kind: 'Node', namespace: '', name: node, uid: '', status: report };
   }
@@ -137,14 +129,14 @@ export class Agent {
     const message = error?.message;
     if (message === this.#engineError) return;
     this.#engineError = message;
-    if (!error) this.#engine = await this.#runtime.info().catch(() => this.#engine);
+    if (!error) this.#engine = await this.#device.runtime.info().catch(() => this.#engine);
     this.#reporter.update(this.#reportedNode());
   }
 
   /** Not before the work is done: nothing waits for these facts. */
   async #gatherFacts(): Promise<void> {
     try {
-      this.#slowFacts = await slowFacts(this.#config.dataDir, agentVersion());
+      this.#slowFacts = await this.#device.facts();
       this.#reporter.update(this.#reportedNode());
     } catch (error) {
       this.#log.warn({ err: error }, 'some facts of this device could not be found out');
@@ -154,7 +146,7 @@ export class Agent {
   async #openStream(request: StreamOpen['request'], signal: AbortSignal): Promise<StreamSource> {
     const { openStream } = await import('./streams/open-stream.ts'); // most devices never need it
     const targets = {
-      runtime: this.#runtime,
+      runtime: this.#device.runtime,
       containersOf: (uid: string, container: string) => this.#reconciler.containersOf(uid, container),
       addressOf: (uid: string) => this.#reconciler.addressOf(uid),
       usage: (signal: AbortSignal) => this.#usage(signal),
@@ -166,7 +158,7 @@ export class Agent {
     this.#meter ??= import('./usage/usage-meter.ts').then(
       ({ UsageMeter }) =>
         new UsageMeter({
-          runtime: this.#runtime,
+          runtime: this.#device.runtime,
           running: () => this.#reconciler.running(),
           monotonicMs: () => performance.now(),
         }),
@@ -192,11 +184,4 @@ export class Agent {
       pods,
     };
   }
-}
-
-/** Loaded when first tried: a device that connects over MQTT never loads gRPC. */
-function linksOf(transport: Config['transport'], identity: Identity): (() => Promise<Link>)[] {
-  const mqtt = async () => new (await import('./link/mqtt-link.ts')).MqttLink(identity);
-  const grpc = async () => new (await import('./link/grpc-link.ts')).GrpcLink(identity);
-  return { auto: [mqtt, grpc], mqtt: [mqtt], grpc: [grpc] }[transport];
 }

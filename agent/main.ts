@@ -35,7 +35,7 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
   const log = createLog(config.logLevel, identity.node);
   const { Agent } = await import('./agent.ts');
   const agent = new Agent(config, state, identity, log);
-  stopOn(['SIGINT', 'SIGTERM'], () => agent.close(), log);
+  stopOn(['SIGINT', 'SIGTERM'], () => agent.close().then(() => state.close()), log);
   log.info({ transport: config.transport, cluster: identity.cluster }, 'the agent starts');
   await agent.run();
 }

@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'agent/config.ts': [],
   'agent/log.ts': [],
   'agent/version.ts': [],
+  'agent/device.ts': ['agent'],
   'agent/agent.ts': ['agent', 'proto'],
   'agent/main.ts': ['agent', 'proto/join-token.ts'],
 
@@ -35,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/custom-resources/custom-resource-definitions.ts',
     'hub/fleet',
   ],
-  'hub/fleet': ['hub/custom-resources', 'hub/resources'],
+  'hub/fleet': ['hub/custom-resources', 'hub/registry/registry.ts', 'hub/resources', 'proto/pod-update.ts'],
   'hub/cel': ['hub/resources', 'hub/schema/pattern.ts'],
   'hub/custom-resources': ['hub/cel', 'hub/registry/registry.ts', 'hub/resources', 'hub/schema'],
   'hub/schema': ['hub/resources'],
@@ -63,10 +64,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'hub/controllers': [
     'hub/custom-resources',
+    'hub/fleet',
     'hub/registry/registry.ts',
     'hub/resources',
     'hub/schema',
     'hub/sync',
+    'proto/pod-update.ts',
   ],
   'hub/controllers/start-controllers.ts': [
     'hub/controllers',

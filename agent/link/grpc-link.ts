@@ -65,6 +65,7 @@ export class GrpcLink implements Link {
         stream.end();
         await closed;
       },
+      drop: () => stream.cancel(),
     };
   }
 }

@@ -16,7 +16,10 @@ export interface Connection {
   send(message: UpMessage): void;
   /** Resolves with the reason when the connection is over. Never rejects. */
   readonly closed: Promise<Error>;
+  /** Says good-bye, and resolves when that has arrived. */
   close(): Promise<void>;
+  /** Ends it at once and without a word. Of one that has ended: nothing happens. */
+  drop(): void;
 }
 
 /** One way to reach the hub. `open` rejects when it cannot be reached this way. */

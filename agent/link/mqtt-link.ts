@@ -59,6 +59,7 @@ export class MqttLink implements Link {
         });
         await client.endAsync();
       },
+      drop: () => void client.end(true),
     };
   }
 }

@@ -104,6 +104,7 @@ export class Session {
       this.#options.reporter.end();
       this.#options.streams.closeAll();
       await Promise.race([connection.close().catch(() => {}), sleep(1_000, undefined, { ref: false })]);
+      connection.drop(); // whose other end did not answer the good-bye must not stay open besides the next one
     }
   }
 

@@ -43,10 +43,11 @@ const SNAPSHOTS_KEPT = 2;
  * files, from which a damaged database is made anew. Nothing is written while nothing changes.
  */
 export class AgentState {
-  readonly #dir: string;
+  /** Undefined: nothing is kept outside of memory. */
+  readonly #dir: string | undefined;
   readonly #db: Database.Database;
 
-  private constructor(dir: string, db: Database.Database) {
+  private constructor(dir: string | undefined, db: Database.Database) {
     this.#dir = dir;
     this.#db = db;
   }
@@ -71,9 +72,16 @@ export class AgentState {
       renameSync(path, aside);
       for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
       const state = new AgentState(dir, openDatabase(path));
-      state.#rebuild(log);
+      state.#rebuild(dir, log);
       return state;
     }
+  }
+
+  /** A state that ends with this process: of a simulated device, of which there are thousands. */
+  static inMemory(): AgentState {
+    const db = new Database(':memory:');
+    migrate(db);
+    return new AgentState(undefined, db);
   }
 
   identity(): Identity | undefined {
@@ -83,28 +91,28 @@ export class AgentState {
 
   saveIdentity(identity: Identity): void {
     const json = JSON.stringify(identity);
-    writeDurably(this.#identityPath, Buffer.from(json));
+    if (this.#dir !== undefined) writeDurably(identityPath(this.#dir), Buffer.from(json));
     this.#db.prepare('INSERT OR REPLACE INTO identity VALUES (1, ?)').run(json);
   }
 
   /** Encoded SignedSnapshots that may be taken up at start, the best first: the database's, then the files'. */
   snapshots(): Uint8Array[] {
     const current = this.#db.prepare('SELECT snapshot FROM desired').pluck().get() as Uint8Array | undefined;
-    const files = this.#snapshotFiles().map((name) => readFileSync(join(this.#dir, 'snapshots', name)));
+    const files = snapshotFiles(this.#dir).map((file) => readFileSync(file));
     return current ? [current, ...files] : files;
   }
 
   /** Durable when it returns. Throws when it cannot be made so, and then nothing has changed. */
   saveSnapshot(name: string, snapshot: Uint8Array): void {
-    const file = join(this.#dir, 'snapshots', name);
-    writeDurably(file, snapshot);
+    const file = this.#dir === undefined ? undefined : join(this.#dir, 'snapshots', name);
+    if (file !== undefined) writeDurably(file, snapshot);
     try {
       this.#db.prepare('INSERT OR REPLACE INTO desired VALUES (1, ?)').run(snapshot);
     } catch (error) {
-      rmSync(file, { force: true });
+      if (file !== undefined) rmSync(file, { force: true });
       throw error;
     }
-    for (const old of this.#snapshotFiles().slice(SNAPSHOTS_KEPT)) rmSync(join(this.#dir, 'snapshots', old));
+    for (const old of snapshotFiles(this.#dir).slice(SNAPSHOTS_KEPT)) rmSync(old);
   }
 
   /** The last status, JSON, of pods whose containers have ended for good, by uid. */
@@ -128,13 +136,9 @@ export class AgentState {
     this.#db.close();
   }
 
-  get #identityPath(): string {
-    return join(this.#dir, 'identity.json');
-  }
-
-  #rebuild(log: Logger): void {
+  #rebuild(dir: string, log: Logger): void {
     try {
-      const json = readFileSync(this.#identityPath, 'utf8');
+      const json = readFileSync(identityPath(dir), 'utf8');
       JSON.parse(json);
       this.#db.prepare('INSERT OR REPLACE INTO identity VALUES (1, ?)').run(json);
     } catch (error) {
@@ -144,14 +148,20 @@ export class AgentState {
       );
     }
   }
+}
 
-  /** Names of the kept snapshots, the newest first: they are numbered so that they sort. */
-  #snapshotFiles(): string[] {
-    return readdirSync(join(this.#dir, 'snapshots'))
-      .filter((name) => !name.endsWith('.tmp'))
-      .sort()
-      .reverse();
-  }
+function identityPath(dir: string): string {
+  return join(dir, 'identity.json');
+}
+
+/** The kept snapshots, the newest first: they are numbered so that they sort. */
+function snapshotFiles(dir: string | undefined): string[] {
+  if (dir === undefined) return [];
+  return readdirSync(join(dir, 'snapshots'))
+    .filter((name) => !name.endsWith('.tmp'))
+    .sort()
+    .reverse()
+    .map((name) => join(dir, 'snapshots', name));
 }
 
 function openDatabase(path: string): Database.Database {

@@ -1,0 +1,50 @@
+import type { Config } from './config.ts';
+import type { Link } from './link/link.ts';
+import { serveLocally } from './local/server.ts';
+import type { LocalStatus } from './local/status.ts';
+import { hostAddress, type SlowFacts } from './node/facts.ts';
+import { slowFacts } from './node/slow-facts.ts';
+import { DockerRuntime } from './runtime/docker-runtime.ts';
+import type { Runtime } from './runtime/runtime.ts';
+import type { Identity } from './state/agent-state.ts';
+import { agentVersion } from './version.ts';
+
+/** What an agent has around it. The fleet simulator puts devices of its own making here. */
+export interface Device {
+  readonly runtime: Runtime;
+  /** Ways to the hub, the preferred one first. */
+  readonly links: readonly (() => Promise<Link>)[];
+  readonly hostIp: string;
+  /** The device's clock: milliseconds since the epoch, right or wrong. */
+  readonly now: () => number;
+  /** What takes a while to find out. */
+  readonly facts: () => Promise<SlowFacts>;
+  /** Tells programs on the device how the agent is, until the function that it resolves with is called. */
+  readonly serve: (status: () => LocalStatus) => Promise<() => void>;
+}
+
+/** The machine that this process runs on, with its container engine. */
+export function thisDevice(config: Config, identity: Identity): Device {
+  const monotonicMs = () => performance.now();
+  return {
+    runtime: new DockerRuntime({ host: config.dockerHost, node: identity.node, monotonicMs }),
+    links: linksOf(config.transport, identity),
+    hostIp: hostAddress(),
+    now: Date.now,
+    facts: () => slowFacts(config.dataDir, agentVersion()),
+    serve: async (status) => {
+      const server = await serveLocally(config.runDir, status);
+      return () => {
+        server.close();
+        server.closeAllConnections();
+      };
+    },
+  };
+}
+
+/** Loaded when first tried: a device that connects over MQTT never loads gRPC. */
+export function linksOf(transport: Config['transport'], identity: Identity): (() => Promise<Link>)[] {
+  const mqtt = async () => new (await import('./link/mqtt-link.ts')).MqttLink(identity);
+  const grpc = async () => new (await import('./link/grpc-link.ts')).GrpcLink(identity);
+  return { auto: [mqtt, grpc], mqtt: [mqtt], grpc: [grpc] }[transport];
+}
