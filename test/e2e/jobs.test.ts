@@ -143,5 +143,6 @@ t.test('Services: addresses, ports and where their pods are', async (t) => {
     await kubectl('get', 'endpointslices', '-l', 'kubernetes.io/service-name=web'),
     new RegExp(`IPv4 +80 +${address}`),
   );
+  t.match(await kubectl('get', 'endpoints', 'web'), new RegExp(`^web +${address}:80`, 'm'));
   await kubectl('delete', 'svc,pod', 'web');
 });

@@ -1,8 +1,9 @@
 import type { Registry } from '../../registry/registry.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
-import { type KubeObject, objectKey } from '../../resources/object.ts';
-import { endpointSlices, nodes, pods, services } from '../../resources/table-of-resources.ts';
+import { controllerOf, type KubeObject, objectKey } from '../../resources/object.ts';
+import { endpointSlices, endpoints, nodes, pods, services } from '../../resources/table-of-resources.ts';
 import type { EndpointSliceObject, PodObject, ServiceObject } from '../../resources/typed.ts';
+import { sameJson } from '../../schema/json-type.ts';
 import {
   type ControllerContext,
   type RunningController,
@@ -12,7 +13,17 @@ import {
 } from '../controller.ts';
 import { controllerReference } from '../ownership.ts';
 import { changeExisting } from '../status.ts';
-import { isOurs, planSlices, SERVICE_NAME, type SliceContent, sliceLabels } from './endpoint-slice-plan.ts';
+import {
+  type EndpointGroup,
+  endpointGroups,
+  endpointsLabels,
+  isOurs,
+  planSlices,
+  SERVICE_NAME,
+  type SliceContent,
+  sliceLabels,
+} from './endpoint-slice-plan.ts';
+import { endpointsOf } from './endpoints-plan.ts';
 
 const SOURCE = 'endpointslice-controller';
 const ZONE = 'topology.kubernetes.io/zone';
@@ -26,6 +37,7 @@ export function startEndpointSliceController(context: ControllerContext): Runnin
       { resource: services, keys: ({ object }) => [objectKey(object)] },
       { resource: pods, keys: ({ object }) => servicesOf(registry, object) },
       { resource: endpointSlices, keys: ({ object }) => (isOurs(object) ? serviceOf(object) : []) },
+      { resource: endpoints, keys: ({ object }) => (controllerOf(object) ? [objectKey(object)] : []) },
     ],
     sync: (key) => syncService(context, key),
   });
@@ -58,12 +70,22 @@ async function syncService({ registry }: ControllerContext, key: string): Promis
   const [selected] = services.indexes?.['selector']?.(service) ?? [];
   if (selected === undefined) return undefined;
   const candidates = registry.byIndex(pods, 'label', selected) as readonly PodObject[];
-  const plan = planSlices(
+  const groups = endpointGroups(
     service,
     candidates.filter((pod) => selects(service, pod)),
-    registry.byIndex(endpointSlices, 'service', key).filter(isOurs) as EndpointSliceObject[],
     (node) => registry.get(nodes, undefined, node)?.metadata.labels?.[ZONE],
   );
+  await Promise.all([writeSlices(registry, service, groups), writeEndpoints(registry, service, groups)]);
+  return undefined;
+}
+
+async function writeSlices(
+  registry: Registry,
+  service: ServiceObject,
+  groups: readonly EndpointGroup[],
+): Promise<void> {
+  const slices = registry.byIndex(endpointSlices, 'service', objectKey(service)).filter(isOurs);
+  const plan = planSlices(service, groups, slices as EndpointSliceObject[]);
   const labels = sliceLabels(service);
   const options = { fieldManager: SOURCE };
   const write = (slice: KubeObject, content: SliceContent) =>
@@ -78,10 +100,41 @@ async function syncService({ registry }: ControllerContext, key: string): Promis
     ...plan.create.map((content) => registry.create(endpointSlices, newSlice(service, content), options)),
     ...plan.update.map(({ slice, content }) => write(slice, content)),
     ...plan.remove.map(({ metadata }) =>
-      unlessGone(registry.delete(endpointSlices, namespace, metadata.name ?? '', {})),
+      unlessGone(registry.delete(endpointSlices, metadata.namespace, metadata.name ?? '', {})),
     ),
   ]);
-  return undefined;
+}
+
+/** The same under the Service's own name, for who reads the older kind. */
+async function writeEndpoints(
+  registry: Registry,
+  service: ServiceObject,
+  groups: readonly EndpointGroup[],
+): Promise<void> {
+  const { namespace = '', name = '' } = service.metadata;
+  const labels = endpointsLabels(service);
+  const { subsets, annotations } = endpointsOf(groups, service.spec.ipFamilies?.[0] ?? 'IPv4');
+  const wanted: KubeObject = {
+    apiVersion: apiVersionOf(endpoints),
+    kind: endpoints.kind,
+    metadata: {
+      name,
+      namespace,
+      labels,
+      ownerReferences: [controllerReference(services, service)],
+      ...(Object.keys(annotations).length > 0 && { annotations }),
+    },
+    ...(subsets.length > 0 && { subsets }),
+  };
+  const change = (current: KubeObject | undefined) => {
+    if (!current) return wanted;
+    const isSame =
+      sameJson(current['subsets'], wanted['subsets']) && sameJson(current.metadata.labels, labels);
+    return isSame ? current : { ...wanted, metadata: { ...current.metadata, ...wanted.metadata } };
+  };
+  await unlessGone(
+    registry.modify(endpoints, namespace, name, change, { fieldManager: 'endpoint-controller' }),
+  );
 }
 
 function newSlice(service: ServiceObject, content: SliceContent): KubeObject {

@@ -29,7 +29,7 @@ export interface SlicePlan {
 }
 
 /** Endpoints that can be told together: of one family, at the same ports. */
-interface Group {
+export interface EndpointGroup {
   readonly addressType: string;
   readonly ports: readonly EndpointPort[];
   readonly endpoints: Map<string, Endpoint>; // by the pod's uid
@@ -41,11 +41,10 @@ interface Group {
  */
 export function planSlices(
   service: ServiceObject,
-  pods: readonly PodObject[],
+  endpoints: readonly EndpointGroup[],
   slices: readonly EndpointSliceObject[],
-  zoneOf: (nodeName: string) => string | undefined,
 ): SlicePlan {
-  const groups = groupsOf(service, pods, zoneOf);
+  const groups = new Map(endpoints.map((group) => [groupKey(group), group]));
   const existing = Map.groupBy(slices, groupKey);
   const plans = [...groups].map(([key, group]) => planGroup(group, existing.get(key) ?? []));
   const stale = slices.filter((slice) => !groups.has(groupKey(slice)));
@@ -64,12 +63,12 @@ function groupKey({ addressType, ports }: { addressType: string; ports?: readonl
 }
 
 /** Each family has at least one group: a Service without endpoints has a slice that says so. */
-function groupsOf(
+export function endpointGroups(
   service: ServiceObject,
   pods: readonly PodObject[],
   zoneOf: (nodeName: string) => string | undefined,
-): Map<string, Group> {
-  const groups = new Map<string, Group>();
+): EndpointGroup[] {
+  const groups = new Map<string, EndpointGroup>();
   const groupAt = (addressType: string, ports: EndpointPort[]) => {
     const key = groupKey({ addressType, ports });
     const group = groups.get(key) ?? { addressType, ports, endpoints: new Map() };
@@ -86,7 +85,7 @@ function groupsOf(
     }
     if (groups.size === before) groupAt(family, []);
   }
-  return groups;
+  return [...groups.values()];
 }
 
 /** A pod that has ended is nowhere any more; one that ends still is, for who has a connection to it. */
@@ -140,7 +139,7 @@ function targetPort({ targetPort: target, port, protocol = 'TCP' }: ServicePort,
 }
 
 function planGroup(
-  { addressType, ports, endpoints }: Group,
+  { addressType, ports, endpoints }: EndpointGroup,
   slices: readonly EndpointSliceObject[],
 ): SlicePlan {
   const homeless = new Map(endpoints);
@@ -168,16 +167,22 @@ function planGroup(
   return { create, update, remove };
 }
 
+/** The Service's labels, and what marks Endpoints as made of it. */
+export function endpointsLabels(service: ServiceObject): Record<string, string> {
+  return {
+    ...ownLabels(service),
+    'endpoints.kubernetes.io/managed-by': 'endpoint-controller',
+  };
+}
+
 /** The Service's labels, and what marks slices as ours and as the Service's. */
 export function sliceLabels(service: ServiceObject): Record<string, string> {
-  const { name = '', labels = {} } = service.metadata;
-  const { [HEADLESS]: _, ...own } = labels;
-  return {
-    ...own,
-    [SERVICE_NAME]: name,
-    [MANAGED_BY]: MANAGER,
-    ...(isHeadless(service.spec) && { [HEADLESS]: '' }),
-  };
+  return { ...ownLabels(service), [SERVICE_NAME]: service.metadata.name ?? '', [MANAGED_BY]: MANAGER };
+}
+
+function ownLabels({ metadata, spec }: ServiceObject): Record<string, string> {
+  const { [HEADLESS]: _, ...labels } = metadata.labels ?? {};
+  return { ...labels, ...(isHeadless(spec) && { [HEADLESS]: '' }) };
 }
 
 /** Whether this controller made the slice, and not somebody who knows of endpoints elsewhere. */

@@ -1,7 +1,13 @@
 import t from 'tap';
-import { planSlices } from '../../../hub/controllers/endpoint-slice/endpoint-slice-plan.ts';
-import { endpointSlices, pods, services } from '../../../hub/resources/table-of-resources.ts';
-import type { EndpointSliceObject, PodObject, ServiceObject } from '../../../hub/resources/typed.ts';
+import { endpointGroups, planSlices } from '../../../hub/controllers/endpoint-slice/endpoint-slice-plan.ts';
+import { endpointsOf } from '../../../hub/controllers/endpoint-slice/endpoints-plan.ts';
+import { endpointSlices, endpoints, pods, services } from '../../../hub/resources/table-of-resources.ts';
+import type {
+  EndpointSliceObject,
+  EndpointsObject,
+  PodObject,
+  ServiceObject,
+} from '../../../hub/resources/typed.ts';
 import { barePod, Cluster } from './cluster.ts';
 
 const serviceOf = (spec: object = {}, metadata: object = {}) => ({
@@ -27,11 +33,13 @@ const podAt = (index: number, more: { spec?: object; status?: object; metadata?:
       ...more.status,
     },
   }) as PodObject;
+const groupsOf = (pods: readonly PodObject[], service: object = serviceOf()) =>
+  endpointGroups(service as ServiceObject, pods, (node) => (node === 'node' ? 'west' : undefined));
 const plan = (
   pods: readonly PodObject[],
   slices: readonly EndpointSliceObject[] = [],
   service: object = serviceOf(),
-) => planSlices(service as ServiceObject, pods, slices, (node) => (node === 'node' ? 'west' : undefined));
+) => planSlices(service as ServiceObject, groupsOf(pods, service), slices);
 const sliceOf = (name: string, content: object) =>
   ({
     metadata: {
@@ -137,6 +145,30 @@ t.test('a hundred a slice; a change touches one of them', async (t) => {
   t.same([none.create.length, none.remove.length], [1, 3]);
 });
 
+t.test('the older kind: one object, of one family', async (t) => {
+  const unready = podAt(2, { status: { conditions: [] } });
+  const ending = podAt(3, { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } });
+  const address = (index: number) => ({
+    ip: `172.17.0.${index}`,
+    nodeName: 'node',
+    targetRef: { kind: 'Pod', namespace: 'default', name: `web-${index}`, uid: `uid-${index}` },
+  });
+  t.same(endpointsOf(groupsOf([podAt(1), unready, ending]), 'IPv4'), {
+    subsets: [
+      {
+        addresses: [address(1)],
+        notReadyAddresses: [address(2)],
+        ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+      },
+    ],
+    annotations: {},
+  });
+  t.same(endpointsOf(groupsOf([]), 'IPv4').subsets, []);
+  const full = endpointsOf(groupsOf(many(1200)), 'IPv4');
+  t.equal(full.subsets[0]?.addresses?.length, 1000);
+  t.same(full.annotations, { 'endpoints.kubernetes.io/over-capacity': 'truncated' });
+});
+
 t.test('follows pods and Services', async (t) => {
   const cluster = await Cluster.start(t);
   await cluster.addNode('node', { labels: { 'topology.kubernetes.io/zone': 'west' } });
@@ -164,6 +196,10 @@ t.test('follows pods and Services', async (t) => {
   await report('a', '172.17.0.2');
   await report('b', '172.17.0.3');
   await cluster.until('the pod is told', () => addresses().join() === '172.17.0.2');
+  const older = () => cluster.find<EndpointsObject>(endpoints, 'web')?.subsets?.[0]?.notReadyAddresses ?? [];
+  await cluster.until('the older kind tells it too', () => older()[0]?.ip === '172.17.0.2');
+  await cluster.registry.delete(endpoints, 'default', 'web', {});
+  await cluster.until('and comes back', () => older().length === 1);
   await cluster.change(pods, 'b', (pod) => Object.assign(pod.metadata, { labels: { app: 'web' } }));
   await cluster.until('both are', () => addresses().length === 2);
   await cluster.change(pods, 'a', (pod) => Object.assign(pod.metadata, { labels: {} }));
@@ -171,5 +207,5 @@ t.test('follows pods and Services', async (t) => {
   await cluster.registry.delete(pods, 'default', 'b', { gracePeriodSeconds: 0 });
   await cluster.until('none is left', () => addresses().length === 0 && slices().length === 1);
   await cluster.registry.delete(services, 'default', 'web', {});
-  await cluster.until('nor a slice', () => slices().length === 0);
+  await cluster.until('nor a slice', () => slices().length === 0 && !cluster.find(endpoints, 'web'));
 });
