@@ -8,6 +8,7 @@ import { validatingPolicies } from './policies/validating-policies.ts';
 import { priority } from './priority.ts';
 import type { QuotaLedger } from './quota/quota-ledger.ts';
 import { resourceQuota } from './quota/resource-quota.ts';
+import { rolloutActions } from './rollout-actions.ts';
 import { serviceAccount } from './service-account.ts';
 import { serviceAddresses } from './service-addresses/service-addresses.ts';
 import type { ServiceLedger } from './service-addresses/service-ledger.ts';
@@ -25,6 +26,7 @@ export function admissionOf(
     limitRanger(registry),
     podSecurity(registry),
     notYet,
+    rolloutActions(Date.now),
     serviceAddresses(addresses),
     validatingPolicies(registry),
     resourceQuota(quotas),

@@ -14,6 +14,7 @@ export type EventSource =
   | 'job-controller'
   | 'cronjob-controller'
   | 'node-controller'
+  | 'rollout-controller'
   | 'certificate-controller'
   | 'default-scheduler';
 

@@ -21,6 +21,7 @@ import { startRemovedNodesController } from './node-health/removed-nodes.ts';
 import { startPodCollector } from './pod-collector/pod-collector.ts';
 import { startReplicaSetController } from './replica-set/replica-set-controller.ts';
 import { type QuotaUsage, startResourceQuotaController } from './resource-quota/resource-quota-controller.ts';
+import { startRolloutController } from './rollout/rollout-controller.ts';
 import { startRootCertificatePublisher } from './root-certificate/root-certificate-publisher.ts';
 import {
   startServiceAccountTokens,
@@ -69,6 +70,7 @@ export function startControllers({
     startDeploymentController(context),
     startReplicaSetController(context),
     startDaemonSetController(context),
+    startRolloutController(context),
     startJobController(context),
     startCronJobController(context),
     new Scheduler({

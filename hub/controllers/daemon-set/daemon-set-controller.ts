@@ -1,4 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { policyNameOf, revisionOn, rolloutsOf } from '../../fleet/current-rollout.ts';
+import type { Registry } from '../../registry/registry.ts';
 import { controllerOf, type KubeObject, objectKey } from '../../resources/object.ts';
 import { controllerRevisions, daemonSets, nodes, pods } from '../../resources/table-of-resources.ts';
 import type {
@@ -17,11 +19,11 @@ import {
   unlessGone,
 } from '../controller.ts';
 import { controllerReference, keysOfOwner, Orphans, planClaims, settleClaims } from '../ownership.ts';
-import { podFromTemplate } from '../pod-from-template.ts';
 import { changeExisting, writeStatus } from '../status.ts';
+import { daemonPod, templateOf } from './daemon-pod.ts';
 import { type DaemonSetPlan, planDaemonSet } from './daemon-set-plan.ts';
-import { daemonTolerations, isSamePlace, placementOn } from './placement.ts';
-import { planRevisions, REVISION_HASH, type RevisionPlan } from './revisions.ts';
+import { isSamePlace, placementOn } from './placement.ts';
+import { hashOf, planRevisions, REVISION_HASH, type RevisionPlan } from './revisions.ts';
 
 const SOURCE = 'daemonset-controller';
 /**
@@ -95,7 +97,7 @@ async function syncDaemonSet(
   const owned = (await settleClaims(registry, pods, reference, claims, SOURCE)) as readonly PodObject[];
   const started = performance.now();
   const history = ownedBy(context, controllerRevisions, set) as readonly ControllerRevisionObject[];
-  const revisions = planRevisions(set, reference, history, owned);
+  const revisions = planRevisions(set, reference, history, neededRevisions(registry, set, owned));
   const plan = planOf(context, set, revisions.hash, owned);
   const planMs = performance.now() - started;
   const isEnding = set.metadata.deletionTimestamp !== undefined;
@@ -114,6 +116,16 @@ async function syncDaemonSet(
   return after.wakeInMs;
 }
 
+/** Those of its pods, and those that its newest rollout goes between. */
+function neededRevisions(
+  registry: Registry,
+  set: DaemonSetObject,
+  owned: readonly PodObject[],
+): ReadonlySet<string> {
+  const [newest] = rolloutsOf(registry, set);
+  return new Set([...owned.map(hashOf), ...(newest ? [newest.spec.from.hash, newest.spec.to.hash] : [])]);
+}
+
 function ownedBy(
   { registry }: ControllerContext,
   resource: typeof pods | typeof controllerRevisions,
@@ -129,7 +141,13 @@ function planOf(
   owned: readonly PodObject[],
 ): DaemonSetPlan {
   return planDaemonSet(
-    { set, hash, nowMs: now(), failedWaitMs: (node) => failures.waitMs(`${set.metadata.uid}/${node}`) },
+    {
+      set,
+      hash,
+      nowMs: now(),
+      failedWaitMs: (node) => failures.waitMs(`${set.metadata.uid}/${node}`),
+      hasPolicy: policyNameOf(set) !== undefined,
+    },
     registry.list(nodes).items as readonly NodeObject[],
     owned,
   );
@@ -183,15 +201,21 @@ async function createPod(
   hash: string,
   nodeName: string,
 ): Promise<void> {
-  const { template } = set.spec;
-  const owner = { namespace: set.metadata.namespace, reference: controllerReference(daemonSets, set) };
-  const pod = podFromTemplate(template, owner, {
-    labels: { [REVISION_HASH]: hash },
-    spec: { nodeName, ...(template.spec && { tolerations: daemonTolerations(template.spec) }) },
-  });
+  const pod = daemonPod(set, { ...revisionFor(registry, set, hash, nodeName), nodeName });
   const { metadata } = await registry.create(pods, pod, { fieldManager: SOURCE });
   const message = `Created pod: ${metadata.name}`;
   events.record(SOURCE, set, { type: 'Normal', reason: 'SuccessfulCreate', message });
+}
+
+/** What a node without a pod gets: the current template, or by its policy the revision that the device is at. */
+function revisionFor(registry: Registry, set: DaemonSetObject, current: string, node: string) {
+  const [newest] = policyNameOf(set) === undefined ? [] : rolloutsOf(registry, set);
+  const hash = newest ? revisionOn(registry, set, newest, node) : current;
+  const history = registry.byIndex(controllerRevisions, 'controller', set.metadata.uid ?? '');
+  const revision = history.find(({ metadata }) => metadata.labels?.[REVISION_HASH] === hash);
+  const template =
+    hash === current ? undefined : revision && templateOf(revision as ControllerRevisionObject);
+  return template ? { template, hash } : { template: set.spec.template, hash: current };
 }
 
 async function removePod(

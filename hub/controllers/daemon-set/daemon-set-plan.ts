@@ -1,4 +1,5 @@
 import type { DaemonSetStatus } from 'kubernetes-types/apps/v1.d.ts';
+import { isCandidate } from '../../fleet/candidate.ts';
 import type { KubeObject } from '../../resources/object.ts';
 import { availableInMs, isReady } from '../../resources/pod-state.ts';
 import { sooner } from '../../resources/time.ts';
@@ -23,6 +24,8 @@ interface Input {
   readonly nowMs: number;
   /** Milliseconds until a pod that has failed on this node may be replaced. */
   readonly failedWaitMs: (node: string) => number;
+  /** A rollout policy decides when which device changes: only what is missing is made here. */
+  readonly hasPolicy?: boolean;
 }
 
 /** One node with the pods that the DaemonSet has there. */
@@ -48,11 +51,11 @@ export function planDaemonSet(
   const { status, wakeInMs } = planStatus(input, spots);
   if (isEnding(input.set)) return { create: [], remove: [], status, wakeInMs };
   const remove = spots.flatMap((spot) => misplaced(input, spot));
-  const create = spots.filter(({ shouldRun, pods: there }) => shouldRun && there.length === 0);
+  const create = spots.filter(({ shouldRun, pods: there }) => shouldRun && there.every(isCandidate));
   const wait = failedWait(input, spots);
   const { type } = input.set.spec.updateStrategy ?? {};
   const going = new Set(remove.map(({ pod }) => pod));
-  const rolling = type === 'OnDelete' ? NO_STEP : planRolling(input, spots, going);
+  const rolling = type === 'OnDelete' || input.hasPolicy ? NO_STEP : planRolling(input, spots, going);
   return {
     create: [...create, ...rolling.create].map(({ name }) => name),
     remove: [...remove, ...rolling.remove],
@@ -97,13 +100,13 @@ function byAge(a: PodObject, b: PodObject): number {
 const isFailed = ({ status }: PodObject) => status?.phase === 'Failed' || status?.phase === 'Succeeded';
 
 /** Pods where none may be, pods that have ended, and all but the oldest of each template. */
-function misplaced({ hash, failedWaitMs }: Input, { name, live, mayStay }: Spot): Removal[] {
+function misplaced({ hash, failedWaitMs, hasPolicy }: Input, { name, live, mayStay }: Spot): Removal[] {
   if (!mayStay) return live.map((pod) => ({ pod, why: 'surplus' }));
   const running = live.filter((pod) => !isFailed(pod));
-  const isCurrent = (pod: PodObject) => pod.metadata.labels?.[REVISION_HASH] === hash;
-  const surplus = [running.filter(isCurrent), running.filter((pod) => !isCurrent(pod))].flatMap((pods) =>
-    pods.slice(1),
-  );
+  const hashOf = (pod: PodObject) => pod.metadata.labels?.[REVISION_HASH];
+  // Without a policy there is the current template, and all that came before.
+  const generations = Map.groupBy(running, (pod) => (hasPolicy ? hashOf(pod) : hashOf(pod) === hash));
+  const surplus = [...generations.values()].flatMap((pods) => pods.slice(1));
   return [
     ...live
       .filter((pod) => isFailed(pod) && failedWaitMs(name) <= 0)
@@ -201,8 +204,9 @@ function planStatus(
     if (isReady(first)) counts.ready += 1;
     if (wait === 0) counts.available += 1;
     else wakeInMs = sooner(wakeInMs, wait);
-    if (pods.some((pod) => !isEnding(pod) && pod.metadata.labels?.[REVISION_HASH] === hash))
-      counts.updated += 1;
+    const isUpdated = (pod: PodObject) =>
+      !isEnding(pod) && pod.metadata.labels?.[REVISION_HASH] === hash && !isCandidate(pod);
+    if (pods.some(isUpdated)) counts.updated += 1;
   }
   const status: DaemonSetStatus = {
     currentNumberScheduled: counts.current,

@@ -1,6 +1,6 @@
 import type { KubeObject, OwnerReference } from '../../resources/object.ts';
 import { controllerRevisions } from '../../resources/table-of-resources.ts';
-import type { ControllerRevisionObject, DaemonSetObject, PodObject } from '../../resources/typed.ts';
+import type { ControllerRevisionObject, DaemonSetObject } from '../../resources/typed.ts';
 import { sameJson } from '../../schema/json-type.ts';
 import { stableHash } from '../stable-hash.ts';
 
@@ -22,16 +22,16 @@ export function revisionData({ spec }: DaemonSetObject): object {
   return { spec: { template: { ...spec.template, $patch: 'replace' } } };
 }
 
-function hashOf({ metadata }: KubeObject): string {
+export function hashOf({ metadata }: KubeObject): string {
   return metadata.labels?.[REVISION_HASH] ?? '';
 }
 
-/** The history of a DaemonSet's templates, one ControllerRevision each. `pods` are those that still need theirs. */
+/** The history of a DaemonSet's templates, one ControllerRevision each. `needed` are hashes that must be kept. */
 export function planRevisions(
   set: DaemonSetObject,
   owner: OwnerReference,
   revisions: readonly ControllerRevisionObject[],
-  pods: readonly PodObject[],
+  needed: ReadonlySet<string>,
 ): RevisionPlan {
   const data = revisionData(set);
   const newest = Math.max(0, ...revisions.map(({ revision }) => revision));
@@ -43,7 +43,7 @@ export function planRevisions(
     hash,
     create: current ? undefined : newRevision(set, owner, { hash, data, revision: newest + 1 }),
     renumber: current && current.revision < newest ? { revision: current, to: newest + 1 } : undefined,
-    remove: surplus(set, revisions, current, pods),
+    remove: surplus(set, revisions, current, needed),
     collided: !current && revisions.some((each) => hashOf(each) === hash),
   };
 }
@@ -52,10 +52,9 @@ function surplus(
   { spec }: DaemonSetObject,
   revisions: readonly ControllerRevisionObject[],
   current: ControllerRevisionObject | undefined,
-  pods: readonly PodObject[],
+  needed: ReadonlySet<string>,
 ): ControllerRevisionObject[] {
-  const inUse = new Set(pods.map(hashOf));
-  const unused = revisions.filter((each) => each !== current && !inUse.has(hashOf(each)));
+  const unused = revisions.filter((each) => each !== current && !needed.has(hashOf(each)));
   const count = Math.max(0, unused.length - (spec.revisionHistoryLimit ?? 10));
   return unused.toSorted((a, b) => a.revision - b.revision).slice(0, count);
 }

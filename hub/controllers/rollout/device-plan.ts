@@ -1,4 +1,5 @@
 import { ACCEPTED_CONDITION, podUpdateOf, STAGED_CONDITION } from '../../../proto/pod-update.ts';
+import { isCandidate } from '../../fleet/candidate.ts';
 import type { DeviceUpdateSpec, Step } from '../../fleet/device-update.ts';
 import { durationMs } from '../../fleet/duration.ts';
 import type { RolloutSpec } from '../../fleet/rollout.ts';
@@ -81,7 +82,7 @@ function stepSeen(context: DeviceContext, device: Device, row: DeviceUpdateSpec)
   switch (row.step) {
     case 'Waiting':
       // It runs there already, as after a rollout that went another way: there is nothing to switch.
-      return next && !old && !podUpdateOf(next) ? told('Succeeded', 'AlreadyThere') : undefined;
+      return next && !old && !isCandidate(next) ? told('Succeeded', 'AlreadyThere') : undefined;
     case 'Staging':
       return staging(context, device, row);
     case 'Applying':
@@ -165,7 +166,7 @@ export type PodStep =
 export function podStep({ row, next, old }: Tracked, { spec }: Pick<DeviceContext, 'spec'>): PodStep {
   switch (row.step) {
     case 'Waiting':
-      return next && podUpdateOf(next) ? { type: 'withdraw', next } : { type: 'none' };
+      return next && isCandidate(next) ? { type: 'withdraw', next } : { type: 'none' };
     case 'Staging':
     case 'Staged':
       return next ? { type: 'none' } : { type: 'offer', step: 'stage' };

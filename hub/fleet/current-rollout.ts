@@ -1,0 +1,43 @@
+import type { Registry } from '../registry/registry.ts';
+import type { KubeObject } from '../resources/object.ts';
+import { type DeviceUpdateObject, deviceUpdates } from './device-update.ts';
+import { POLICY_ANNOTATION } from './fleet-kind.ts';
+import { type Revision, type RolloutObject, rollouts } from './rollout.ts';
+
+/** The policy that a workload refers to; undefined for one that is changed in Kubernetes' own way. */
+export function policyNameOf({ metadata }: KubeObject): string | undefined {
+  return metadata.annotations?.[POLICY_ANNOTATION] || undefined;
+}
+
+/** All rollouts of a workload, the newest first. */
+export function rolloutsOf(registry: Registry, workload: KubeObject): readonly RolloutObject[] {
+  const found = registry.byIndex(
+    rollouts,
+    'workload',
+    workload.metadata.uid ?? '',
+  ) as readonly RolloutObject[];
+  return found.toSorted((a, b) => b.spec.to.number - a.spec.to.number);
+}
+
+/** The row of one device for one workload. */
+export function rowName(workload: string, node: string): string {
+  return `${workload}.${node}`;
+}
+
+/** What a device should run that has not taken the new revision: also one that has just joined. */
+export function baselineOf({ spec, status }: RolloutObject): Revision {
+  return spec.type === 'undo' || status?.phase === 'Succeeded' ? spec.to : spec.from;
+}
+
+/** The hash of the revision that a node should run by the newest rollout, when none of its pods is there. */
+export function revisionOn(
+  registry: Registry,
+  workload: KubeObject,
+  newest: RolloutObject,
+  node: string,
+): string {
+  const { namespace, name = '' } = workload.metadata;
+  const row = registry.get(deviceUpdates, namespace, rowName(name, node)) as DeviceUpdateObject | undefined;
+  const hasTaken = row?.spec.step === 'Succeeded' && row.spec.rollout === newest.metadata.name;
+  return hasTaken ? newest.spec.to.hash : baselineOf(newest).hash;
+}
