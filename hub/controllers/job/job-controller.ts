@@ -6,7 +6,6 @@ import { parseTime } from '../../resources/time.ts';
 import type { JobObject, PodObject } from '../../resources/typed.ts';
 import {
   type ControllerContext,
-  type ObjectEvent,
   type RunningController,
   splitKey,
   startController,
@@ -22,8 +21,8 @@ import { isTracked, TRACKING_FINALIZER } from './pod-outcome.ts';
 const SOURCE = 'job-controller';
 /** Who leaves a Job to this controller. */
 const MANAGER = 'kubernetes.io/job-controller';
-/** Begins the keys of pods whose Job is gone: no namespace is empty. */
-const GONE = '/';
+/** Begins the keys of pods without a Job: no namespace is empty. */
+const LOST = '/';
 
 /** Runs pods until as many have succeeded as each Job says. */
 export function startJobController(context: ControllerContext): RunningController {
@@ -37,32 +36,32 @@ export function startJobController(context: ControllerContext): RunningControlle
         resource: jobs,
         keys: ({ type, object }) => [
           objectKey(object),
-          ...(type === 'DELETED' ? [`${GONE}${object.metadata.uid}`] : []),
+          ...(type === 'DELETED' ? podsOf(registry, object).flatMap((pod) => keyOfLost(registry, pod)) : []),
         ],
       },
-      { resource: pods, keys: (event) => [...ownerKeys(event), ...keyOfLost(registry, event)] },
+      { resource: pods, keys: (event) => [...ownerKeys(event), ...keyOfLost(registry, event.object)] },
     ],
     sync: (key) =>
-      key.startsWith(GONE) ? releaseLost(context, key.slice(GONE.length)) : syncJob(context, orphans, key),
+      key.startsWith(LOST) ? releaseLost(context, key.slice(LOST.length)) : syncJob(context, orphans, key),
   });
 }
 
-/** For a pod that is tracked for a Job that is not there: nobody will count it. */
-function keyOfLost(registry: Registry, { type, object }: ObjectEvent): string[] {
-  const owner = controllerOf(object);
-  if (type === 'DELETED' || owner?.kind !== jobs.kind || !isTracked(object as PodObject)) return [];
-  return isThere(registry, object) ? [] : [`${GONE}${owner.uid}`];
+/** For a pod that is tracked for a Job that is not there, or let it go: nobody will count it. */
+function keyOfLost(registry: Registry, pod: KubeObject): string[] {
+  return isLost(registry, pod) ? [`${LOST}${objectKey(pod)}`] : [];
 }
 
-function isThere(registry: Registry, pod: KubeObject): boolean {
+function isLost(registry: Registry, pod: KubeObject): boolean {
   const owner = controllerOf(pod);
-  return registry.get(jobs, pod.metadata.namespace, owner?.name ?? '')?.metadata.uid === owner?.uid;
+  if (!isTracked(pod as PodObject) || (owner && owner.kind !== jobs.kind)) return false;
+  const job = owner && registry.get(jobs, pod.metadata.namespace, owner.name);
+  return job === undefined || job.metadata.uid !== owner?.uid;
 }
 
-async function releaseLost({ registry }: ControllerContext, uid: string): Promise<undefined> {
-  const left = registry.byIndex(pods, 'controller', uid) as readonly PodObject[];
-  const lost = left.filter((pod) => isTracked(pod) && !isThere(registry, pod));
-  await Promise.all(lost.map((pod) => setTracking(registry, pod, false)));
+async function releaseLost({ registry }: ControllerContext, key: string): Promise<undefined> {
+  const { namespace, name } = splitKey(key);
+  const pod = registry.get(pods, namespace, name) as PodObject | undefined;
+  if (pod && isLost(registry, pod)) await setTracking(registry, pod, false);
   return undefined;
 }
 
@@ -106,7 +105,7 @@ async function syncFinished(context: ControllerContext, job: JobObject): Promise
   return undefined;
 }
 
-function podsOf(registry: Registry, { metadata }: JobObject): readonly PodObject[] {
+function podsOf(registry: Registry, { metadata }: KubeObject): readonly PodObject[] {
   return registry.byIndex(pods, 'controller', metadata.uid ?? '') as readonly PodObject[];
 }
 

@@ -116,17 +116,15 @@ function wantedActive({ spec }: JobObject, { active, succeeded }: Tally): number
 
 /** Those whose index is not wanted, or another's already, go first. */
 function surplusPods(job: JobObject, active: readonly PodObject[], wanted: number): readonly PodObject[] {
-  const seen = new Set<number>();
-  const useless = active.filter((pod) => {
-    if (!isIndexed(job)) return false;
+  const byIndex = new Map<number, PodObject>();
+  for (const pod of isIndexed(job) ? active : []) {
     const index = indexOf(pod, job);
-    const isUseful = index !== undefined && !seen.has(index);
-    if (isUseful) seen.add(index);
-    return !isUseful;
-  });
-  const useful = active.filter((pod) => !useless.includes(pod));
+    if (index !== undefined && !byIndex.has(index)) byIndex.set(index, pod);
+  }
+  const useful = isIndexed(job) ? [...byIndex.values()] : active;
+  const kept = new Set(useful);
   const count = Math.max(0, useful.length - wanted);
-  return [...useless, ...choosePodsToDelete(useful, useful, count)];
+  return [...active.filter((pod) => !kept.has(pod)), ...choosePodsToDelete(useful, useful, count)];
 }
 
 function pendingIndexes(

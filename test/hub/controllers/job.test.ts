@@ -1,6 +1,6 @@
 import t from 'tap';
 import { startControllers } from '../../../hub/controllers/start-controllers.ts';
-import { events, jobs, pods } from '../../../hub/resources/table-of-resources.ts';
+import { events, jobs, namespaces, pods } from '../../../hub/resources/table-of-resources.ts';
 import type { EventObject, JobObject, PodObject } from '../../../hub/resources/typed.ts';
 import { Cluster, openRegistry, silent } from './cluster.ts';
 
@@ -181,6 +181,22 @@ t.test(
     t.equal(podsOf(cluster, 'foreign').length, 0);
   },
 );
+
+t.test('whom a Job lets go, and whose namespace ends, nobody holds', async (t) => {
+  const cluster = await Cluster.start(t);
+  await cluster.create(jobs, jobOf('work', { parallelism: 2, completions: 2 }));
+  await cluster.until('two run', () => active(cluster, 'work').length === 2);
+  await cluster.registry.delete(jobs, 'default', 'work', { propagationPolicy: 'Orphan' });
+  const held = () => podsOf(cluster, 'work').flatMap(({ metadata }) => metadata.finalizers ?? []);
+  await cluster.until('they are free', () => !cluster.find(jobs, 'work') && held().length === 0);
+  t.equal(podsOf(cluster, 'work').length, 2);
+  await cluster.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'brief' } });
+  const job = jobOf('gone') as JobObject;
+  await cluster.create(jobs, { ...job, metadata: { name: 'gone', namespace: 'brief' } });
+  await cluster.until('it runs', () => podsOf(cluster, 'gone').length === 1);
+  await cluster.registry.delete(namespaces, undefined, 'brief', {});
+  await cluster.until('all of it is gone', () => !cluster.registry.get(namespaces, undefined, 'brief'));
+});
 
 t.test('a selector of its own takes over pods', async (t) => {
   const cluster = await Cluster.start(t);
