@@ -1,5 +1,6 @@
 import t from 'tap';
 import { startControllers } from '../../../hub/controllers/start-controllers.ts';
+import type { StoreRegistry } from '../../../hub/registry/store-registry.ts';
 import { events, jobs, namespaces, pods } from '../../../hub/resources/table-of-resources.ts';
 import type { EventObject, JobObject, PodObject } from '../../../hub/resources/typed.ts';
 import { Cluster, openRegistry, silent } from './cluster.ts';
@@ -101,6 +102,59 @@ t.test('a pod that is removed once it has ended is counted, also by a hub that s
   await cluster.until('it is complete', () => has(cluster, 'work', 'Complete'));
   t.equal(statusOf(cluster, 'work').succeeded, 2);
   t.equal(podsOf(cluster, 'work').length, 0);
+});
+
+/** A hub that stops for good after so many writes of its controllers. */
+function stoppingAfter(
+  registry: StoreRegistry,
+  writes: number,
+): { registry: StoreRegistry; stopped: () => boolean } {
+  let left = writes;
+  const refuse =
+    (bound: (...args: unknown[]) => unknown) =>
+    (...args: unknown[]) => {
+      if (args[0] === events) return bound(...args);
+      left -= 1;
+      return left >= 0 ? bound(...args) : Promise.reject(new Error('the hub has stopped'));
+    };
+  const get = (target: StoreRegistry, key: string) => {
+    const value: unknown = Reflect.get(target, key, target);
+    if (typeof value !== 'function') return value;
+    const bound = value.bind(target) as (...args: unknown[]) => unknown;
+    return ['create', 'update', 'modify', 'delete'].includes(key) ? refuse(bound) : bound;
+  };
+  return { registry: new Proxy(registry, { get }) as StoreRegistry, stopped: () => left < 0 };
+}
+
+t.test('wherever the hub stops, each pod is counted once', async (t) => {
+  const registry = await openRegistry(t);
+  const cluster = new Cluster(registry);
+  for (const completionMode of ['NonIndexed', 'Indexed'])
+    for (let writes = 1; writes <= 24; writes += 1) {
+      const name = `${completionMode.toLowerCase()}-${writes}`;
+      let ended = 0;
+      const endAgent = registry.watch(pods, { fromRevision: registry.revision }, (event) => {
+        if (event.type !== 'ADDED') return;
+        const pod = event.object as PodObject;
+        ended += 1;
+        const isFirst = ended === 1;
+        void finish(cluster, pod, isFirst ? 1 : 0).then(async () => {
+          // Whether the pod stays must not matter.
+          if (writes % 2) await registry.delete(pods, 'default', pod.metadata.name ?? '', {});
+        });
+      });
+      await cluster.create(jobs, jobOf(name, { completions: 3, parallelism: 3, completionMode }));
+      const stopping = stoppingAfter(registry, writes);
+      const before = startControllers({ registry: stopping.registry, log: silent });
+      await cluster.until('it stops', () => stopping.stopped() || has(cluster, name, 'Complete'));
+      await before.stop();
+      const after = startControllers({ registry, log: silent });
+      await cluster.until(`${name} is complete`, () => has(cluster, name, 'Complete'));
+      await after.stop();
+      endAgent();
+      const { succeeded, failed, uncountedTerminatedPods } = statusOf(cluster, name);
+      t.same([succeeded, failed, uncountedTerminatedPods], [3, 1, {}], name);
+    }
 });
 
 t.test('a Job that fails ends what runs', async (t) => {
