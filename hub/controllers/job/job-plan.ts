@@ -1,13 +1,14 @@
-import type { JobCondition, JobStatus } from 'kubernetes-types/batch/v1.d.ts';
+import type { JobStatus } from 'kubernetes-types/batch/v1.d.ts';
 import { isReady } from '../../resources/pod-state.ts';
 import { formatTime, sooner } from '../../resources/time.ts';
 import type { JobObject, PodObject } from '../../resources/typed.ts';
 import type { EventText } from '../event-recorder.ts';
 import { choosePodsToDelete } from '../replica-set/deletion-order.ts';
-import { firstMissing, formatRanges, union, withIndexes } from './index-ranges.ts';
+import { firstMissing, union, withIndexes } from './index-ranges.ts';
+import { planConditions } from './job-conditions.ts';
 import type { PodRequest } from './job-pods.ts';
 import { failuresBefore, isCounted, isIndexed, limitsEachIndex, type Tally, tallyOf } from './job-tally.ts';
-import { completion, conditionOf, deadlineInMs, finishedBy, type Verdict, verdictOf } from './job-verdict.ts';
+import { completion, conditionOf, deadlineInMs, finishedBy, verdictOf } from './job-verdict.ts';
 import {
   countOf,
   finishedAtMs,
@@ -18,6 +19,7 @@ import {
   isSucceeded,
   isTracked,
 } from './pod-outcome.ts';
+import { settle } from './settlement.ts';
 
 /** What to do about a Job, in this order. */
 export interface JobPlan {
@@ -34,17 +36,12 @@ export interface JobPlan {
   readonly wakeInMs: number | undefined;
 }
 
-/** Kubernetes' limits: pods made or removed, and counted, in one go. */
+/** Kubernetes' limit: so many pods are made or removed in one go. */
 const AT_ONCE = 500;
-const UNCOUNTED_AT_ONCE = 500;
 const FIRST_BACKOFF_MS = 10_000;
 const LONGEST_BACKOFF_MS = 600_000;
 
-/**
- * Pods are counted exactly once, whatever crashes: the uid of one that has ended is noted in the status, then its
- * finalizer is removed, then the note becomes part of the number. A note whose pod has no finalizer any more is not in
- * the number yet; a pod with neither has been counted.
- */
+/** What is missing, what is too much, and how far it has come. See `settle` for how pods are counted. */
 export function planJob(given: JobObject, pods: readonly PodObject[], nowMs: number): JobPlan {
   const job = started(given, nowMs);
   const tally = tallyOf(job, pods);
@@ -172,12 +169,16 @@ function failuresAfter(job: JobObject, last: PodObject | undefined): { counted: 
 
 /** Milliseconds until another pod may be tried after those that failed since the last one that succeeded. */
 function backoffMs(job: JobObject, pods: readonly PodObject[], nowMs: number): number {
-  const lastSuccessMs = Math.max(0, ...pods.filter(isSucceeded).map(finishedAtMs));
+  const lastSuccessMs = latest(pods.filter(isSucceeded).map(finishedAtMs));
   const failures = pods
     .filter((pod) => isFailed(pod, job) && (isTracked(pod) || pod.metadata.deletionTimestamp === undefined))
     .map(finishedAtMs)
     .filter((atMs) => atMs > lastSuccessMs);
-  return remainingMs(failures.length, Math.max(0, ...failures), nowMs);
+  return remainingMs(failures.length, latest(failures), nowMs);
+}
+
+function latest(times: readonly number[]): number {
+  return times.reduce((last, time) => Math.max(last, time), 0);
 }
 
 /** A device's clock may be ahead of ours: it is never waited longer than from now on. */
@@ -185,120 +186,4 @@ function remainingMs(failures: number, lastMs: number, nowMs: number): number {
   if (failures === 0) return 0;
   const delayMs = Math.min(FIRST_BACKOFF_MS * 2 ** (failures - 1), LONGEST_BACKOFF_MS);
   return Math.max(0, Math.min(lastMs + delayMs - nowMs, delayMs));
-}
-
-interface Settlement {
-  readonly release: readonly PodObject[];
-  readonly counts: JobStatus;
-  /** Every pod is counted. */
-  readonly isDone: boolean;
-}
-
-/** Turns notes whose pods are released into numbers, and notes what is to be released next. */
-function settle(
-  job: JobObject,
-  tally: Tally,
-  dismissed: ReadonlySet<PodObject>,
-  verdict: Verdict | undefined,
-): Settlement {
-  const { succeeded = 0, failed = 0, uncountedTerminatedPods: uncounted } = job.status ?? {};
-  const held = new Set(tally.tracked.map(uidOf));
-  const stillHeld = (uids: readonly string[] = []) => new Set(uids.filter((uid) => held.has(uid)));
-  const notes = { succeeded: stillHeld(uncounted?.succeeded), failed: stillHeld(uncounted?.failed) };
-  const counted = {
-    succeeded: succeeded + (uncounted?.succeeded?.length ?? 0) - notes.succeeded.size,
-    failed: failed + (uncounted?.failed?.length ?? 0) - notes.failed.size,
-  };
-  const waiting = tally.tracked.filter((pod) => !dismissed.has(pod));
-  const release = waiting.filter((pod) => isReleasable(job, pod, tally, verdict)).slice(0, UNCOUNTED_AT_ONCE);
-  for (const pod of release) {
-    const outcome = outcomeToNote(job, pod, verdict);
-    if (outcome && !notes.failed.has(uidOf(pod))) notes[outcome].add(uidOf(pod));
-  }
-  const uncountedTerminatedPods = Object.fromEntries(
-    Object.entries(notes).flatMap(([outcome, uids]) => (uids.size > 0 ? [[outcome, [...uids]]] : [])),
-  );
-  const total = isIndexed(job) ? tally.succeeded : counted.succeeded;
-  const completedIndexes = formatRanges(tally.succeededIndexes);
-  return {
-    release,
-    isDone: waiting.length === 0 && notes.succeeded.size + notes.failed.size === 0,
-    counts: {
-      ...(total > 0 && { succeeded: total }),
-      ...(counted.failed > 0 && { failed: counted.failed }),
-      ...(completedIndexes && { completedIndexes }),
-      ...(limitsEachIndex(job) && { failedIndexes: formatRanges(tally.failedIndexes) }),
-      uncountedTerminatedPods,
-    },
-  };
-}
-
-function uidOf({ metadata }: PodObject): string {
-  return metadata.uid ?? '';
-}
-
-/** Once the Job is decided, or ends, nothing can come of its pods any more. */
-function isReleasable(job: JobObject, pod: PodObject, tally: Tally, verdict: Verdict | undefined): boolean {
-  if (verdict || job.metadata.deletionTimestamp !== undefined || isSucceeded(pod)) return true;
-  const index = indexOf(pod, job);
-  return isFailed(pod, job) && (index === undefined || tally.toReplace.get(index) !== pod);
-}
-
-/** That an index has succeeded is noted by the index itself. What runs when a Job fails has failed. */
-function outcomeToNote(
-  job: JobObject,
-  pod: PodObject,
-  verdict: Verdict | undefined,
-): 'succeeded' | 'failed' | undefined {
-  if (isSucceeded(pod)) return isIndexed(job) ? undefined : 'succeeded';
-  if (!isFailed(pod, job) && verdict?.type !== 'FailureTarget') return undefined;
-  const isForeign = isIndexed(job) && indexOf(pod, job) === undefined;
-  return isForeign || !isCounted(pod, job) ? undefined : 'failed';
-}
-
-function planConditions(
-  job: JobObject,
-  verdict: Verdict | undefined,
-  isOver: boolean,
-  nowMs: number,
-): { conditions: JobCondition[]; events: EventText[] } {
-  const { status, spec, metadata } = job;
-  const before = status?.conditions ?? [];
-  const at = formatTime(nowMs);
-  const set = (type: string, state: 'True' | 'False', reason: string, message: string): JobCondition[] => {
-    const condition = { type, status: state, lastProbeTime: at, lastTransitionTime: at, reason, message };
-    return [...before.filter((each) => each.type !== type), condition];
-  };
-  if (verdict) return concluded(before, verdict, isOver, set);
-  if (metadata.deletionTimestamp !== undefined || !!spec.suspend === !!conditionOf(job, 'Suspended'))
-    return { conditions: before, events: [] };
-  const [verb, state] = spec.suspend ? (['suspended', 'True'] as const) : (['resumed', 'False'] as const);
-  const [reason, message] = [`${verb.charAt(0).toUpperCase()}${verb.slice(1)}`, `Job ${verb}`];
-  return {
-    conditions: set('Suspended', state, `Job${reason}`, message),
-    events: [{ type: 'Normal', reason, message }],
-  };
-}
-
-/** First what has been decided, then, when all pods are counted, that it is so. */
-function concluded(
-  before: JobCondition[],
-  { type, reason, message }: Verdict,
-  isOver: boolean,
-  set: (type: string, state: 'True', reason: string, message: string) => JobCondition[],
-): { conditions: JobCondition[]; events: EventText[] } {
-  if (!isOver || !before.some((each) => each.type === type))
-    return {
-      conditions: before.some((each) => each.type === type) ? before : set(type, 'True', reason, message),
-      events: [],
-    };
-  const isFailure = type === 'FailureTarget';
-  return {
-    conditions: set(isFailure ? 'Failed' : 'Complete', 'True', reason, message),
-    events: [
-      isFailure
-        ? { type: 'Warning', reason, message }
-        : { type: 'Normal', reason: 'Completed', message: 'Job completed' },
-    ],
-  };
 }
