@@ -12,9 +12,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   // Down: link, state, reconcile, runtime; up: runtime, pod, reconcile, link.
   'agent/runtime': [],
-  'agent/pod': ['agent/runtime', 'proto/canonical-json.ts'],
+  'agent/pod': ['agent/runtime', 'proto/canonical-json.ts', 'proto/pod-update.ts'],
   'agent/state': ['agent/pod', 'proto'],
-  'agent/reconcile': ['agent/runtime', 'agent/pod', 'agent/state'],
+  'agent/reconcile': ['agent/runtime', 'agent/pod', 'agent/state', 'proto/pod-update.ts'],
   'agent/link': ['agent/state', 'agent/streams/source.ts', 'agent/reconcile/event-recorder.ts', 'proto'],
   'agent/node': ['agent/runtime/runtime.ts'],
   'agent/local': ['agent/pod/pod.ts'],

@@ -1,6 +1,7 @@
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { crashesAfter, restartDelayMs } from './back-off.ts';
 import type { Pod } from './pod.ts';
+import type { Turn } from './turn.ts';
 
 /* What is known of a pod at one moment: what its plan and its status are made from. All times are monotonic, in ms. */
 
@@ -16,6 +17,8 @@ export interface Failure {
 /** What is known of an image. Presence is found out by using it: `absent` is set when a container could not be made. */
 export interface ImageState {
   readonly absent: boolean;
+  /** It was seen to be there. */
+  readonly present: boolean;
   readonly pulling: boolean;
   /** When the last attempt to pull it ended, well or not. */
   readonly triedAtMs: number | undefined;
@@ -41,6 +44,10 @@ export interface PodInput {
   readonly finished: boolean;
   /** The highest attempt that this agent knows of, for containers that were removed behind its back. */
   readonly lastAttempt: ReadonlyMap<string, number>;
+  /** Whether it may run, where two pods want one place. */
+  readonly turn: Turn;
+  /** Images that others need: they stay when the pod must clear the disk. */
+  readonly keptImages: ReadonlySet<string>;
   readonly nowMs: number;
 }
 

@@ -110,12 +110,19 @@ function stateOf(
   return notYet(input, container);
 }
 
-function notYet({ failures, image, nowMs }: StatusInput, container: Container): ContainerState {
+function notYet({ failures, image, nowMs, turn }: StatusInput, container: Container): ContainerState {
   const failure = failures.get(container.name) ?? failures.get('');
   if (failure) return waitingFor(failure);
+  if (turn !== 'run') return { waiting: { reason: 'WaitingForUpdate', message: WAITS_FOR_TURN[turn] } };
   const pull = imageFailure(image(container.image ?? ''), container.image ?? '', nowMs);
   return pull ?? { waiting: { reason: 'ContainerCreating' } };
 }
+
+const WAITS_FOR_TURN = {
+  hold: 'it is downloaded; the pod whose place it is to take still runs',
+  yield: 'the pod whose place it is to take has not ended, or was gone back to',
+  clear: 'another pod has its place',
+} as const;
 
 function imageFailure(
   { failure, pulling, absent }: ImageState,

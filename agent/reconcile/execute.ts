@@ -68,6 +68,10 @@ export function makeExecutor(options: ExecutorOptions): Executor {
       case 'pull':
         record(context, '', 'Normal', 'Pulling', `Pulling image "${action.image}"`);
         return images.pull(action.image);
+      case 'check-image':
+        return images.check(action.image);
+      case 'remove-image':
+        return images.remove(action.image);
       case 'run':
         return starts.run(() => run(action, context));
       case 'run-infra':

@@ -1,7 +1,13 @@
 import type { Failure, ImageState } from '../pod/observation.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
-const UNKNOWN: ImageState = { absent: false, pulling: false, triedAtMs: undefined, failure: undefined };
+const UNKNOWN: ImageState = {
+  absent: false,
+  present: false,
+  pulling: false,
+  triedAtMs: undefined,
+  failure: undefined,
+};
 
 export interface ImagesOptions {
   readonly runtime: Runtime;
@@ -25,7 +31,19 @@ export class Images {
 
   /** The engine has just said that the image is not there. */
   markAbsent(image: string): void {
-    this.#set(image, { absent: true });
+    this.#set(image, { absent: true, present: false });
+  }
+
+  /** Asks the engine whether the image is there. Of a failure nothing is learnt. */
+  async check(image: string): Promise<void> {
+    const present = await this.#options.runtime.hasImage(image);
+    this.#set(image, { present, absent: !present });
+  }
+
+  /** Makes room on the disk. An image that somebody else uses stays, which is found out when it is needed again. */
+  async remove(image: string): Promise<void> {
+    await this.#options.runtime.removeImage(image);
+    this.markAbsent(image);
   }
 
   /** Starts a pull and returns at once. */
@@ -40,7 +58,7 @@ export class Images {
     try {
       // Somebody may have put it there by hand while the pull was waiting for its next attempt.
       if (!(this.get(image).absent && (await runtime.hasImage(image)))) await runtime.pull(image);
-      this.#set(image, { absent: false, failure: undefined });
+      this.#set(image, { absent: false, present: true, failure: undefined });
     } catch (error) {
       this.#set(image, { failure: this.#failure(image, error) });
     }

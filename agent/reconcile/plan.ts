@@ -13,6 +13,9 @@ import type { ObservedContainer } from '../runtime/runtime.ts';
 export type Action =
   | { readonly type: 'prepare' }
   | { readonly type: 'pull'; readonly image: string }
+  /** Whether it is there: asked before it is needed. */
+  | { readonly type: 'check-image'; readonly image: string }
+  | { readonly type: 'remove-image'; readonly image: string }
   | { readonly type: 'run'; readonly container: string; readonly attempt: number; readonly crashes: number }
   | { readonly type: 'run-infra'; readonly attempt: number }
   | { readonly type: 'start'; readonly id: string; readonly container: string }
@@ -34,6 +37,8 @@ const NOTHING: PodPlan = { actions: [], wakeAtMs: Number.POSITIVE_INFINITY };
 export function planPod(input: PodInput): PodPlan {
   if (!input.pod || isDeleted(input.pod)) return planEnd(input);
   if (input.finished) return NOTHING;
+  if (input.turn === 'hold') return planDownload(input, input.pod);
+  if (input.turn !== 'run') return planYield(input, input.pod);
   const infra = needsInfra(input.pod) ? planInfra(input, input.pod) : undefined;
   if (infra) return infra;
   if (!input.prepared) return planPreparation(input);
@@ -77,6 +82,35 @@ function planTermination(
   if (deadlineMs === undefined) return step({ type: 'terminate', id, graceMs: graceSeconds * 1000 });
   const sooner = Math.min(deadlineMs, nowMs + graceSeconds * 1000);
   return nowMs >= sooner ? step({ type: 'kill', id }) : waitUntil(sooner);
+}
+
+/** All images ahead of time; nothing else happens yet. */
+function planDownload(input: PodInput, pod: Pod): PodPlan {
+  return merge(
+    pod.spec.containers.map((container) => {
+      const name = container.image ?? '';
+      const { present, absent, pulling } = input.image(name);
+      const isKnown = present || absent || pulling;
+      return (
+        planPull(input, container, undefined) ??
+        (isKnown ? NOTHING : step({ type: 'check-image', image: name }))
+      );
+    }),
+  );
+}
+
+/** Makes room for another pod, and keeps what is needed to go on later; but not if the disk is to be freed. */
+function planYield(input: PodInput, pod: Pod): PodPlan {
+  const { containers, turn, keptImages } = input;
+  const running = containers.filter(({ role, state }) => role === 'container' && state === 'running');
+  if (running.length > 0)
+    return merge(running.map((container) => planTermination(input, container, graceSecondsOf(pod))));
+  const going = turn === 'clear' ? containers : containers.filter(({ role }) => role === 'infra');
+  if (going.length > 0) return merge(going.map(({ id }) => step({ type: 'remove', id })));
+  if (turn !== 'clear') return NOTHING;
+  const images = new Set(pod.spec.containers.map(({ image = '' }) => image));
+  const unneeded = [...images].filter((image) => !keptImages.has(image) && !input.image(image).absent);
+  return merge(unneeded.map((image) => step({ type: 'remove-image', image })));
 }
 
 /** A pod whose network is lost starts over: the containers that were in it cannot be reached any more. */

@@ -6,6 +6,7 @@ import { attemptsOf, type Failure, infraOf, type PodInput } from '../pod/observa
 import { isDeleted, needsInfra, type Pod, type PodStatus } from '../pod/pod.ts';
 import { Probes } from '../pod/probes.ts';
 import { FRESH_FAILURE_MS, podIpOf, podStatus } from '../pod/status.ts';
+import type { Turn } from '../pod/turn.ts';
 import {
   type ContainerChange,
   type ObservedContainer,
@@ -21,6 +22,7 @@ import { Images } from './images.ts';
 import { planPod } from './plan.ts';
 import { PodMemory } from './pod-memory.ts';
 import { PodWorkers } from './pod-workers.ts';
+import { Updates } from './updates.ts';
 
 export interface ReconcilerOptions {
   readonly node: string;
@@ -38,6 +40,8 @@ export interface ReconcilerOptions {
   readonly onEngine: (error: Error | undefined) => void;
 }
 
+const NO_IMAGES: ReadonlySet<string> = new Set();
+
 /** After an action failed; what failed for a reason in the pod itself waits for its back-off besides. */
 const FAILED_ACTION_RETRY_MS = 1_000;
 /** How soon the engine is asked again after it went away: it is a local socket, so asking is cheap. */
@@ -54,6 +58,7 @@ export class Reconciler {
   readonly #probes: Probes;
   readonly #workers: PodWorkers;
   readonly #executor: Executor;
+  readonly #updates: Updates;
   readonly #memory = new Map<string, PodMemory>();
   readonly #finished: Map<string, string>;
   readonly #abort = new AbortController();
@@ -69,6 +74,14 @@ export class Reconciler {
       runtime,
       monotonicMs,
       onPulled: (image, failure) => this.#imagePulled(image, failure),
+    });
+    this.#updates = new Updates({
+      ...options,
+      images: this.#images,
+      containersOf: (uid) => this.#containers.ofPod(uid),
+      statusOf: (pod) => this.#observedStatus(pod),
+      firstSeenAtMs: (uid) => this.#memoryOf(uid).firstSeenAtMs,
+      onTurn: (uid) => this.#workers.poke(uid),
     });
     this.#probes = new Probes({ runtime, onChange: (id) => this.#onHealth(id) });
     this.#executor = makeExecutor({ ...options, containers: this.#containers, images: this.#images });
@@ -184,7 +197,8 @@ export class Reconciler {
   async #pass(uid: string): Promise<number> {
     // Without a desired state nothing is known to be unwanted: what runs is kept.
     if (!this.#engineUp || !this.#options.desired.version) return Number.POSITIVE_INFINITY;
-    const input = this.#inputOf(uid);
+    const { turn, wakeAtMs: turnEndsAtMs } = this.#updates.turnOf(uid);
+    const input = this.#inputOf(uid, turn);
     this.#probe(input);
     const { actions, wakeAtMs } = planPod(input);
     const memory = this.#memoryOf(uid);
@@ -197,10 +211,10 @@ export class Reconciler {
     this.#publish(uid);
     if (done.includes(false)) return this.#options.monotonicMs() + FAILED_ACTION_RETRY_MS;
     if (actions.length > 0) this.#workers.poke(uid);
-    return Math.min(wakeAtMs, this.#freshFailureEndsAtMs(input));
+    return Math.min(wakeAtMs, turnEndsAtMs, this.#freshFailureEndsAtMs(input));
   }
 
-  #inputOf(uid: string): PodInput {
+  #inputOf(uid: string, turn: Turn = this.#updates.turnOf(uid).turn): PodInput {
     const memory = this.#memoryOf(uid);
     const containers = this.#containers.ofPod(uid);
     for (const { role, container, attempt } of containers) {
@@ -218,6 +232,8 @@ export class Reconciler {
       unhealthy: this.#probes.unhealthy,
       finished: this.#finished.has(uid),
       lastAttempt: memory.lastAttempt,
+      turn,
+      keptImages: turn === 'clear' ? this.#updates.imagesOfOthers(uid) : NO_IMAGES,
       nowMs: this.#options.monotonicMs(),
     };
   }
@@ -272,8 +288,16 @@ export class Reconciler {
       return undefined;
     const saved = this.#finished.get(uid);
     if (saved) return JSON.parse(saved) as PodStatus;
+    const status = this.#observedStatus(pod, this.#updates.turnOf(uid).turn);
+    const more = this.#updates.conditionsOf(pod);
+    return more.length === 0 ? status : { ...status, conditions: [...(status.conditions ?? []), ...more] };
+  }
+
+  /** What its containers say of a pod. */
+  #observedStatus(pod: Pod, turn: Turn = 'run'): PodStatus {
+    const { uid } = pod.metadata;
     return podStatus({
-      ...this.#inputOf(uid),
+      ...this.#inputOf(uid, turn),
       pod,
       health: (id) => this.#probes.health(id),
       hostIp: this.#options.hostIp,
@@ -291,6 +315,7 @@ export class Reconciler {
 
   #forget(uid: string): void {
     this.#memory.delete(uid);
+    this.#updates.forget(uid);
     if (this.#finished.delete(uid)) this.#options.state.forgetFinishedPod(uid);
     this.#options.onStatus(uid, undefined);
   }

@@ -128,6 +128,16 @@ export class DockerRuntime implements Runtime {
     }
   }
 
+  async removeImage(image: string): Promise<void> {
+    const statusCodes = [404, 409];
+    try {
+      await this.#docker.getImage(image).remove();
+    } catch (error) {
+      if (!statusCodes.includes((error as { statusCode?: number }).statusCode ?? 0))
+        throw runtimeError(`remove image "${image}"`, error);
+    }
+  }
+
   infraImage(): Promise<string> {
     this.#infraImage ??= this.#importInfraImage().catch((error: unknown) => {
       this.#infraImage = undefined;

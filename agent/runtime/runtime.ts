@@ -177,6 +177,8 @@ export interface Runtime {
   remove(id: string): Promise<void>;
   hasImage(image: string): Promise<boolean>;
   pull(image: string): Promise<void>;
+  /** Of an image that is gone, or that a container still uses: nothing happens. */
+  removeImage(image: string): Promise<void>;
   /** Makes sure that the image of infra containers is there, and returns its name. */
   infraImage(): Promise<string>;
   /** Runs a command in the container. Rejects with the signal's reason when it is aborted. */

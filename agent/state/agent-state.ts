@@ -36,6 +36,9 @@ const SCHEMA = `
   CREATE TABLE desired (slot INTEGER PRIMARY KEY CHECK (slot = 1), snapshot BLOB NOT NULL) STRICT;
   CREATE TABLE finished (uid TEXT PRIMARY KEY, status TEXT NOT NULL) STRICT;
 `;
+/** Made where it is missing, and ignored by agents that do not know it: either version can follow the other. */
+const ADDED_TABLES =
+  'CREATE TABLE IF NOT EXISTS pod_updates (uid TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;';
 const SNAPSHOTS_KEPT = 2;
 
 /**
@@ -132,6 +135,23 @@ export class AgentState {
     this.#db.prepare('DELETE FROM finished WHERE uid = ?').run(uid);
   }
 
+  /** What was decided about pods that are to take another's place, JSON, by uid. */
+  podUpdates(): Map<string, string> {
+    const rows = this.#db.prepare('SELECT uid, record FROM pod_updates').all() as {
+      uid: string;
+      record: string;
+    }[];
+    return new Map(rows.map(({ uid, record }) => [uid, record]));
+  }
+
+  savePodUpdate(uid: string, record: string): void {
+    this.#db.prepare('INSERT OR REPLACE INTO pod_updates VALUES (?, ?)').run(uid, record);
+  }
+
+  forgetPodUpdate(uid: string): void {
+    this.#db.prepare('DELETE FROM pod_updates WHERE uid = ?').run(uid);
+  }
+
   close(): void {
     this.#db.close();
   }
@@ -195,6 +215,11 @@ function isDamage(error: unknown): boolean {
 }
 
 function migrate(db: Database.Database): void {
+  setUp(db);
+  db.exec(ADDED_TABLES);
+}
+
+function setUp(db: Database.Database): void {
   const version = db.pragma('user_version', { simple: true }) as number;
   if (version === SCHEMA_VERSION) return;
   if (version > SCHEMA_VERSION) {

@@ -4,7 +4,13 @@ import { podStatus, type StatusInput } from '../../../agent/pod/status.ts';
 import { container, ended, makePod, observed } from '../builders.ts';
 
 const pod = makePod();
-const unknown: ImageState = { absent: false, pulling: false, triedAtMs: undefined, failure: undefined };
+const unknown: ImageState = {
+  absent: false,
+  present: false,
+  pulling: false,
+  triedAtMs: undefined,
+  failure: undefined,
+};
 
 function status(input: Partial<StatusInput> = {}) {
   return podStatus({
@@ -18,6 +24,8 @@ function status(input: Partial<StatusInput> = {}) {
     unhealthy: new Set(),
     finished: false,
     lastAttempt: new Map(),
+    turn: 'run',
+    keptImages: new Set(),
     nowMs: 0,
     health: () => ({ started: true, ready: true }),
     hostIp: '192.0.2.1',

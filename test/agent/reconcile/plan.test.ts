@@ -8,7 +8,13 @@ const deleted = makePod({}, { deletionTimestamp: '2026-01-01T00:00:00Z', deletio
 const two = makePod({ containers: [container('a'), container('b')] });
 const infra = (rest = {}) =>
   observed(two, { role: 'infra', container: '', id: 'infra', specHash: '', ...rest });
-const unknown: ImageState = { absent: false, pulling: false, triedAtMs: undefined, failure: undefined };
+const unknown: ImageState = {
+  absent: false,
+  present: false,
+  pulling: false,
+  triedAtMs: undefined,
+  failure: undefined,
+};
 const failure = (rest: Partial<Failure> = {}): Failure => ({
   count: 1,
   atMs: 0,
@@ -29,6 +35,8 @@ function plan(input: Partial<PodInput> = {}) {
     unhealthy: new Set(),
     finished: false,
     lastAttempt: new Map(),
+    turn: 'run',
+    keptImages: new Set(),
     nowMs: 0,
     ...input,
   });
@@ -41,7 +49,9 @@ function describe(action: Action): string {
     case 'run-infra':
       return `run-infra ${action.attempt}`;
     case 'pull':
-      return `pull ${action.image}`;
+    case 'check-image':
+    case 'remove-image':
+      return `${action.type} ${action.image}`;
     case 'terminate':
       return `terminate ${action.id} ${action.graceMs}`;
     case 'prepare':
@@ -268,4 +278,39 @@ t.test('a container that the spec does not name any more is removed', async (t) 
   t.same(steps({ containers: [observed(pod), observed(pod, { container: 'old', id: 'old' })] }), [
     'remove old',
   ]);
+});
+
+t.test('a pod that waits for its turn only downloads', async (t) => {
+  const there: ImageState = { ...unknown, present: true };
+  const absent: ImageState = { ...unknown, absent: true };
+  t.same(steps({ turn: 'hold' }), ['check-image web:1'], 'asks whether the image is there');
+  t.same(steps({ turn: 'hold', image: () => there }), []);
+  t.same(steps({ turn: 'hold', image: () => absent }), ['pull web:1']);
+  t.same(steps({ turn: 'hold', image: () => ({ ...absent, pulling: true }) }), []);
+  const failed = { ...absent, failure: failure({ atMs: 5_000 }) };
+  t.same(steps({ turn: 'hold', image: () => failed, nowMs: 6_000 }), [], 'a failed pull has its back-off');
+  t.same(steps({ turn: 'hold', image: () => failed, nowMs: 15_000 }), ['pull web:1']);
+  const never = makePod({ containers: [container('main', { imagePullPolicy: 'Never' })] });
+  t.same(steps({ pod: never, turn: 'hold', image: () => absent }), [], 'what may not be pulled is not');
+});
+
+t.test('a pod that makes room ends its containers and keeps them', async (t) => {
+  t.same(steps({ turn: 'yield', containers: [observed(pod)] }), ['terminate main-0 30000']);
+  const killAtMs = new Map([['main-0', 30_000]]);
+  t.same(steps({ turn: 'yield', containers: [observed(pod)], killAtMs, nowMs: 30_000 }), ['kill main-0']);
+  t.same(steps({ turn: 'yield', containers: [ended(pod)], nowMs: 99_000 }), [], 'it is not restarted');
+  t.same(
+    steps({ turn: 'run', containers: [ended(pod)], nowMs: 99_000 }),
+    ['run main 1 after 1'],
+    'until it may run',
+  );
+  const stopped = [infra(), ended(two, { container: 'a' }), ended(two, { container: 'b' })];
+  t.same(steps({ pod: two, turn: 'yield', containers: stopped }), ['remove infra'], 'its ports are free');
+});
+
+t.test('a pod that clears the disk leaves nothing that others do not need', async (t) => {
+  t.same(steps({ turn: 'clear', containers: [ended(pod)] }), ['remove main-0']);
+  t.same(steps({ turn: 'clear' }), ['remove-image web:1']);
+  t.same(steps({ turn: 'clear', image: () => ({ ...unknown, absent: true }) }), []);
+  t.same(steps({ turn: 'clear', keptImages: new Set(['web:1']) }), []);
 });

@@ -1,0 +1,133 @@
+import type { PodUpdate } from '../../proto/pod-update.ts';
+
+/*
+ * Two pods that want one place: a new one, and the one whose place it takes. Which of them may run now is decided here,
+ * on the device and from what is stored there, so that it is decided without a connection as well. Pure; all times are
+ * milliseconds on the monotonic clock.
+ */
+
+/**
+ * What a pod may do. `run`: what its spec says. `hold`: download, no more. `yield`: end its containers and keep them,
+ * to go on with them later. `clear`: leave nothing on the disk, its images neither.
+ */
+export type Turn = 'run' | 'hold' | 'yield' | 'clear';
+
+/** What is remembered of a new pod, in the device's database: nothing of it may be lost when the power goes. */
+export interface UpdateRecord {
+  readonly phase: 'trying' | 'accepted' | 'rejected';
+  /** One word, and a sentence. */
+  readonly reason: string;
+  readonly message: string;
+  /** How often an agent has begun to try it: a revision that takes its device down with it must end some time. */
+  readonly starts: number;
+}
+
+export interface UpdateInput {
+  readonly update: PodUpdate;
+  readonly record: UpdateRecord | undefined;
+  readonly next: {
+    /** All its images are there. */
+    readonly isStaged: boolean;
+    /** It has containers already. */
+    readonly hasBegun: boolean;
+    readonly isRunning: boolean;
+    /** Since when it has been ready without a break. */
+    readonly readySinceMs: number | undefined;
+    readonly restarts: number;
+    /** What is in its way, as far as that is known. */
+    readonly trouble: string | undefined;
+  };
+  readonly old: { readonly isRunning: boolean; readonly isCleared: boolean };
+  /** Since when this agent has been trying it. */
+  readonly tryingSinceMs: number;
+  readonly nowMs: number;
+}
+
+export interface UpdatePlan {
+  readonly next: Turn;
+  readonly old: Turn;
+  /** To be stored before it is acted on. */
+  readonly record: UpdateRecord | undefined;
+  /** When to look again although nothing happened; Infinity when there is no need. */
+  readonly wakeAtMs: number;
+}
+
+/** An agent that has begun so often and never came to an end will not this time. */
+const MOST_STARTS = 4;
+
+export function planUpdate(input: UpdateInput): UpdatePlan {
+  const { update, nowMs } = input;
+  if (update.step === 'stage' && !input.record) {
+    return {
+      next: downloadsLater(update) ? 'yield' : 'hold',
+      old: 'run',
+      record: undefined,
+      wakeAtMs: Number.POSITIVE_INFINITY,
+    };
+  }
+  const record = judge(input, input.record ?? { ...TRYING, starts: 1 });
+  const wakeAtMs = record.phase === 'trying' ? nextJudgementAtMs(input) : Number.POSITIVE_INFINITY;
+  return { ...turns(input, record), record, wakeAtMs: wakeAtMs <= nowMs ? nowMs + 1 : wakeAtMs };
+}
+
+/** Where there is no room for both, nothing can be downloaded ahead of time. */
+export function downloadsLater({ order }: PodUpdate): boolean {
+  return order === 'stop-then-download' || order === 'delete-then-download';
+}
+
+const TRYING = { phase: 'trying', reason: 'Trying', message: '' } as const;
+
+/** Whether the device takes the new pod. What has been decided stays. */
+function judge({ update, next, tryingSinceMs, nowMs }: UpdateInput, record: UpdateRecord): UpdateRecord {
+  if (record.phase !== 'trying') return record;
+  const { minHealthySeconds, maxRestarts, deadlineSeconds, rollback } = update;
+  if (next.readySinceMs !== undefined && nowMs - next.readySinceMs >= minHealthySeconds * 1000)
+    return {
+      ...record,
+      phase: 'accepted',
+      reason: 'Healthy',
+      message: `it was ready for ${minHealthySeconds} s`,
+    };
+  const why = next.trouble ? `: ${next.trouble}` : '';
+  const reject = (reason: string, message: string): UpdateRecord => ({
+    ...record,
+    // Who has nowhere to go back to tries on, and tells.
+    phase: rollback ? 'rejected' : 'trying',
+    reason,
+    message: message + why,
+  });
+  if (next.restarts > maxRestarts)
+    return reject('Restarts', `its containers restarted ${next.restarts} times, ${maxRestarts} are allowed`);
+  if (record.starts > MOST_STARTS)
+    return reject('DeviceRestarts', `the agent was restarted ${record.starts - 1} times while it was tried`);
+  if (nowMs - tryingSinceMs >= deadlineSeconds * 1000)
+    return reject(
+      'DeadlineExceeded',
+      `it was not ready for ${minHealthySeconds} s within ${deadlineSeconds} s`,
+    );
+  return { ...record, message: next.trouble ?? '' };
+}
+
+function nextJudgementAtMs({ update, next, tryingSinceMs }: UpdateInput): number {
+  const healthyAtMs =
+    next.readySinceMs === undefined
+      ? Number.POSITIVE_INFINITY
+      : next.readySinceMs + update.minHealthySeconds * 1000;
+  const lateAtMs = tryingSinceMs + update.deadlineSeconds * 1000;
+  return update.rollback ? Math.min(healthyAtMs, lateAtMs) : healthyAtMs;
+}
+
+function turns(
+  { update, next, old }: UpdateInput,
+  { phase }: UpdateRecord,
+): Pick<UpdatePlan, 'next' | 'old'> {
+  if (phase === 'accepted') return { next: 'run', old: 'yield' };
+  // What ran before comes back when the place is free again, if it ever left it.
+  if (phase === 'rejected') return { next: 'yield', old: next.isRunning && !old.isRunning ? 'yield' : 'run' };
+  const { order } = update;
+  if (!downloadsLater(update) && !next.hasBegun && !next.isStaged) return { next: 'hold', old: 'run' };
+  if (order === 'start-first') return { next: 'run', old: 'run' };
+  const clears = order === 'delete-then-download';
+  const isFree = next.hasBegun || (!old.isRunning && (!clears || old.isCleared));
+  return { next: isFree ? 'run' : 'yield', old: clears ? 'clear' : 'yield' };
+}

@@ -1,0 +1,290 @@
+import type { PodCondition, PodStatus } from 'kubernetes-types/core/v1.d.ts';
+import type { Logger } from 'pino';
+import { ACCEPTED_CONDITION, type PodUpdate, podUpdateOf, STAGED_CONDITION } from '../../proto/pod-update.ts';
+import { isDeleted, type Pod } from '../pod/pod.ts';
+import {
+  downloadsLater,
+  planUpdate,
+  type Turn,
+  type UpdateInput,
+  type UpdatePlan,
+  type UpdateRecord,
+} from '../pod/turn.ts';
+import type { ObservedContainer } from '../runtime/runtime.ts';
+import type { AgentState } from '../state/agent-state.ts';
+import type { DesiredState } from '../state/desired-state.ts';
+import type { Images } from './images.ts';
+
+export interface UpdatesOptions {
+  readonly desired: Pick<DesiredState, 'pods'>;
+  readonly state: Pick<AgentState, 'podUpdates' | 'savePodUpdate' | 'forgetPodUpdate'>;
+  readonly images: Images;
+  readonly containersOf: (uid: string) => readonly ObservedContainer[];
+  /** What the pod's containers say of it. */
+  readonly statusOf: (pod: Pod) => PodStatus;
+  /** When this agent first met the pod. */
+  readonly firstSeenAtMs: (uid: string) => number;
+  readonly monotonicMs: () => number;
+  readonly log: Logger;
+  /** The pod's turn is another than before. */
+  readonly onTurn: (uid: string) => void;
+}
+
+export interface TurnNow {
+  readonly turn: Turn;
+  /** When to look again although nothing happened. */
+  readonly wakeAtMs: number;
+}
+
+interface Trial {
+  record: UpdateRecord | undefined;
+  readonly tryingSinceMs: number;
+  readySinceMs: number | undefined;
+  /** Remembered from an agent that ran before. */
+  isResumed: boolean;
+}
+
+const ALWAYS: TurnNow = { turn: 'run', wakeAtMs: Number.POSITIVE_INFINITY };
+/** Of two that have a say, who lets less happen. */
+const RANK: Readonly<Record<Turn, number>> = { run: 0, hold: 1, yield: 2, clear: 3 };
+/** A decision that could not be stored (a full disk) is not acted on, and made again. */
+const STORE_RETRY_MS = 10_000;
+
+/** Which pods may run while others take their place, and what the device has decided about those. */
+export class Updates {
+  readonly #options: UpdatesOptions;
+  readonly #trials = new Map<string, Trial>();
+  readonly #turns = new Map<string, Turn>();
+  #successors: { of: unknown; byUid: ReadonlyMap<string, Pod> } | undefined;
+
+  constructor(options: UpdatesOptions) {
+    this.#options = options;
+    for (const [uid, json] of options.state.podUpdates()) {
+      const record = JSON.parse(json) as UpdateRecord;
+      this.#trials.set(uid, {
+        record,
+        tryingSinceMs: options.monotonicMs(),
+        readySinceMs: undefined,
+        isResumed: true,
+      });
+    }
+  }
+
+  /** Whose turn it is, by what is seen now; what is decided about a new pod is stored before it counts. */
+  turnOf(uid: string): TurnNow {
+    const pod = this.#options.desired.pods.get(uid);
+    if (!pod) return ALWAYS;
+    const successor = this.#successorOf(uid);
+    const says = [
+      ...(podUpdateOf(pod) && !isDeleted(pod) ? [this.#judged(pod, 'next')] : []),
+      ...(successor ? [this.#judged(successor, 'old')] : []),
+    ];
+    return says.reduce(stricter, ALWAYS);
+  }
+
+  /** What the hub is told of a new pod. */
+  conditionsOf(pod: Pod): PodCondition[] {
+    const update = podUpdateOf(pod);
+    if (!update) return [];
+    const record = this.#trials.get(pod.metadata.uid)?.record;
+    const staged = this.#stagedCondition(pod, update, record);
+    if (!record) return [staged];
+    const status = { trying: 'Unknown', accepted: 'True', rejected: 'False' }[record.phase];
+    const { reason, message } = record;
+    return [staged, { type: ACCEPTED_CONDITION, status, reason, ...(message && { message }) }];
+  }
+
+  #stagedCondition(pod: Pod, update: PodUpdate, record: UpdateRecord | undefined): PodCondition {
+    const { isStaged, trouble } = this.#downloadOf(pod);
+    const type = STAGED_CONDITION;
+    if (isStaged || record?.phase === 'accepted') return { type, status: 'True', reason: 'Downloaded' };
+    if (downloadsLater(update)) return { type, status: 'True', reason: 'DownloadsLater' };
+    return { type, status: 'False', reason: 'Downloading', ...(trouble && { message: trouble }) };
+  }
+
+  /** Nothing is left of the pod. */
+  forget(uid: string): void {
+    this.#turns.delete(uid);
+    const trial = this.#trials.get(uid);
+    if (!trial) return;
+    this.#trials.delete(uid);
+    if (trial.record) this.#options.state.forgetPodUpdate(uid);
+  }
+
+  #judged(candidate: Pod, side: 'next' | 'old'): TurnNow {
+    const plan = isDeleted(candidate) ? this.#withdrawn(candidate) : this.#judge(candidate);
+    const replaces = podUpdateOf(candidate)?.replaces;
+    this.#tell(candidate.metadata.uid, plan.next);
+    if (replaces !== undefined) this.#tell(replaces, plan.old);
+    return { turn: plan[side], wakeAtMs: plan.wakeAtMs };
+  }
+
+  /** Whoever else's turn has changed by what was seen of one must be looked at. */
+  #tell(uid: string, turn: Turn): void {
+    const before = this.#turns.get(uid);
+    this.#turns.set(uid, turn);
+    if (before !== undefined && before !== turn) this.#options.onTurn(uid);
+  }
+
+  /** The hub has taken it back: what was there before goes on once its place is free. */
+  #withdrawn(candidate: Pod): UpdatePlan {
+    const { containersOf } = this.#options;
+    const replaces = podUpdateOf(candidate)?.replaces ?? '';
+    const isFree =
+      !containersOf(candidate.metadata.uid).some(isRunning) || containersOf(replaces).some(isRunning);
+    return {
+      next: 'run',
+      old: isFree ? 'run' : 'yield',
+      record: undefined,
+      wakeAtMs: Number.POSITIVE_INFINITY,
+    };
+  }
+
+  #judge(candidate: Pod): UpdatePlan {
+    const { uid } = candidate.metadata;
+    const { state, log, monotonicMs } = this.#options;
+    const trial = this.#trialOf(candidate);
+    const plan = planUpdate(this.#inputOf(candidate, trial));
+    const { record } = plan;
+    if (!record || sameRecord(record, trial.record)) return plan;
+    try {
+      if (isWorthStoring(record, trial.record)) state.savePodUpdate(uid, JSON.stringify(record));
+      trial.record = record;
+      if (record.phase !== 'trying') log.info({ pod: uid, ...record }, `the new pod was ${record.phase}`);
+      return plan;
+    } catch (error) {
+      log.warn({ err: error, pod: uid }, 'a decision could not be stored: free space on the data directory');
+      const held = trial.record ? 'run' : 'yield';
+      return {
+        next: held,
+        old: trial.record ? 'yield' : 'run',
+        record: undefined,
+        wakeAtMs: monotonicMs() + STORE_RETRY_MS,
+      };
+    }
+  }
+
+  #trialOf(candidate: Pod): Trial {
+    const { uid } = candidate.metadata;
+    const known = this.#trials.get(uid);
+    const isApplied = podUpdateOf(candidate)?.step === 'apply';
+    if (known?.isResumed && known.record?.phase === 'trying') {
+      // Stored at once with the first judgement: it differs from what is stored.
+      known.isResumed = false;
+      const resumed = { ...known.record, starts: known.record.starts + 1 };
+      this.#options.state.savePodUpdate(uid, JSON.stringify(resumed));
+      known.record = resumed;
+    }
+    if (known) return known;
+    const trial: Trial = {
+      record: undefined,
+      tryingSinceMs: this.#options.monotonicMs(),
+      readySinceMs: undefined,
+      isResumed: false,
+    };
+    if (isApplied) this.#trials.set(uid, trial);
+    return trial;
+  }
+
+  #inputOf(candidate: Pod, trial: Trial): UpdateInput {
+    const { containersOf, statusOf, monotonicMs } = this.#options;
+    const update = podUpdateOf(candidate);
+    if (!update) throw new Error('a pod without an update was judged');
+    const nowMs = monotonicMs();
+    const own = containersOf(candidate.metadata.uid);
+    const status = statusOf(candidate);
+    const isReady =
+      status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
+    trial.readySinceMs = isReady ? (trial.readySinceMs ?? nowMs) : undefined;
+    const before = containersOf(update.replaces ?? '');
+    const { isStaged, trouble } = this.#downloadOf(candidate);
+    return {
+      update,
+      record: trial.record,
+      next: {
+        isStaged,
+        hasBegun: own.length > 0,
+        isRunning: own.some(isRunning),
+        readySinceMs: trial.readySinceMs,
+        restarts: Math.max(0, ...(status.containerStatuses ?? []).map(({ restartCount }) => restartCount)),
+        trouble: trouble ?? troubleOf(status),
+      },
+      old: {
+        isRunning: before.some(isRunning),
+        isCleared: before.length === 0 && this.#isCleared(update.replaces),
+      },
+      tryingSinceMs: trial.tryingSinceMs,
+      nowMs,
+    };
+  }
+
+  #downloadOf({ metadata: { uid }, spec }: Pod): { isStaged: boolean; trouble: string | undefined } {
+    const { images, firstSeenAtMs } = this.#options;
+    const states = spec.containers.map(({ image = '', imagePullPolicy }) => {
+      const { present, failure, triedAtMs = Number.NEGATIVE_INFINITY } = images.get(image);
+      const isFresh = imagePullPolicy !== 'Always' || triedAtMs >= firstSeenAtMs(uid);
+      return { isThere: present && isFresh, failure };
+    });
+    return {
+      isStaged: states.every(({ isThere }) => isThere),
+      trouble: states.find(({ isThere, failure }) => !isThere && failure)?.failure?.message,
+    };
+  }
+
+  #isCleared(uid: string | undefined): boolean {
+    const pod = uid === undefined ? undefined : this.#options.desired.pods.get(uid);
+    if (!pod) return true;
+    const kept = this.imagesOfOthers(pod.metadata.uid);
+    return pod.spec.containers.every(
+      ({ image = '' }) => kept.has(image) || this.#options.images.get(image).absent,
+    );
+  }
+
+  /** Images that another pod of this device uses or is to use. */
+  imagesOfOthers(uid: string): ReadonlySet<string> {
+    const others = [...this.#options.desired.pods.values()].filter(({ metadata }) => metadata.uid !== uid);
+    return new Set(others.flatMap(({ spec }) => spec.containers.map(({ image = '' }) => image)));
+  }
+
+  /** Who is to take the pod's place. Looked up once for each snapshot. */
+  #successorOf(uid: string): Pod | undefined {
+    const { pods } = this.#options.desired;
+    if (this.#successors?.of !== pods) {
+      const entries = [...pods.values()].flatMap((pod): [string, Pod][] => {
+        const replaces = podUpdateOf(pod)?.replaces;
+        return replaces === undefined ? [] : [[replaces, pod]];
+      });
+      this.#successors = { of: pods, byUid: new Map(entries) };
+    }
+    return this.#successors.byUid.get(uid);
+  }
+}
+
+function stricter(a: TurnNow, b: TurnNow): TurnNow {
+  return { turn: RANK[b.turn] > RANK[a.turn] ? b.turn : a.turn, wakeAtMs: Math.min(a.wakeAtMs, b.wakeAtMs) };
+}
+
+function isRunning({ state, role }: ObservedContainer): boolean {
+  return state === 'running' && role === 'container';
+}
+
+function sameRecord(a: UpdateRecord, b: UpdateRecord | undefined): boolean {
+  return a.phase === b?.phase && a.reason === b.reason && a.message === b.message && a.starts === b.starts;
+}
+
+/** What is in the way of a trial changes often and need not outlive the agent. */
+function isWorthStoring(a: UpdateRecord, b: UpdateRecord | undefined): boolean {
+  return a.phase !== b?.phase || a.starts !== b.starts;
+}
+
+/** The first thing that keeps a container from being ready. */
+function troubleOf({ containerStatuses = [] }: PodStatus): string | undefined {
+  for (const { name, ready, state } of containerStatuses) {
+    if (ready) continue;
+    const { waiting, terminated } = state ?? {};
+    if (waiting) return `container ${name}: ${waiting.message ?? waiting.reason}`;
+    if (terminated) return `container ${name} ended with exit code ${terminated.exitCode}`;
+    return `container ${name} is not ready`;
+  }
+  return undefined;
+}
