@@ -14,6 +14,7 @@ import {
   SEALING_KEY_ANNOTATION,
   userOfNode,
 } from '../security/node-identity.ts';
+import { Limit } from '../sync/limit.ts';
 
 /** The life of a device: there is no renewal yet, and who holds another key than the pinned one is refused anyway. */
 const CERTIFICATE_DAYS = 3650;
@@ -39,6 +40,8 @@ export interface NodeRegistrationOptions {
 /** Makes devices nodes: checks their tokens, issues their certificates, keeps their Node objects. */
 export class NodeRegistration {
   readonly #options: NodeRegistrationOptions;
+  /** One after the other: a whole fleet joins with one token, and its uses would be written over each other. */
+  readonly #redemptions = new Limit(1);
 
   constructor(options: NodeRegistrationOptions) {
     this.#options = options;
@@ -57,7 +60,7 @@ export class NodeRegistration {
           `delete it first with "kubectl delete node ${nodeName}"`,
       );
     }
-    const refusal = await redeemJoinToken(registry, request.token, now());
+    const refusal = await this.#redemptions.run(() => redeemJoinToken(registry, request.token, now()));
     if (refusal) throw new EnrolmentRefused('unauthenticated', refusal);
     await this.#pinKeys(nodeName, keyHash(publicKey), Buffer.from(sealingKey).toString('base64'));
     const subject = { user: userOfNode(nodeName), groups: [NODES_GROUP] };
