@@ -53,7 +53,8 @@ const MS_IN_NS = 1e6;
 export class SimulatedRuntime implements Runtime {
   readonly #options: SimulatedRuntimeOptions;
   readonly #containers = new Map<string, Container>();
-  readonly #images = new Set<string>([INFRA_IMAGE]);
+  readonly #pulled = new Set<string>();
+  readonly #removed = new Set<string>(); // of those that were there from the beginning
   readonly #changes = new EventEmitter();
   #made = 0;
   #pulls = 0;
@@ -136,7 +137,14 @@ export class SimulatedRuntime implements Runtime {
   }
 
   async hasImage(image: string): Promise<boolean> {
-    return this.#images.has(image) || this.#options.image(image).present === true;
+    if (image === INFRA_IMAGE || this.#pulled.has(image)) return true;
+    return this.#options.image(image).present === true && !this.#removed.has(image);
+  }
+
+  async removeImage(image: string): Promise<void> {
+    if (this.containers().some((container) => container.image === image)) return;
+    this.#pulled.delete(image);
+    this.#removed.add(image);
   }
 
   async pull(image: string): Promise<void> {
@@ -148,7 +156,7 @@ export class SimulatedRuntime implements Runtime {
     await this.#pause('pull', pullMs ?? (speed ? (sizeBytes / speed) * 1000 : 0), image, this.#pulls);
     if (absent) throw new RuntimeError('other', `${what}: manifest for ${image} not found: manifest unknown`);
     if (this.#isDiskFull) throw new RuntimeError('other', `${what}: write /var/lib/docker/tmp: ${NO_SPACE}`);
-    this.#images.add(image);
+    this.#pulled.add(image);
   }
 
   async infraImage(): Promise<string> {
@@ -203,8 +211,7 @@ export class SimulatedRuntime implements Runtime {
   forgetAll(): void {
     this.close();
     this.#containers.clear();
-    this.#images.clear();
-    this.#images.add(INFRA_IMAGE);
+    this.#pulled.clear();
   }
 
   /** Nothing happens any more. */
