@@ -4,6 +4,7 @@ import { Aedes, type AuthenticateError, type Client } from 'aedes';
 import type { Logger } from 'pino';
 import { parseTopic } from '../../proto/topics.ts';
 import { HUB_USER, holderOf, nodeOfUser } from '../security/node-identity.ts';
+import { indexRetainedMessages, type RetainedMessages } from './retained-messages.ts';
 
 export interface MqttBrokerOptions {
   readonly cluster: string;
@@ -65,6 +66,7 @@ export class MqttBroker {
         done(allowed ? null : forbidden(subscription.topic), allowed ? subscription : null);
       },
     });
+    indexRetainedMessages((aedes as unknown as { persistence: RetainedMessages }).persistence);
     aedes.on('clientError', (client, error) =>
       this.#options.log.debug({ err: error, client: client?.id }, 'an MQTT client failed'),
     );
