@@ -63,7 +63,7 @@ function readOptions(): Options {
   const labels = { ...scenario.labels, ...Object.fromEntries(values.labels.map(parseLabel)) };
   return {
     kubeconfig,
-    hub: parseHub(values.hub ?? credentialsOf(kubeconfig).host),
+    hub: parseHub(values.hub ?? hostOf(kubeconfig)),
     size: parseCount('devices', values.devices),
     scenario: { ...scenario, labels },
     seed: values.seed,
@@ -74,6 +74,16 @@ function readOptions(): Options {
     connectsAtOnce: parseCount('connects-at-once', values['connects-at-once']),
     everyMs: parseCount('every', values.every) * MS_PER_SECOND,
   };
+}
+
+function hostOf(kubeconfig: string): string {
+  try {
+    return credentialsOf(kubeconfig).host;
+  } catch (error) {
+    throw new Error(`read the kubeconfig "${kubeconfig}": name the hub's with --kubeconfig or KUBECONFIG`, {
+      cause: error,
+    });
+  }
 }
 
 function readScenario(file: string): Scenario {
