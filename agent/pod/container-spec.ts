@@ -1,5 +1,6 @@
-import type { ContainerIdentity, ContainerSpec, PortBinding } from '../runtime/runtime.ts';
+import type { ContainerIdentity, ContainerSpec, Namespace, PortBinding } from '../runtime/runtime.ts';
 import { ConfigurationError, environment, expand, type Placement } from './environment.ts';
+import type { Joins } from './observation.ts';
 import { type Configuration, type Container, graceSecondsOf, type Pod, specHash } from './pod.ts';
 import { parseQuantity } from './quantity.ts';
 import { mountsOf, type VolumeRoots } from './volumes.ts';
@@ -13,8 +14,8 @@ export interface ContainerContext {
   readonly placement: Placement;
   readonly attempt: number;
   readonly crashes: number;
-  /** The id of the pod's infra container, when it has one. */
-  readonly infraId: string | undefined;
+  /** What it shares with containers that run already. */
+  readonly joins: Joins;
 }
 
 /** The container with all of Kubernetes' indirections resolved. Throws ConfigurationError. */
@@ -27,7 +28,8 @@ export function containerSpec(pod: Pod, container: Container, context: Container
   const expanded = (words: readonly string[] | undefined) => words?.map((word) => expand(word, values));
   const entrypoint = expanded(container.command);
   const command = expanded(container.args);
-  const { infraId } = context;
+  const { joins } = context;
+  const { hostNetwork, hostPID, hostIPC } = pod.spec;
   return {
     identity: identityOf(pod, container.name, specHash(pod, container), context),
     image: container.image ?? '',
@@ -37,8 +39,10 @@ export function containerSpec(pod: Pod, container: Container, context: Container
     ...(container.workingDir && { workingDir: container.workingDir }),
     hostname: hostnameOf(pod),
     mounts: mountsOf(pod, container, context.roots),
-    ports: infraId ? [] : portsOf(container),
-    network: infraId ? { type: 'container', id: infraId } : { type: pod.spec.hostNetwork ? 'host' : 'own' },
+    ports: joins.network ? [] : portsOf(container),
+    network: namespaceOf(joins.network, hostNetwork),
+    processes: namespaceOf(joins.processes, hostPID),
+    hostIpc: hostIPC ?? false,
     ...resourcesOf(container),
     ...securityOf(pod, container),
     tty: container.tty ?? false,
@@ -47,7 +51,7 @@ export function containerSpec(pod: Pod, container: Container, context: Container
   };
 }
 
-/** The container that holds the pod's network, and publishes the ports of all its containers. */
+/** The container that holds the pod's network and processes, and publishes the ports of all its containers. */
 export function infraSpec(pod: Pod, image: string, attempt: number): ContainerSpec {
   return {
     identity: { ...identityOf(pod, '', '', { attempt, crashes: 0 }), role: 'infra' },
@@ -56,8 +60,12 @@ export function infraSpec(pod: Pod, image: string, attempt: number): ContainerSp
     hostname: hostnameOf(pod),
     mounts: [],
     ports: pod.spec.containers.flatMap(portsOf),
-    network: { type: 'own' },
+    network: namespaceOf(undefined, pod.spec.hostNetwork),
   };
+}
+
+function namespaceOf(joined: string | undefined, ofHost: boolean | undefined): Namespace {
+  return joined ? { type: 'container', id: joined } : { type: ofHost ? 'host' : 'own' };
 }
 
 function identityOf(
@@ -91,9 +99,6 @@ function refuseUnsupported(pod: Pod, container: Container): void {
       Boolean(container[probe]?.grpc),
       `containers[${container.name}].${probe}.grpc`,
     ]),
-    [Boolean(spec.shareProcessNamespace), 'shareProcessNamespace'],
-    [Boolean(spec.hostPID), 'hostPID'],
-    [Boolean(spec.hostIPC), 'hostIPC'],
     [spec.securityContext?.fsGroup !== undefined, 'securityContext.fsGroup'],
     [Boolean(spec.dnsConfig), 'dnsConfig'],
     [Boolean(spec.hostAliases?.length), 'hostAliases'],

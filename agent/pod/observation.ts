@@ -1,6 +1,6 @@
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { crashesAfter, restartDelayMs } from './back-off.ts';
-import type { Pod } from './pod.ts';
+import { type Container, type EphemeralContainer, needsInfra, type Pod } from './pod.ts';
 import type { Turn } from './turn.ts';
 
 /* What is known of a pod at one moment: what its plan and its status are made from. All times are monotonic, in ms. */
@@ -66,6 +66,41 @@ export function infraOf(containers: readonly ObservedContainer[]): ObservedConta
 export function restarts(pod: Pod, exitCode: number): boolean {
   const policy = pod.spec.restartPolicy ?? 'Always';
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
+}
+
+/** Whether all of the pod's own containers have ended for good. Those that look into it do not keep it. */
+export function hasEnded(pod: Pod, containers: readonly ObservedContainer[]): boolean {
+  return pod.spec.containers.every(({ name }) => {
+    const [newest] = attemptsOf(containers, name);
+    return newest?.state === 'exited' && !restarts(pod, newest.exitCode);
+  });
+}
+
+/** Ids of the containers whose network, and whose processes, a container shares. */
+export interface Joins {
+  readonly network?: string;
+  readonly processes?: string;
+}
+
+/** Undefined while a container that it is to join does not run. */
+export function joinsOf(
+  pod: Pod,
+  container: Container | EphemeralContainer,
+  containers: readonly ObservedContainer[],
+): Joins | undefined {
+  const { hostNetwork, hostPID, shareProcessNamespace, ephemeralContainers } = pod.spec;
+  const isEphemeral = ephemeralContainers?.some(({ name }) => name === container.name) ?? false;
+  const infra = needsInfra(pod) ? infraOf(containers) : undefined;
+  const runs = (name: string) => attemptsOf(containers, name).find(({ state }) => state === 'running');
+  // In a pod without infra the one container there is holds the network.
+  const holder = needsInfra(pod) || !isEphemeral ? infra : runs(pod.spec.containers[0]?.name ?? '');
+  const target = 'targetContainerName' in container ? container.targetContainerName : undefined;
+  const process = shareProcessNamespace ? infra : target && !hostPID ? runs(target) : undefined;
+  if ((isEphemeral && !hostNetwork && !holder) || (target && !hostPID && !process)) return undefined;
+  return {
+    ...(holder && !hostNetwork && { network: holder.id }),
+    ...(process && { processes: process.id }),
+  };
 }
 
 /** When an ended container may run again, and how many crashes that makes. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type {
   ConfigMap,
   Container,
+  EphemeralContainer,
   Pod as KubePod,
   PodSpec,
   PodStatus,
@@ -9,7 +10,7 @@ import type {
 } from 'kubernetes-types/core/v1.d.ts';
 import { canonicalJson } from '../../proto/canonical-json.ts';
 
-export type { ConfigMap, Container, PodSpec, PodStatus, Secret };
+export type { ConfigMap, Container, EphemeralContainer, PodSpec, PodStatus, Secret };
 
 /** A pod as the hub sends it: named, with a uid and a spec. Its status is ours to say. */
 export interface Pod extends KubePod {
@@ -41,11 +42,23 @@ export function isDeleted(pod: Pod): boolean {
   return pod.metadata.deletionTimestamp !== undefined;
 }
 
+/** All that run in the pod: its own, and those that somebody looks into it with. */
+export function allContainersOf({ spec }: Pod): readonly (Container | EphemeralContainer)[] {
+  return [...spec.containers, ...(spec.ephemeralContainers ?? [])];
+}
+
+/** Where a container of the pod stands in it, for events. */
+export function fieldPathOf({ spec }: Pod, container: string): string {
+  const isEphemeral = spec.ephemeralContainers?.some(({ name }) => name === container);
+  return `spec.${isEphemeral ? 'ephemeralContainers' : 'containers'}{${container}}`;
+}
+
 /**
- * Whether the pod needs a container that does nothing but hold its network: only where several containers share it, or
- * one must know its address before it starts. All other pods cost one container.
+ * Whether the pod needs a container that does nothing but hold its network, and its processes: only where several
+ * containers share them, or one must know its address before it starts. All other pods cost one container.
  */
 export function needsInfra({ spec }: Pod): boolean {
+  if (spec.shareProcessNamespace) return true;
   if (spec.hostNetwork) return false;
   return spec.containers.length > 1 || spec.containers.some(refersToAddress);
 }
@@ -61,10 +74,11 @@ function refersToAddress({ env }: Container): boolean {
 export function specHash(pod: Pod, container: Container): string {
   const { image, command, args, workingDir, env, envFrom, ports, resources, volumeMounts } = container;
   const { securityContext, tty, stdin, stdinOnce } = container;
+  const { hostNetwork, hostPID, hostIPC, shareProcessNamespace } = pod.spec;
   const hashed = {
     container: { image, command, args, workingDir, env, envFrom, ports, resources, volumeMounts },
     process: { securityContext, tty, stdin, stdinOnce },
-    pod: { hostNetwork: pod.spec.hostNetwork, securityContext: pod.spec.securityContext },
+    pod: { hostNetwork, hostPID, hostIPC, shareProcessNamespace, securityContext: pod.spec.securityContext },
   };
   return createHash('sha256').update(canonicalJson(hashed)).digest('hex').slice(0, 16);
 }

@@ -1,12 +1,13 @@
-import type { Pod } from './pod.ts';
+import { allContainersOf, type Pod } from './pod.ts';
 
 /** Every ConfigMap and Secret that the pod's volumes and variables name, as `kind/namespace/name`. */
-export function configurationNames({ metadata, spec }: Pod): string[] {
+export function configurationNames(pod: Pod): string[] {
+  const { metadata, spec } = pod;
   const volumes = (spec.volumes ?? []).flatMap(({ configMap, secret }) => [
     configMap && `ConfigMap/${configMap.name}`,
     secret && `Secret/${secret.secretName}`,
   ]);
-  const variables = spec.containers.flatMap(({ env = [], envFrom = [] }) => [
+  const variables = allContainersOf(pod).flatMap(({ env = [], envFrom = [] }) => [
     ...env.flatMap(({ valueFrom }) => [
       valueFrom?.configMapKeyRef && `ConfigMap/${valueFrom.configMapKeyRef.name}`,
       valueFrom?.secretKeyRef && `Secret/${valueFrom.secretKeyRef.name}`,

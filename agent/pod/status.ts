@@ -10,7 +10,7 @@ import {
   restartOf,
   restarts,
 } from './observation.ts';
-import { type Container, needsInfra, type Pod } from './pod.ts';
+import { type Container, type EphemeralContainer, needsInfra, type Pod } from './pod.ts';
 
 /*
  * What Kubernetes' PodStatus says of a pod here: pure, from the same observation that the plan is made from.
@@ -51,6 +51,9 @@ export function podStatus(input: StatusInput): PodStatus {
     ...(podIp && { podIP: podIp, podIPs: [{ ip: podIp }] }),
     startTime,
     containerStatuses,
+    ...(pod.spec.ephemeralContainers && {
+      ephemeralContainerStatuses: pod.spec.ephemeralContainers.map((each) => ephemeralStatus(input, each)),
+    }),
     qosClass: qosClassOf(pod),
   };
 }
@@ -82,6 +85,42 @@ function containerStatus(input: StatusInput, container: Container): ContainerSta
     state,
     lastState: ended?.state === 'exited' ? terminated(ended) : {},
   };
+}
+
+/** It has no part in whether the pod is ready, and no second attempt. */
+function ephemeralStatus(input: StatusInput, container: EphemeralContainer): ContainerStatus {
+  const [made] = attemptsOf(input.containers, container.name);
+  return {
+    name: container.name,
+    image: container.image ?? '',
+    imageID: made?.imageId ?? '',
+    ...(made && { containerID: `docker://${made.id}` }),
+    restartCount: 0,
+    ready: false,
+    state: ephemeralStateOf(input, container, made),
+    lastState: {},
+  };
+}
+
+function ephemeralStateOf(
+  input: StatusInput,
+  container: EphemeralContainer,
+  made: ObservedContainer | undefined,
+): ContainerState {
+  const failure = input.failures.get(container.name);
+  if (made?.state === 'running') return { running: { startedAt: formatTime(made.startedAtMs) } };
+  if (made?.state === 'exited') return terminated(made);
+  if (made && failure)
+    return { terminated: { exitCode: 128, reason: 'StartError', message: failure.message } };
+  if (!made && input.lastAttempt.has(container.name))
+    return {
+      terminated: {
+        exitCode: 137,
+        reason: 'ContainerStatusUnknown',
+        message: 'The container could not be located any more',
+      },
+    };
+  return notYet(input, container);
 }
 
 function stateOf(

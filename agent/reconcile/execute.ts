@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import { containerSpec, infraSpec } from '../pod/container-spec.ts';
 import { ConfigurationError } from '../pod/environment.ts';
-import { attemptsOf, infraOf } from '../pod/observation.ts';
-import { needsInfra, type Pod } from '../pod/pod.ts';
+import { attemptsOf, joinsOf } from '../pod/observation.ts';
+import { allContainersOf, type Container, fieldPathOf, type Pod } from '../pod/pod.ts';
 import { podIpOf } from '../pod/status.ts';
 import { makeVolume, removeDirectories } from '../pod/volume-files.ts';
 import { planVolumes, podDirectories, type VolumeRoots } from '../pod/volumes.ts';
@@ -112,11 +112,11 @@ export function makeExecutor(options: ExecutorOptions): Executor {
 
   async function run(action: Extract<Action, { type: 'run' }>, context: ActionContext): Promise<void> {
     const { pod, memory } = context;
-    const container = pod?.spec.containers.find(({ name }) => name === action.container);
-    if (!pod || !container) return;
+    const container = containerOf(pod, action.container);
+    const joins = pod && container && joinsOf(pod, container, context.containers);
+    if (!joins) return;
     const { desired: configuration, node, hostIp, roots } = options;
     const { attempt, crashes } = action;
-    const infraId = needsInfra(pod) ? infraOf(context.containers)?.id : undefined;
     const placement = { node, hostIp, podIp: podIpOf(pod, context.containers, hostIp) };
     const spec = containerSpec(pod, container, {
       configuration,
@@ -124,7 +124,7 @@ export function makeExecutor(options: ExecutorOptions): Executor {
       placement,
       attempt,
       crashes,
-      infraId,
+      joins,
     });
     const [ended] = attemptsOf(context.containers, container.name);
     const id = await runtime.create(spec);
@@ -186,7 +186,7 @@ export function makeExecutor(options: ExecutorOptions): Executor {
       namespace: pod?.metadata.namespace ?? any?.podNamespace ?? '',
       name: pod?.metadata.name ?? any?.podName ?? '',
       uid,
-      fieldPath: container ? `spec.containers{${container}}` : '',
+      fieldPath: pod && container ? fieldPathOf(pod, container) : '',
     };
     options.events.record(subject, type, reason, message);
   }
@@ -206,12 +206,16 @@ function failureKey(action: Action): string | undefined {
   }
 }
 
+function containerOf(pod: Pod | undefined, container: string): Container | undefined {
+  return pod && allContainersOf(pod).find(({ name }) => name === container);
+}
+
 function imageOf(pod: Pod | undefined, container: string): string {
-  return pod?.spec.containers.find(({ name }) => name === container)?.image ?? '';
+  return containerOf(pod, container)?.image ?? '';
 }
 
 function imageIsPulled(pod: Pod | undefined, container: string): boolean {
-  return pod?.spec.containers.find(({ name }) => name === container)?.imagePullPolicy !== 'Never';
+  return containerOf(pod, container)?.imagePullPolicy !== 'Never';
 }
 
 /** Kubernetes' reasons for a container that waits. */

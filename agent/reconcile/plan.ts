@@ -1,6 +1,24 @@
 import { backOffMs } from '../pod/back-off.ts';
-import { attemptsOf, type Failure, infraOf, type PodInput, restartOf, restarts } from '../pod/observation.ts';
-import { type Container, graceSecondsOf, isDeleted, needsInfra, type Pod, specHash } from '../pod/pod.ts';
+import {
+  attemptsOf,
+  type Failure,
+  hasEnded,
+  infraOf,
+  joinsOf,
+  type PodInput,
+  restartOf,
+  restarts,
+} from '../pod/observation.ts';
+import {
+  allContainersOf,
+  type Container,
+  type EphemeralContainer,
+  graceSecondsOf,
+  isDeleted,
+  needsInfra,
+  type Pod,
+  specHash,
+} from '../pod/pod.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
 
 /*
@@ -45,6 +63,7 @@ export function planPod(input: PodInput): PodPlan {
   const pod = input.pod;
   return merge([
     ...pod.spec.containers.map((container) => planContainer(input, pod, container)),
+    ...(pod.spec.ephemeralContainers ?? []).map((container) => planEphemeral(input, pod, container)),
     planSweep(input, pod),
   ]);
 }
@@ -152,6 +171,20 @@ function planContainer(input: PodInput, pod: Pod, container: Container): PodPlan
   }
 }
 
+/** Started once, when what it looks into runs, and never again. It ends with what it looks into. */
+function planEphemeral(input: PodInput, pod: Pod, container: EphemeralContainer): PodPlan {
+  const { containers, failures, lastAttempt } = input;
+  const { name } = container;
+  const [made] = attemptsOf(containers, name);
+  if (made?.state === 'running')
+    return hasEnded(pod, containers) ? planTermination(input, made, graceSecondsOf(pod)) : NOTHING;
+  if (made?.state === 'created' && !failures.has(name))
+    return step({ type: 'start', id: made.id, container: name });
+  // What somebody has removed behind our back has run all the same.
+  if (made || lastAttempt.has(name) || !joinsOf(pod, container, containers)) return NOTHING;
+  return planRun(input, container, undefined, 0);
+}
+
 /** Made but not started: the agent ended in between, or the start failed. */
 function planCreated(input: PodInput, created: ObservedContainer, isCurrent: boolean): PodPlan {
   if (!isCurrent) return step({ type: 'remove', id: created.id });
@@ -195,7 +228,7 @@ function planPull(
 
 /** Containers of earlier attempts, but for the one before, whose logs can still be asked for; and of other specs. */
 function planSweep({ containers }: PodInput, pod: Pod): PodPlan {
-  const names = new Set(pod.spec.containers.map(({ name }) => name));
+  const names = new Set(allContainersOf(pod).map(({ name }) => name));
   const old = pod.spec.containers.flatMap(({ name }) => attemptsOf(containers, name).slice(2));
   const foreign = containers.filter(({ role, container }) => role === 'container' && !names.has(container));
   const infra = needsInfra(pod) ? [] : containers.filter(({ role }) => role === 'infra');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { attemptsOf, type Failure, infraOf, type PodInput } from '../pod/observation.ts';
-import { isDeleted, needsInfra, type Pod, type PodStatus } from '../pod/pod.ts';
+import { allContainersOf, isDeleted, needsInfra, type Pod, type PodStatus } from '../pod/pod.ts';
 import { Probes } from '../pod/probes.ts';
 import { FRESH_FAILURE_MS, podIpOf, podStatus } from '../pod/status.ts';
 import type { Turn } from '../pod/turn.ts';
@@ -307,7 +307,8 @@ export class Reconciler {
 
   #rememberFinished(uid: string, status: PodStatus): void {
     const ended = status.phase === 'Succeeded' || status.phase === 'Failed';
-    if (!ended || this.#finished.has(uid)) return;
+    const isLookedInto = status.ephemeralContainerStatuses?.some(({ state }) => state?.running) ?? false;
+    if (!ended || isLookedInto || this.#finished.has(uid)) return;
     const json = JSON.stringify(status);
     this.#finished.set(uid, json);
     this.#options.state.saveFinishedPod(uid, json);
@@ -327,8 +328,9 @@ export class Reconciler {
   }
 
   #imagePulled(image: string, failure: Failure | undefined): void {
-    for (const [uid, { metadata, spec }] of this.#options.desired.pods) {
-      if (!spec.containers.some((container) => container.image === image)) continue;
+    for (const [uid, pod] of this.#options.desired.pods) {
+      if (!allContainersOf(pod).some((container) => container.image === image)) continue;
+      const { metadata } = pod;
       const subject = { kind: 'Pod', namespace: metadata.namespace, name: metadata.name, uid, fieldPath: '' };
       const { events } = this.#options;
       if (failure)
@@ -340,7 +342,7 @@ export class Reconciler {
 
   /** When `ErrImagePull` becomes `ImagePullBackOff`, the status is another though nothing happened. */
   #freshFailureEndsAtMs({ pod, nowMs }: PodInput): number {
-    const ends = (pod?.spec.containers ?? [])
+    const ends = (pod ? allContainersOf(pod) : [])
       .map(
         ({ image = '' }) =>
           (this.#images.get(image).failure?.atMs ?? Number.NEGATIVE_INFINITY) + FRESH_FAILURE_MS,

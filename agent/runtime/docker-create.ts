@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import { labelsOf } from './labels.ts';
-import type { ContainerSpec } from './runtime.ts';
+import type { ContainerSpec, Namespace } from './runtime.ts';
 
 const NANO_PER_MILLI = 1_000_000;
 const CPU_SHARES_PER_CORE = 1024;
@@ -37,9 +37,11 @@ export function containerName({ identity }: ContainerSpec): string {
 }
 
 function hostConfig(spec: ContainerSpec): Docker.HostConfig {
-  const { network, memoryBytes, cpuMilli, cpuRequestMilli } = spec;
+  const { network, processes, memoryBytes, cpuMilli, cpuRequestMilli } = spec;
   return {
-    NetworkMode: networkMode(network),
+    NetworkMode: modeOf(network) ?? 'bridge',
+    ...(processes && processes.type !== 'own' && { PidMode: modeOf(processes) }),
+    ...(spec.hostIpc && { IpcMode: 'host' }),
     // In a network that is not its own, ports are the owner's to publish.
     ...(network.type === 'own' && { PortBindings: portBindings(spec) }),
     Mounts: spec.mounts.map(({ source, target, readOnly }) => ({
@@ -60,14 +62,15 @@ function hostConfig(spec: ContainerSpec): Docker.HostConfig {
   };
 }
 
-function networkMode(network: ContainerSpec['network']): string {
-  switch (network.type) {
+/** Undefined for one of its own. */
+function modeOf(namespace: Namespace): string | undefined {
+  switch (namespace.type) {
     case 'own':
-      return 'bridge';
+      return undefined;
     case 'host':
       return 'host';
     case 'container':
-      return `container:${network.id}`;
+      return `container:${namespace.id}`;
   }
 }
 

@@ -52,6 +52,11 @@ export interface PortBinding {
   readonly hostIp: string;
 }
 
+/** One of its own, the device's, or that of another container (its id). */
+export type Namespace =
+  | { readonly type: 'own' | 'host' }
+  | { readonly type: 'container'; readonly id: string };
+
 /** Everything the engine needs to make a container; already free of Kubernetes' indirections. */
 export interface ContainerSpec {
   readonly identity: ContainerIdentity;
@@ -64,8 +69,11 @@ export interface ContainerSpec {
   readonly hostname?: string;
   readonly mounts: readonly Mount[];
   readonly ports: readonly PortBinding[];
-  /** A network of its own on the bridge, the device's, or that of another container (its id). */
-  readonly network: { readonly type: 'own' | 'host' } | { readonly type: 'container'; readonly id: string };
+  /** One of its own is on the bridge. */
+  readonly network: Namespace;
+  /** Which processes it sees. Absent: its own. */
+  readonly processes?: Namespace;
+  readonly hostIpc?: boolean;
   readonly cpuMilli?: number;
   readonly cpuRequestMilli?: number;
   readonly memoryBytes?: number;

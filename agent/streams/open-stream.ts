@@ -82,7 +82,9 @@ async function openExec(targets: StreamTargets, request: ExecRequest, signal: Ab
 
 async function openAttach(targets: StreamTargets, request: AttachRequest, signal: AbortSignal) {
   const { id } = runningContainer(targets, request);
-  return ofProcess(request, await targets.runtime.attach(id, request, signal));
+  // As in Kubernetes, how a process that is attached to has ended is told by the pod's status only.
+  const { exitCode: _, ...joined } = ofProcess(request, await targets.runtime.attach(id, request, signal));
+  return joined;
 }
 
 /** A terminal has no stderr of its own, and what was not asked for is not sent: some clients break off at it. */

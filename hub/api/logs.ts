@@ -59,7 +59,8 @@ export function containerOf(pod: PodObject, given: string | null): string {
   const inits = (pod.spec.initContainers ?? []).map((container) => container.name);
   const names = pod.spec.containers.map((container) => container.name);
   if (given) {
-    if ([...inits, ...names].includes(given)) return given;
+    const looking = (pod.spec.ephemeralContainers ?? []).map((container) => container.name);
+    if ([...inits, ...names, ...looking].includes(given)) return given;
     throw badRequest(`container ${given} is not valid for pod ${name}`);
   }
   const [only, ...others] = names;

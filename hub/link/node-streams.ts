@@ -153,7 +153,8 @@ function sinceOf({ sinceSeconds, sinceTime }: LogRequest['options']): number | u
 }
 
 function checkStarted({ pod, container, options }: LogRequest): void {
-  const status = pod.status?.containerStatuses?.find(({ name }) => name === container);
+  const { containerStatuses = [], ephemeralContainerStatuses = [] } = pod.status ?? {};
+  const status = [...containerStatuses, ...ephemeralContainerStatuses].find(({ name }) => name === container);
   const where = `container ${JSON.stringify(container)} in pod ${JSON.stringify(pod.metadata.name)}`;
   if (options.previous && !status?.lastState?.terminated) {
     throw badRequest(`previous terminated ${where} not found`);

@@ -66,6 +66,12 @@ export function ephemeralErrors(spec: PodSpec): FieldError[] {
     for (const key of NOT_EPHEMERAL)
       if (isSet(container[key]))
         errors.push(forbiddenField(`${field}.${key}`, 'cannot be set for an Ephemeral Container'));
+    for (const [at, mount] of (container.volumeMounts ?? []).entries())
+      for (const key of ['subPath', 'subPathExpr'] as const)
+        if (mount[key])
+          errors.push(
+            forbiddenField(`${field}.volumeMounts[${at}].${key}`, 'cannot be set for an Ephemeral Container'),
+          );
     return errors;
   });
 }

@@ -28,7 +28,8 @@ function fromVolumes(spec: PodSpec, found: Found): void {
 }
 
 function fromEnvironment(spec: PodSpec, found: Found): void {
-  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
+  const { initContainers = [], containers = [], ephemeralContainers = [] } = spec;
+  for (const container of [...initContainers, ...containers, ...ephemeralContainers]) {
     for (const source of container.envFrom ?? []) {
       found.configMaps.push(source.configMapRef?.name);
       found.secrets.push(source.secretRef?.name);

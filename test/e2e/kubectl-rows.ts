@@ -238,7 +238,18 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
       'api-resources --api-group=metrics.k8s.io --no-headers',
       /nodes +metrics.k8s.io\/v1beta1 +false +NodeMetrics/,
     ),
-    refused('debug ran --image=busybox:1 -c looker', /ephemeral containers are not run on devices yet/),
+    row(
+      'debug ran --image=busybox:1 -c looker --target=ran --profile=general --quiet',
+      /Targeting container "ran"/,
+    ),
+    row(
+      'get pod ran -o jsonpath={.spec.ephemeralContainers[0].name}:{.spec.ephemeralContainers[0].targetContainerName}:{.spec.ephemeralContainers[0].securityContext}',
+      'looker:ran:{"capabilities":{"add":["SYS_PTRACE"]}}',
+    ),
+    refused(
+      'debug ran --image=busybox:1 -c ran --profile=general',
+      /spec.ephemeralContainers\[\d\].name: Duplicate value: "ran"|already exists/,
+    ),
     row('debug ran --copy-to=copy --image=busybox:1 -c looker --attach=false', ''),
     row('get pod copy -o jsonpath={.spec.containers[*].name}', 'ran looker'),
     row('events --for pod/ran', /Normal +Scheduled +Pod\/ran +Successfully assigned \{v\}\/ran to device/),

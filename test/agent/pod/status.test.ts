@@ -147,3 +147,33 @@ t.test('quality of service', async (t) => {
   t.equal(qos({ requests: { cpu: '1' } }), 'Burstable');
   t.equal(qos({ limits: { cpu: '1', memory: '1Gi' } }), 'Guaranteed');
 });
+
+t.test('containers that look into a pod', async (t) => {
+  const seen = makePod({ ephemeralContainers: [{ name: 'look', image: 'tool:1' }] });
+  const made = (rest = {}) => observed(seen, { container: 'look', id: 'look', ...rest });
+  const look = (input: Partial<StatusInput>) =>
+    status({ pod: seen, ...input }).ephemeralContainerStatuses?.[0];
+  t.equal(status().ephemeralContainerStatuses, undefined, 'there are none');
+  t.match(look({ containers: [observed(seen)] }), {
+    name: 'look',
+    ready: false,
+    restartCount: 0,
+    state: { waiting: { reason: 'ContainerCreating' } },
+  });
+  t.match(look({ containers: [made()] })?.state, { running: {} });
+  t.match(look({ containers: [made({ state: 'exited', exitCode: 3 })] })?.state, {
+    terminated: { exitCode: 3, reason: 'Error' },
+  });
+  const failure = { count: 1, atMs: 0, reason: 'RunContainerError', message: 'no such command' };
+  t.match(look({ containers: [made({ state: 'created' })], failures: new Map([['look', failure]]) })?.state, {
+    terminated: { exitCode: 128, reason: 'StartError', message: 'no such command' },
+  });
+  t.match(
+    look({ lastAttempt: new Map([['look', 0]]) })?.state,
+    { terminated: { exitCode: 137, reason: 'ContainerStatusUnknown' } },
+    'somebody removed it',
+  );
+  const containers = [observed(seen), made({ state: 'exited' })];
+  t.match(status({ pod: seen, containers }), { phase: 'Running' });
+  t.equal(condition({ pod: seen, containers }, 'Ready'), 'True', 'it has no part in that');
+});

@@ -314,3 +314,53 @@ t.test('a pod that clears the disk leaves nothing that others do not need', asyn
   t.same(steps({ turn: 'clear', image: () => ({ ...unknown, absent: true }) }), []);
   t.same(steps({ turn: 'clear', keptImages: new Set(['web:1']) }), []);
 });
+
+t.test('a container that looks into a running pod', async (t) => {
+  const look = { name: 'look', image: 'tool:1' };
+  const seen = makePod({ ephemeralContainers: [look] });
+  const main = observed(seen);
+  const made = (rest = {}) => observed(seen, { container: 'look', id: 'look', ...rest });
+  const looked = (input: Partial<PodInput>) => steps({ pod: seen, ...input });
+  t.same(looked({ containers: [main] }), ['run look 0 after 0'], 'is run');
+  t.same(
+    looked({ containers: [ended(seen, { crashes: 9 })] }),
+    [],
+    'waits for the pod: its network is to be shared',
+  );
+  t.same(
+    looked({ containers: [main], image: () => ({ ...unknown, absent: true }) }),
+    ['pull tool:1'],
+    'gets its image first',
+  );
+  t.same(looked({ containers: [main, made()] }), [], 'is left alone');
+  t.same(looked({ containers: [main, made({ state: 'created' })] }), ['start look'], 'is started');
+  t.same(looked({ containers: [main, made({ state: 'exited', exitCode: 1 })] }), [], 'is not restarted');
+  t.same(
+    looked({ containers: [main, made({ state: 'created' })], failures: new Map([['look', failure()]]) }),
+    [],
+    'is not started again when that failed',
+  );
+  t.same(
+    looked({ containers: [main], lastAttempt: new Map([['look', 0]]) }),
+    [],
+    'is not started again when somebody removed it',
+  );
+  const targeted = makePod({
+    containers: [container('a'), container('b')],
+    ephemeralContainers: [{ ...look, targetContainerName: 'b' }],
+  });
+  const [a, b] = [observed(targeted, { container: 'a' }), observed(targeted, { container: 'b' })];
+  const crashed = ended(targeted, { container: 'b', crashes: 9 });
+  t.same(steps({ pod: targeted, containers: [infra(), a, crashed] }), [], 'waits for its target');
+  t.same(steps({ pod: targeted, containers: [infra(), a, b] }), ['run look 0 after 0']);
+  const once = makePod({ restartPolicy: 'Never', ephemeralContainers: [look] });
+  t.same(
+    steps({ pod: once, containers: [ended(once, { exitCode: 0 }), made()] }),
+    ['terminate look 30000'],
+    'ends with what it looks into',
+  );
+  t.same(steps({ pod: undefined, containers: [main, made()] }), [
+    'terminate main-0 30000',
+    'terminate look 30000',
+  ]);
+});

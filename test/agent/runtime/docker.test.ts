@@ -107,6 +107,12 @@ t.test('the request that makes a container', async (t) => {
   const joined = createOptions('device', spec({ network: { type: 'container', id: 'i' }, hostname: 'web' }));
   t.equal(joined.HostConfig?.NetworkMode, 'container:i');
   t.equal(joined.Hostname, undefined, 'who shares a network shares its name');
+  t.equal(joined.HostConfig?.PidMode, undefined, 'its processes are its own');
+  t.match(
+    createOptions('device', spec({ processes: { type: 'container', id: 'p' }, hostIpc: true })).HostConfig,
+    { PidMode: 'container:p', IpcMode: 'host' },
+  );
+  t.match(createOptions('device', spec({ processes: { type: 'host' } })).HostConfig, { PidMode: 'host' });
   t.match(
     createOptions('device', spec({ dropCapabilities: ['ALL'], noNewPrivileges: true, readOnlyRoot: true }))
       .HostConfig,

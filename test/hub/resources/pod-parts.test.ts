@@ -49,6 +49,9 @@ t.test('containers to look into a pod with', async (t) => {
       problems(changed('ephemeralcontainers', pod, { ephemeralContainers: [{ ...debug, ...change }] }), pod),
       [problem],
     );
+  const volumeMounts = [{ name: 'v', mountPath: '/v', subPath: 'x' }];
+  const part = changed('ephemeralcontainers', pod, { ephemeralContainers: [{ ...debug, volumeMounts }] });
+  t.match(problems(part, pod).at(-1), /volumeMounts\[0\].subPath: Forbidden: cannot be set for an Ephemeral/);
   t.same(problems(changed('ephemeralcontainers', added, { ephemeralContainers: [] }), added), [
     'spec.ephemeralContainers: Forbidden: existing ephemeral containers "debug" may not be removed',
   ]);
