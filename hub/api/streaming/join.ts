@@ -17,6 +17,10 @@ export async function join(client: ClientChannels, stream: PodStream): Promise<v
 }
 
 async function feed(client: ClientChannels, stream: PodStream): Promise<void> {
-  for await (const chunk of client.incoming) await stream.write(chunk);
+  try {
+    for await (const chunk of client.incoming) await stream.write(chunk);
+  } catch {
+    // What it sent is not what was agreed on: its connection is closed with that.
+  }
   stream.close(); // the client is gone
 }
