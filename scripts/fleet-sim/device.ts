@@ -49,12 +49,12 @@ export class SimulatedDevice {
   readonly #runtime: SimulatedRuntime;
   readonly #steps: Generator<Step>;
   readonly #waiting = new Set<() => void>();
+  readonly #closing = new AbortController();
   #refusals: ReadonlyMap<string, string> = new Map();
   #state: AgentState | undefined;
   #agent: Agent | undefined;
   #isWelcome = false;
   #isLost = false;
-  #isClosed = false;
   #held: Version | undefined;
   #timer: NodeJS.Timeout | undefined;
   #rebooting: Promise<void> = Promise.resolve();
@@ -157,7 +157,7 @@ export class SimulatedDevice {
   async vanish(): Promise<void> {
     this.#isLost = true;
     clearTimeout(this.#timer);
-    this.#network.cut('lost');
+    this.#network.cut('off');
     this.#happened();
     await this.#stop();
     this.#runtime.forgetAll();
@@ -170,7 +170,7 @@ export class SimulatedDevice {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     clearTimeout(this.#timer);
     this.#runtime.close();
     await this.#stop();
@@ -201,13 +201,14 @@ export class SimulatedDevice {
   async #reboot({ downMs = 0, containers = 'running' }: Reboot): Promise<void> {
     if (!this.#agent) return;
     // An agent that is only restarted says good-bye; a device that loses its power does not.
-    if (containers !== 'running') this.#network.cut('lost');
+    if (containers !== 'running') this.#network.cut('off');
     await this.#stop();
     if (containers === 'ended') this.#runtime.endAll();
     if (containers === 'gone') this.#runtime.forgetAll();
-    await sleep(within(downMs, this.plan.draw('down')));
-    if (this.#isLost || this.#isClosed) return;
-    this.#network.restore('lost');
+    const { signal } = this.#closing;
+    await sleep(within(downMs, this.plan.draw('down')), undefined, { signal }).catch(() => {});
+    if (this.#isLost || signal.aborted) return;
+    this.#network.restore('off');
     this.#open();
   }
 

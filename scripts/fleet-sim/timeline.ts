@@ -9,7 +9,7 @@ export type Step = { readonly atMs: number } & (
 );
 
 /** A device is connected while there is none of these. */
-export type CutReason = 'dark' | 'flapping' | 'asked' | 'lost';
+export type CutReason = 'dark' | 'flapping' | 'asked' | 'off';
 
 /** All that the scenario has in store for a device, in order. Has no end when the device flaps. */
 export function* stepsOf(behaviour: Behaviour, draw: Draw): Generator<Step> {
