@@ -1,34 +1,37 @@
 import { badRequest, conflict, invalid, notFound } from '../resources/api-error.ts';
+import { bindings } from '../resources/binding.ts';
 import { notSupported, required } from '../resources/field-errors.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { withPodCondition } from '../resources/pod-state.ts';
+import { pods } from '../resources/table-of-resources.ts';
 import { formatTime } from '../resources/time.ts';
 import type { PodObject } from '../resources/typed.ts';
-import { type BodyKind, readObject } from './body.ts';
-import { type Exchange, fieldManagerOf, isDryRun } from './exchange.ts';
+import { readObject } from './body.ts';
+import { type Exchange, fieldManagerOf, isDryRun, warningsOf } from './exchange.ts';
 import { sendJson, successStatus } from './reply.ts';
 import type { ResourceRequest } from './request-info.ts';
+import { placed } from './write.ts';
 
-const BINDING: BodyKind = { group: '', version: 'v1', kind: 'Binding', schema: 'io.k8s.api.core.v1.Binding' };
-
-/** `POST pods/x/binding`: a scheduler's decision, once. */
-export async function bind(
-  exchange: Exchange,
-  { resource, namespace, name = '' }: ResourceRequest,
-): Promise<void> {
-  const binding = await readObject(exchange, BINDING);
+/** `POST pods/x/binding`, or `POST bindings` with the pod's name: a scheduler's decision, once. */
+export async function bind(exchange: Exchange, target: ResourceRequest): Promise<void> {
+  const { namespace } = target;
+  const binding = placed(await readObject(exchange, bindings), { ...target, resource: bindings });
   const { metadata } = binding;
-  if (metadata.name && metadata.name !== name)
-    throw badRequest(
-      `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
-    );
+  const { name = metadata.name ?? '' } = target;
+  const resource = pods;
+  if (!name) throw badRequest('name is required');
   const nodeName = targetOf(name, binding);
   const { registry, now } = exchange.context;
   const change = (current: KubeObject | undefined) => {
     if (!current) throw notFound(resource, name);
     return bound(resource, current as PodObject, metadata, nodeName);
   };
-  const options = { fieldManager: fieldManagerOf(exchange), dryRun: isDryRun(exchange, 'CreateOptions') };
+  const options = {
+    fieldManager: fieldManagerOf(exchange),
+    dryRun: isDryRun(exchange, 'CreateOptions'),
+    requester: exchange.user,
+    warn: warningsOf(exchange),
+  };
   const { object } = await registry.modify(resource, namespace, name, change, options);
   if (!options.dryRun) {
     const tell = (current: KubeObject | undefined) => {

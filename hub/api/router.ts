@@ -1,4 +1,5 @@
 import { methodNotAllowed, unknownPath } from '../resources/api-error.ts';
+import { bindings } from '../resources/binding.ts';
 import { authorize } from './access.ts';
 import { bind } from './binding.ts';
 import { remove, removeCollection } from './delete.ts';
@@ -58,8 +59,12 @@ const SUBRESOURCE_HANDLERS = new Map<string, Handlers>([
   ['portforward', { get: portForward, create: portForward }],
 ]);
 
-/** For kinds that nothing is stored of: reviews and metrics. Which verbs they have is in their definitions. */
-const COMPUTED_HANDLERS: Handlers = { create: review, get: getMetrics, list: listMetrics };
+/** For kinds that nothing is stored of: reviews, metrics, bindings. Which verbs they have is in their definitions. */
+const COMPUTED_HANDLERS: Handlers = {
+  create: (exchange, target) => (target.resource === bindings ? bind : review)(exchange, target),
+  get: getMetrics,
+  list: listMetrics,
+};
 
 /** For the parts of an object that its definition names. */
 const PART_HANDLERS: Handlers = { get, update, patch };

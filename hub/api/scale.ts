@@ -3,8 +3,9 @@ import { ageColumn, countColumn, nameColumn } from '../resources/cells.ts';
 import { apiVersionOf, type ResourceDefinition, type ScaleMapping } from '../resources/definition.ts';
 import { invalidValue } from '../resources/field-errors.ts';
 import type { KubeObject } from '../resources/object.ts';
+import { checkWrite } from './access.ts';
 import { type BodyKind, decodeObject, type ParsedBody, readObject } from './body.ts';
-import { type Exchange, fieldManagerOf, isDryRun } from './exchange.ts';
+import { type Exchange, fieldManagerOf, isDryRun, warningsOf } from './exchange.ts';
 import { existing } from './read.ts';
 import { sendObject } from './reply.ts';
 import type { ResourceRequest } from './request-info.ts';
@@ -84,11 +85,15 @@ export async function writeScale(
     name,
     (current) => {
       if (!current) throw notFound(resource, name);
-      return scaled(resource, current, change(scaleOf(mapping, current)));
+      const next = scaled(resource, current, change(scaleOf(mapping, current)));
+      checkWrite(exchange, target, next, current);
+      return next;
     },
     {
       fieldManager: fieldManagerOf(exchange),
       dryRun: isDryRun(exchange, 'UpdateOptions'),
+      requester: exchange.user,
+      warn: warningsOf(exchange),
       subresource: 'scale',
     },
   );

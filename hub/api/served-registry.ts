@@ -9,6 +9,7 @@ import type {
   WriteOptions,
 } from '../registry/registry.ts';
 import { invalid } from '../resources/api-error.ts';
+import { bindings } from '../resources/binding.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { resourceMetrics } from '../resources/resource-metrics.ts';
@@ -63,7 +64,7 @@ export class ServedRegistry implements Registry {
       }),
     );
     const served = [...definitions, ...views].filter(({ isServed }) => isServed !== false);
-    this.#definitions = [...served, ...reviews, ...resourceMetrics];
+    this.#definitions = [...served, bindings, ...reviews, ...resourceMetrics];
     this.#known = definitions;
   }
 

@@ -13,6 +13,9 @@ const REQUIRED_KEYS: Readonly<Record<string, readonly string[]>> = {
   'kubernetes.io/ssh-auth': ['ssh-privatekey'],
   'kubernetes.io/tls': ['tls.crt', 'tls.key'],
 };
+const ACCOUNT_TOKEN = 'kubernetes.io/service-account-token';
+/** Whose token it is to be. The rest of such a secret is filled in later. */
+const ACCOUNT_ANNOTATION = 'kubernetes.io/service-account.name';
 const JSON_KEYS = ['.dockercfg', '.dockerconfigjson'];
 
 function setDefaults(object: KubeObject): void {
@@ -36,6 +39,8 @@ function validate(object: KubeObject, old: KubeObject | undefined): FieldError[]
     else if (JSON_KEYS.includes(key) && !isJson(value))
       errors.push(invalidValue(`data[${key}]`, '<secret contents redacted>', 'invalid character in JSON'));
   }
+  if (secret.type === ACCOUNT_TOKEN && !ownValue(secret.metadata.annotations ?? {}, ACCOUNT_ANNOTATION))
+    errors.push(required(`metadata.annotations[${ACCOUNT_ANNOTATION}]`));
   if (old && secret.type !== (old as SecretObject).type) errors.push(immutable('type', secret.type));
   return errors;
 }

@@ -2,8 +2,10 @@ import type { Registry } from '../../registry/registry.ts';
 import { type KubeObject, objectKey } from '../../resources/object.ts';
 import { namespaces, serviceAccounts } from '../../resources/table-of-resources.ts';
 import type { NamespaceObject } from '../../resources/typed.ts';
+import { sameJson } from '../../schema/json-type.ts';
 import { type ControllerContext, type Running, startController, unlessGone } from '../controller.ts';
 import { changeExisting } from '../status.ts';
+import { endingConditions } from './namespace-conditions.ts';
 
 const SOURCE = { fieldManager: 'namespace-controller' };
 const FINALIZER = 'kubernetes';
@@ -60,7 +62,7 @@ async function empty(registry: Registry, remains: Remains, namespace: NamespaceO
   const { name = '' } = namespace.metadata;
   const content = contentOf(registry, name);
   remains.set(name, new Set(content.map(({ key }) => key)));
-  await Promise.all(
+  const deletions = await Promise.allSettled(
     content
       .filter(({ object }) => object.metadata.deletionTimestamp === undefined)
       .map(({ resource, object: { metadata } }) =>
@@ -71,8 +73,29 @@ async function empty(registry: Registry, remains: Remains, namespace: NamespaceO
         ),
       ),
   );
-  if (contentOf(registry, name).length > 0) return;
-  await changeExisting(registry, namespaces, namespace, withoutFinalizer, SOURCE);
+  const left = contentOf(registry, name);
+  const failed = deletions.filter((each) => each.status === 'rejected').map(({ reason }) => reason as Error);
+  await tell(registry, namespace, left, failed);
+  if (failed[0]) throw failed[0]; // tried again, after a while
+  if (left.length === 0) await changeExisting(registry, namespaces, namespace, withoutFinalizer, SOURCE);
+}
+
+/** Says in the namespace's status what holds it. */
+async function tell(
+  registry: Registry,
+  namespace: NamespaceObject,
+  left: ReturnType<typeof contentOf>,
+  failed: readonly Error[],
+): Promise<void> {
+  const remaining = left.map(({ resource: { group, plural }, object }) => ({ group, plural, object }));
+  const failures = failed.map(({ message }) => message);
+  const change = (current: KubeObject) => {
+    const { status } = current as NamespaceObject;
+    const before = status?.conditions ?? [];
+    const conditions = endingConditions(before, remaining, failures, Date.now());
+    return sameJson(before, conditions) ? current : { ...current, status: { ...status, conditions } };
+  };
+  await changeExisting(registry, namespaces, namespace, change, { ...SOURCE, subresource: 'status' });
 }
 
 function contentOf(registry: Registry, namespace: string) {

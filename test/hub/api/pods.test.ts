@@ -126,6 +126,21 @@ t.test('binding', async (t) => {
   t.equal((await hub.post(`${pods}/missing/binding`, { target: { name: 'n' } })).code, 404);
 });
 
+t.test('binding, as an object of its own', async (t) => {
+  await hub.post(pods, pod('bound-too'));
+  const bind = (metadata: object) =>
+    hub.post('/api/v1/namespaces/default/bindings', { metadata, target: { kind: 'Node', name: 'n' } });
+  t.match(await bind({}), { code: 400, body: { message: 'name is required' } });
+  t.match(await bind({ name: 'bound-too', namespace: 'other' }), { code: 400 });
+  t.match(await bind({ name: 'missing' }), { code: 404, body: { message: 'pods "missing" not found' } });
+  t.match(await bind({ name: 'bound-too' }), { code: 201, body: { kind: 'Status', status: 'Success' } });
+  t.equal((await hub.get(`${pods}/bound-too`)).body.spec.nodeName, 'n');
+  t.match(await hub.get('/api/v1/namespaces/default/bindings'), { code: 405 });
+  const { body } = await hub.get('/api/v1');
+  const found = body.resources.find(({ name }: { name: string }) => name === 'bindings');
+  t.match(found, { singularName: 'binding', namespaced: true, kind: 'Binding', verbs: ['create'] });
+});
+
 t.test('graceful deletion', async (t) => {
   const { code, body } = await hub.delete(`${pods}/bound`);
   t.equal(code, 200);

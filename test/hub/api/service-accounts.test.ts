@@ -227,6 +227,10 @@ t.test('Secrets of the old type are filled in, and go with their account', async
       type: 'kubernetes.io/service-account-token',
     });
   const read = (name: string) => registry.get(secrets, 'default', name) as SecretObject | undefined;
+  t.match(await make('anonymous', ''), {
+    code: 422,
+    body: { message: /metadata.annotations\[kubernetes.io\/service-account.name\]: Required value/ },
+  });
   await make('robot-token', 'robot');
   t.ok(await until(() => read('robot-token')?.data?.['token'] !== undefined, PATIENCE_MS));
   const { data = {}, metadata } = read('robot-token') as SecretObject;

@@ -239,9 +239,28 @@ t.test('B.6.7 a namespace ends after its contents', async (t) => {
     return maps.join() === 'kept' && rest.length === 0;
   });
   t.match((await hub.get(path)).body.spec.finalizers, ['kubernetes']);
+  const conditions = async (): Promise<{ type: string; status: string; message: string }[]> =>
+    (await hub.get(path)).body.status.conditions ?? [];
+  await until('it says what holds it', async () =>
+    (await conditions()).some(
+      ({ type, status, message }) =>
+        type === 'NamespaceFinalizersRemaining' &&
+        status === 'True' &&
+        message ===
+          'Some content in the namespace has finalizers remaining: example.com/wait in 1 resource instances',
+    ),
+  );
+  t.match(await conditions(), [
+    { type: 'NamespaceDeletionDiscoveryFailure', status: 'False', reason: 'ResourcesDiscovered' },
+    { type: 'NamespaceDeletionGroupVersionParsingFailure', status: 'False' },
+    { type: 'NamespaceDeletionContentFailure', status: 'False', reason: 'ContentDeleted' },
+    { type: 'NamespaceContentRemaining', status: 'True', message: /configmaps\. has 1 resource instances/ },
+    { type: 'NamespaceFinalizersRemaining', status: 'True', reason: 'SomeFinalizersRemain' },
+  ]);
   await release(`${path}/configmaps/kept`);
   await until('nothing is in it', async () => !(await hub.get(path)).body.spec.finalizers?.length);
   t.equal((await hub.get(path)).code, 200, 'its own finalizer holds it');
+  t.ok((await conditions()).every(({ status }) => status === 'False'));
   await release(path);
   await gone(path);
   for (const name of ['default', 'kube-system', 'kube-public'])
