@@ -2,9 +2,7 @@ import { mkdirSync, renameSync, statfsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { EnrolRequest } from '../proto/gen/holdfast/v1/enrolment_pb.ts';
 import { openAccess } from './access.ts';
-import { admissionOf } from './admission/admission.ts';
-import { QuotaLedger } from './admission/quota/quota-ledger.ts';
-import { ServiceLedger } from './admission/service-addresses/service-ledger.ts';
+import { openPolicies } from './admission/open-policies.ts';
 import { ApiServer } from './api/server.ts';
 import { bootstrapObjects } from './bootstrap-objects.ts';
 import { advertisedAddress, type HubConfig, ownHosts } from './config.ts';
@@ -61,9 +59,11 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   const stopCompaction = startCompaction(store);
   const registry = new StoreRegistry({ store, definitions: resources, trackFields });
   const customResources = new CustomResources(registry);
-  const quotas = new QuotaLedger(registry);
-  const addresses = new ServiceLedger(registry, config.serviceRanges);
-  registry.admission = admissionOf(registry, { quotas, addresses });
+  const access = await openAccess({ registry, tokenKey: keys.accountKey });
+  const policies = openPolicies(registry, {
+    serviceRanges: config.serviceRanges,
+    authorize: (user, question) => access.authorizer.authorize(user, question),
+  });
   await bootstrapObjects(registry);
 
   const tls = { ...keys.server, ca: keys.ca.certificate };
@@ -142,12 +142,11 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     sessions.dismiss(event.object.metadata.name ?? '', 'the Node of this device was deleted');
   });
   dispatcher.start();
-  const access = await openAccess({ registry, tokenKey: keys.accountKey });
   const controllers = startControllers({
     registry,
     log: log.child({ part: 'controllers' }),
     liveness: connections,
-    quotas,
+    quotas: policies.quotas,
     nodeMonitorGracePeriodMs: config.nodeGraceSeconds * 1000,
     identities: {
       rootCertificate: keys.ca.certificate,
@@ -177,7 +176,11 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   const apiPort = await listening('the API', config.apiPort, api.listen(config.apiPort, config.bind));
   const apiService = startApiService(
     { registry, log: log.child({ part: 'controllers' }) },
-    { clusterAddress: addresses.firstAddress, address: advertisedAddress(config.bind), port: apiPort },
+    {
+      clusterAddress: policies.addresses.firstAddress,
+      address: advertisedAddress(config.bind),
+      port: apiPort,
+    },
   );
   await writeKubeconfig(config, keys, apiPort);
   log.info({ api: apiPort, grpc: grpcPort, mqtt: mqttPort, version: hubVersion() }, 'the hub is ready');
@@ -190,8 +193,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       await apiService.stop();
       await controllers.stop();
       await dispatcher.stop();
-      quotas.close();
-      addresses.close();
+      policies.close();
       customResources.close();
       stopDismissing();
       sessions.closeAll();

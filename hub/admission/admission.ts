@@ -1,3 +1,4 @@
+import type { Authorize } from '../cel/authorizer.ts';
 import type { Admission, AdmissionRequest } from '../registry/admission.ts';
 import type { Registry } from '../registry/registry.ts';
 import { limitRanger } from './limit-ranger.ts';
@@ -17,7 +18,11 @@ import { storageClass } from './storage-class.ts';
 /** Kubernetes' own admission plugins, in its order: quota is last, for what it counts will be stored. */
 export function admissionOf(
   registry: Registry,
-  { quotas, addresses }: { readonly quotas: QuotaLedger; readonly addresses: ServiceLedger },
+  {
+    quotas,
+    addresses,
+    authorize,
+  }: { readonly quotas: QuotaLedger; readonly addresses: ServiceLedger; readonly authorize: Authorize },
 ): Admission {
   return chained([
     serviceAccount(registry),
@@ -28,7 +33,7 @@ export function admissionOf(
     notYet,
     rolloutActions(Date.now),
     serviceAddresses(addresses),
-    validatingPolicies(registry),
+    validatingPolicies(registry, authorize),
     resourceQuota(quotas),
   ]);
 }
@@ -42,6 +47,9 @@ export function chained(plugins: readonly AdmissionPlugin[]): Admission {
     check: (request) => checkAll(plugins, request),
     checkDeletion: (request) => {
       for (const { checkDeletion } of plugins) checkDeletion?.(request);
+    },
+    checkConnection: (request) => {
+      for (const { checkConnection } of plugins) checkConnection?.(request);
     },
   };
 }

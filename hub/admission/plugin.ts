@@ -7,4 +7,5 @@ export interface AdmissionPlugin {
   // biome-ignore lint/suspicious/noConfusingVoidType: most plugins return nothing
   readonly check?: (request: AdmissionRequest) => (() => void) | void;
   readonly checkDeletion?: (request: AdmissionRequest) => void;
+  readonly checkConnection?: (request: AdmissionRequest) => void;
 }

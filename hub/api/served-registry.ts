@@ -134,6 +134,10 @@ export class ServedRegistry implements Registry {
     return this.#registry.watchAll(...options);
   }
 
+  checkConnection(...connection: Parameters<Registry['checkConnection']>): void {
+    this.#registry.checkConnection(...connection);
+  }
+
   async create(resource: ResourceDefinition, object: KubeObject, options: WriteOptions): Promise<KubeObject> {
     const stored = this.storedOf(resource);
     if (!stored) return this.#registry.create(resource, object, options);

@@ -1,5 +1,6 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { registerAddresses } from './addresses.ts';
+import { registerAuthorizer } from './authorizer.ts';
 import { isEqual } from './equality.ts';
 import { registerFormats } from './formats.ts';
 import { registerLists } from './lists.ts';
@@ -60,6 +61,7 @@ function baseEnvironment(): Environment {
     registerAddresses,
     registerQuantities,
     registerFormats,
+    registerAuthorizer,
   ])
     register(made);
   base = made;

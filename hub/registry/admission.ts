@@ -1,12 +1,15 @@
 import type { Requester, ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
 
-/** A write that is about to be stored, or a deletion. */
+/** A write that is about to be stored, a deletion, or a connection to a pod. */
 export interface AdmissionRequest {
-  readonly operation: 'CREATE' | 'UPDATE' | 'DELETE';
+  readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
   readonly resource: ResourceDefinition;
   readonly subresource: string | undefined;
-  /** What is to be stored; of a deletion, what is to go. */
+  /**
+   * What is to be stored; of a deletion, what is to go. Of a connection, what it is to be: `PodExecOptions` and the like,
+   * under the pod's name.
+   */
   readonly object: KubeObject;
   /** What it replaces, or what is to go. */
   readonly old: KubeObject | undefined;
@@ -32,7 +35,14 @@ export interface Admission {
   check(request: AdmissionRequest): () => void;
   /** Throws an ApiError for what may not be deleted. */
   checkDeletion(request: AdmissionRequest): void;
+  /** Throws an ApiError for what may not be connected to. */
+  checkConnection(request: AdmissionRequest): void;
 }
 
 /** For registries without policies. */
-export const ADMIT_ALL: Admission = { complete: () => {}, check: () => () => {}, checkDeletion: () => {} };
+export const ADMIT_ALL: Admission = {
+  complete: () => {},
+  check: () => () => {},
+  checkDeletion: () => {},
+  checkConnection: () => {},
+};

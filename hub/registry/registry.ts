@@ -72,6 +72,15 @@ export interface DeleteOptions {
   readonly warn?: (text: string) => void;
 }
 
+/** Somebody is about to be joined to a pod: `exec`, `attach`, `portforward`. */
+export interface Connection {
+  readonly subresource: string;
+  /** What it is to be (`PodExecOptions` …), under the pod's name. */
+  readonly options: KubeObject;
+  readonly requester: Requester;
+  readonly warn: (text: string) => void;
+}
+
 /**
  * Kubernetes' semantics over the store: what a write means, for the API and for the hub's own controllers alike.
  * Reads come from memory and are never behind a write that was answered. Every method that refuses throws an
@@ -137,4 +146,6 @@ export interface Registry {
     name: string,
     options: DeleteOptions,
   ): Promise<{ object: KubeObject; removed: boolean }>;
+  /** Throws what the cluster's policies refuse. */
+  checkConnection(resource: ResourceDefinition, connection: Connection): void;
 }

@@ -27,6 +27,7 @@ import {
 import { OwnerIndex } from './owner-index.ts';
 import { itemsBefore } from './past.ts';
 import type {
+  Connection,
   DeleteOptions,
   ListOptions,
   ObjectList,
@@ -288,6 +289,11 @@ export class StoreRegistry implements Registry {
       if (stored) return { object: stored, removed };
     }
     throw conflict(resource, name);
+  }
+
+  checkConnection(resource: ResourceDefinition, { options: object, ...connection }: Connection): void {
+    const request = { operation: 'CONNECT', resource, object, old: undefined, dryRun: false } as const;
+    this.admission.checkConnection({ ...request, ...connection });
   }
 
   async #tryCreate(

@@ -1,3 +1,4 @@
+import { AUTHORIZER_TYPE } from '../../cel/authorizer.ts';
 import { Compiler, type Expression } from '../../cel/expression.ts';
 import type { FieldError } from '../../resources/api-error.ts';
 import { invalidValue } from '../../resources/field-errors.ts';
@@ -10,6 +11,7 @@ const VARIABLES = {
   params: 'dyn',
   namespaceObject: 'dyn',
   variables: 'dyn',
+  authorizer: AUTHORIZER_TYPE,
 } as const;
 
 /** Makes what `variables.x` is, when it is first asked for. */

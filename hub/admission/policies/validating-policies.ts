@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { ParamRef } from 'kubernetes-types/admissionregistration/v1.d.ts';
+import { type Authorize, AuthorizerValue } from '../../cel/authorizer.ts';
 import { withinTime } from '../../cel/time-limit.ts';
 import type { AdmissionRequest } from '../../registry/admission.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { ApiError, invalid } from '../../resources/api-error.ts';
+import type { Requester } from '../../resources/definition.ts';
 import type { KubeObject } from '../../resources/object.ts';
 import { matchesLabelSelector } from '../../resources/selector.ts';
 import {
@@ -31,7 +33,7 @@ const CODES: Readonly<Record<string, number>> = {
 const LIMIT_MS = 200;
 
 /** ValidatingAdmissionPolicies and their bindings: rules about writes, in CEL. */
-export function validatingPolicies(registry: Registry): AdmissionPlugin {
+export function validatingPolicies(registry: Registry, authorize: Authorize): AdmissionPlugin {
   const compiled = new WeakMap<KubeObject, CompiledPolicy | undefined>(); // stored objects never change
   const compiledOf = (policy: AdmissionPolicyObject) => {
     if (!compiled.has(policy)) compiled.set(policy, compilePolicy(policy).policy);
@@ -42,7 +44,7 @@ export function validatingPolicies(registry: Registry): AdmissionPlugin {
     if (request.resource.group === validatingAdmissionPolicies.group) return;
     const bindings = registry.list(validatingAdmissionPolicyBindings).items;
     for (const binding of bindings as readonly AdmissionPolicyBindingObject[])
-      enforce(registry, request, binding, compiledOf);
+      enforce({ registry, authorize, compiledOf }, request, binding);
   };
   return {
     check: (request) => {
@@ -50,6 +52,7 @@ export function validatingPolicies(registry: Registry): AdmissionPlugin {
       enforceAll(request);
     },
     checkDeletion: enforceAll,
+    checkConnection: enforceAll,
   };
 }
 
@@ -60,11 +63,16 @@ function checkPolicy(policy: AdmissionPolicyObject): void {
   if (errors.length > 0) throw invalid(group, kind, policy.metadata.name ?? '', errors);
 }
 
+interface Enforcement {
+  readonly registry: Registry;
+  readonly authorize: Authorize;
+  readonly compiledOf: (policy: AdmissionPolicyObject) => CompiledPolicy | undefined;
+}
+
 function enforce(
-  registry: Registry,
+  { registry, authorize, compiledOf }: Enforcement,
   request: AdmissionRequest,
   binding: AdmissionPolicyBindingObject,
-  compiledOf: (policy: AdmissionPolicyObject) => CompiledPolicy | undefined,
 ): void {
   const { policyName = '', matchResources, paramRef } = binding.spec;
   const policy = registry.get(validatingAdmissionPolicies, undefined, policyName) as
@@ -81,7 +89,7 @@ function enforce(
       missing(`no params found for policy binding with \`Deny\` parameterNotFoundAction`),
     ]);
   for (const param of params) {
-    const values = valuesOf(request, namespace, param);
+    const values = { ...valuesOf(request, namespace, param), authorizer: authorizerFor(request, authorize) };
     const failures = withinTime(() => evaluatePolicy(rules, values), LIMIT_MS, `of policy '${policyName}'`);
     act(request, policy, binding, failures);
   }
@@ -148,31 +156,51 @@ function paramsOf(
     .items.filter(({ metadata }) => matchesLabelSelector(selector, metadata.labels));
 }
 
+/** The hub's own writes are made by who may do everything. */
+const HUB: Requester = { name: 'system:holdfast:hub', groups: ['system:masters'] };
+
+/** What who asks may do; and, by `requestResource`, to what the request is about. */
+function authorizerFor({ requester, resource, subresource, object }: AdmissionRequest, authorize: Authorize) {
+  const { name, namespace } = object.metadata;
+  return new AuthorizerValue(authorize, requester ?? HUB, {
+    group: resource.group,
+    resource: resource.plural,
+    ...(subresource && { subresource }),
+    ...(namespace && { namespace }),
+    ...(name && { name }),
+  });
+}
+
 function valuesOf(
   request: AdmissionRequest,
   namespace: KubeObject | undefined,
   params: KubeObject | undefined,
 ) {
-  const { object, old, resource, subresource, operation, requester, dryRun } = request;
-  const { group, version, kind, plural } = resource;
+  const { object, old, resource, subresource, operation, requester = HUB, dryRun } = request;
+  const { group, version, plural } = resource;
+  const isConnection = operation === 'CONNECT';
+  // What a connection is to be has no metadata.
+  const { metadata: _, ...options } = object;
   return {
-    object: operation === 'DELETE' ? null : celValue(object),
+    object: operation === 'DELETE' ? null : celValue(isConnection ? options : object),
     oldObject: celValue(old),
     namespaceObject: celValue(namespace),
     params: celValue(params),
     request: celValue({
       uid: randomUUID(),
-      kind: { group, version, kind },
+      kind: isConnection
+        ? { group: '', version: 'v1', kind: object.kind }
+        : { group, version, kind: resource.kind },
       resource: { group, version, resource: plural },
       subResource: subresource ?? '',
       name: object.metadata.name ?? '',
       namespace: object.metadata.namespace ?? '',
       operation,
       userInfo: {
-        username: requester?.name ?? 'system:holdfast:hub',
-        uid: requester?.uid ?? '',
-        groups: requester?.groups ?? ['system:masters'],
-        extra: requester?.extra ?? {},
+        username: requester.name,
+        uid: requester.uid ?? '',
+        groups: requester.groups,
+        extra: requester.extra ?? {},
       },
       dryRun,
     }),

@@ -8,7 +8,7 @@ import type { ResourceRequest } from '../request-info.ts';
 import type { ClientChannels } from './client-channels.ts';
 import { join } from './join.ts';
 import { SPDY_CHANNEL_PROTOCOLS, SpdyChannels } from './spdy-channels.ts';
-import { agree, type Upgraded } from './upgrade.ts';
+import { agree, checkConnection, type Upgraded } from './upgrade.ts';
 import { CHANNEL_PROTOCOLS, WebSocketChannels } from './websocket-channels.ts';
 
 const SPOKEN = { websocket: CHANNEL_PROTOCOLS, spdy: SPDY_CHANNEL_PROTOCOLS };
@@ -19,13 +19,22 @@ export async function exec(exchange: Exchange, target: ResourceRequest): Promise
   const request = attachRequest(exchange, target);
   const command = exchange.url.searchParams.getAll('command');
   if (command.length === 0) throw badRequest('you must specify at least one command for the container');
+  checkConnection(exchange, target, 'PodExecOptions', { ...optionsOf(exchange, request), command });
   await serve(exchange, request, () => exchange.context.streams.exec({ ...request, command }));
 }
 
 /** `pods/x/attach`: joins the process that a container runs. */
 export async function attach(exchange: Exchange, target: ResourceRequest): Promise<void> {
   const request = attachRequest(exchange, target);
+  checkConnection(exchange, target, 'PodAttachOptions', optionsOf(exchange, request));
   await serve(exchange, request, () => exchange.context.streams.attach(request));
+}
+
+/** What the client asks for, as policies see it: what is not set is not there. */
+function optionsOf({ url }: Exchange, { stdin, stdout, stderr, tty }: AttachRequest): object {
+  const set = Object.entries({ stdin, stdout, stderr, tty }).filter(([, is]) => is);
+  const container = url.searchParams.get('container');
+  return { ...Object.fromEntries(set), ...(container && { container }) };
 }
 
 /** What is wrong is answered before the upgrade, so that the client gets a Status. */

@@ -7,7 +7,7 @@ import { existing } from '../read.ts';
 import type { ResourceRequest } from '../request-info.ts';
 import { SpdyConnection } from './spdy-connection.ts';
 import { SpdyForwarding } from './spdy-forwarding.ts';
-import { agree } from './upgrade.ts';
+import { agree, checkConnection } from './upgrade.ts';
 import { CHANNEL_PROTOCOLS, sendMessage, WebSocketChannels } from './websocket-channels.ts';
 
 const SPDY_PROTOCOL = 'portforward.k8s.io';
@@ -26,10 +26,13 @@ export async function portForward(exchange: Exchange, target: ResourceRequest): 
     throw badRequest(
       `unable to forward port because pod is not running. Current status=${pod.status?.phase}`,
     );
+  const { searchParams } = exchange.url;
+  const ports = searchParams.has('ports') ? portsOf(searchParams) : undefined;
+  checkConnection(exchange, target, 'PodPortForwardOptions', { ...(ports && { ports }) });
   const agreed = agree(exchange, SPOKEN);
   const dial: Dial = (port) => exchange.context.streams.connect({ pod, port });
   if (agreed.protocol !== TUNNEL_PROTOCOL && agreed.type === 'websocket') {
-    const ports = portsOf(exchange.url.searchParams);
+    if (!ports) throw badRequest('query parameter "ports" is required');
     const upgraded = await agreed.accept();
     await forwardChannels(upgraded.socket as WebSocket, ports, dial);
     return;

@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { ApiError, badRequest } from '../../resources/api-error.ts';
-import type { Exchange } from '../exchange.ts';
+import { type Exchange, warningsOf } from '../exchange.ts';
+import type { ResourceRequest } from '../request-info.ts';
 
 /** The client's connection after its upgrade. */
 export type Upgraded =
@@ -52,6 +53,21 @@ export function agree({ request, response, upgrade }: Exchange, spoken: Spoken):
       : acceptSpdy(request, upgrade, protocol);
   };
   return { type, protocol, accept };
+}
+
+/** Throws what the cluster's policies refuse: they are asked before anything is joined. */
+export function checkConnection(
+  exchange: Exchange,
+  { resource, namespace = '', name = '', subresource = '' }: ResourceRequest,
+  kind: string,
+  options: object,
+): void {
+  exchange.context.registry.checkConnection(resource, {
+    subresource,
+    options: { apiVersion: 'v1', kind, metadata: { name, namespace }, ...options },
+    requester: exchange.user,
+    warn: warningsOf(exchange),
+  });
 }
 
 function offers(request: IncomingMessage, header: string): string[] {

@@ -1,11 +1,10 @@
-import { admissionOf } from '../../../hub/admission/admission.ts';
-import { QuotaLedger } from '../../../hub/admission/quota/quota-ledger.ts';
-import { ServiceLedger } from '../../../hub/admission/service-addresses/service-ledger.ts';
+import { openPolicies } from '../../../hub/admission/open-policies.ts';
 import {
   DEFAULT_ADDRESSES,
   DEFAULT_NODE_PORTS,
   parseServiceRanges,
 } from '../../../hub/admission/service-addresses/service-ranges.ts';
+import type { Authorize } from '../../../hub/cel/authorizer.ts';
 import type { StoreRegistry } from '../../../hub/registry/store-registry.ts';
 import { ApiError } from '../../../hub/resources/api-error.ts';
 import type { ResourceDefinition } from '../../../hub/resources/definition.ts';
@@ -15,16 +14,17 @@ import { openRegistry } from '../controllers/cluster.ts';
 
 type Teardown = Parameters<typeof openRegistry>[0];
 
+/** For policies that do not ask what somebody may do. */
+export const ALLOW_NOTHING: Authorize = () => ({ allowed: false, reason: '' });
+
 /** A registry with the cluster's policies, and short ways to write to it. */
-export async function withPolicies(t: Teardown) {
+export async function withPolicies(t: Teardown, authorize = ALLOW_NOTHING) {
   const registry = await openRegistry(t);
-  const quotas = new QuotaLedger(registry);
-  const addresses = new ServiceLedger(registry, parseServiceRanges(DEFAULT_ADDRESSES, DEFAULT_NODE_PORTS));
-  registry.admission = admissionOf(registry, { quotas, addresses });
-  t.teardown(() => {
-    quotas.close();
-    addresses.close();
+  const { quotas, close } = openPolicies(registry, {
+    serviceRanges: parseServiceRanges(DEFAULT_ADDRESSES, DEFAULT_NODE_PORTS),
+    authorize,
   });
+  t.teardown(close);
   return { registry, quotas, ...writersOf(registry) };
 }
 

@@ -14,7 +14,7 @@ import { startApiService } from '../../../hub/controllers/api-service/api-servic
 import { endpointSlices, services } from '../../../hub/resources/table-of-resources.ts';
 import type { ServiceObject } from '../../../hub/resources/typed.ts';
 import { Cluster, silent } from '../controllers/cluster.ts';
-import { refusalOf, withPolicies } from './policies.ts';
+import { ALLOW_NOTHING, refusalOf, withPolicies } from './policies.ts';
 
 const BY_TEST = { fieldManager: 'test' };
 const port = (number: number, more: object = {}) => ({ name: `p${number}`, port: number, ...more });
@@ -30,7 +30,7 @@ async function withServices(
   const { registry, quotas, create } = await withPolicies(t);
   if (addresses) {
     const ledger = new ServiceLedger(registry, parseServiceRanges(addresses, nodePorts));
-    registry.admission = admissionOf(registry, { quotas, addresses: ledger });
+    registry.admission = admissionOf(registry, { quotas, addresses: ledger, authorize: ALLOW_NOTHING });
     t.teardown(() => ledger.close());
   }
   const service = (name: string, spec: object = {}, options?: Options) =>
@@ -193,7 +193,7 @@ t.test('nothing is given twice, whoever comes at the same time; nor after a rest
 
   const restarted = new ServiceLedger(registry, parseServiceRanges('10.96.0.0/26', '30000-30059'));
   t.teardown(() => restarted.close());
-  registry.admission = admissionOf(registry, { quotas, addresses: restarted });
+  registry.admission = admissionOf(registry, { quotas, addresses: restarted, authorize: ALLOW_NOTHING });
   await t.rejects(service('z'), /range is full/);
   await remove('x');
   t.equal((await service('z')).spec.clusterIP, two[0]?.spec.clusterIP, 'what was deleted is free');

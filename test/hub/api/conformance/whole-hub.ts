@@ -1,6 +1,4 @@
-import { admissionOf } from '../../../../hub/admission/admission.ts';
-import { QuotaLedger } from '../../../../hub/admission/quota/quota-ledger.ts';
-import { ServiceLedger } from '../../../../hub/admission/service-addresses/service-ledger.ts';
+import { openPolicies } from '../../../../hub/admission/open-policies.ts';
 import {
   DEFAULT_ADDRESSES,
   DEFAULT_NODE_PORTS,
@@ -25,14 +23,15 @@ export interface WholeHub {
 export async function startWholeHub(t: Teardown, options?: Partial<ApiServerOptions>): Promise<WholeHub> {
   const hub = await startHub(t, options);
   const { registry, access, authority } = hub;
-  const quotas = new QuotaLedger(registry);
-  const addresses = new ServiceLedger(registry, parseServiceRanges(DEFAULT_ADDRESSES, DEFAULT_NODE_PORTS));
-  registry.admission = admissionOf(registry, { quotas, addresses });
+  const policies = openPolicies(registry, {
+    serviceRanges: parseServiceRanges(DEFAULT_ADDRESSES, DEFAULT_NODE_PORTS),
+    authorize: (user, question) => access.authorizer.authorize(user, question),
+  });
   await bootstrapObjects(registry);
   const controllers = startControllers({
     registry,
     log: silent,
-    quotas,
+    quotas: policies.quotas,
     identities: {
       rootCertificate: authority.certificate,
       issue: (account, secret) => access.accountTokens.issueLegacy(account, secret),
@@ -41,8 +40,7 @@ export async function startWholeHub(t: Teardown, options?: Partial<ApiServerOpti
   });
   t.teardown(async () => {
     await controllers.stop();
-    quotas.close();
-    addresses.close();
+    policies.close();
   });
   return { hub, cluster: new Cluster(registry) };
 }
