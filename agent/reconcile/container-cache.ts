@@ -5,6 +5,8 @@ export class ContainerCache {
   readonly #runtime: Runtime;
   readonly #containers = new Map<string, ObservedContainer>();
   readonly #byPod = new Map<string, Set<string>>();
+  /** Ended by the engine's word, and not looked at since. */
+  readonly #ending = new Set<string>();
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -15,6 +17,7 @@ export class ContainerCache {
     const found = await this.#runtime.list();
     const pods = new Set(this.#byPod.keys());
     for (const id of [...this.#containers.keys()]) this.#remove(id);
+    this.#ending.clear();
     for (const container of found) {
       this.#put(container);
       pods.add(container.podUid);
@@ -38,6 +41,7 @@ export class ContainerCache {
   async refresh(id: string): Promise<string | undefined> {
     const known = this.#containers.get(id);
     const container = await this.#runtime.inspect(id);
+    this.#ending.delete(id);
     if (container) this.#put(container);
     else this.#remove(id);
     return container?.podUid ?? known?.podUid;
@@ -47,8 +51,14 @@ export class ContainerCache {
   markEnded(id: string, exitCode: number, finishedAtMs: number, exitedAtMs: number): string | undefined {
     const known = this.#containers.get(id);
     if (known?.state !== 'running') return undefined;
+    this.#ending.add(id);
     this.#put({ ...known, state: 'exited', exitCode, finishedAtMs, exitedAtMs });
     return known.podUid;
+  }
+
+  /** Whether it runs, or has just ended: the engine answers for it once it has taken down its network. */
+  isBusy({ id, state }: ObservedContainer): boolean {
+    return state === 'running' || this.#ending.has(id);
   }
 
   get(id: string): ObservedContainer | undefined {

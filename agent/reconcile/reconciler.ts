@@ -79,6 +79,7 @@ export class Reconciler {
       ...options,
       images: this.#images,
       containersOf: (uid) => this.#containers.ofPod(uid),
+      isBusy: (container) => this.#containers.isBusy(container),
       statusOf: (pod) => this.#observedStatus(pod),
       firstSeenAtMs: (uid) => this.#memoryOf(uid).firstSeenAtMs,
       onTurn: (uid) => this.#workers.poke(uid),

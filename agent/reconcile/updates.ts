@@ -20,6 +20,8 @@ export interface UpdatesOptions {
   readonly state: Pick<AgentState, 'podUpdates' | 'savePodUpdate' | 'forgetPodUpdate'>;
   readonly images: Images;
   readonly containersOf: (uid: string) => readonly ObservedContainer[];
+  /** It runs, or the engine still takes down what it had: its ports are not free. */
+  readonly isBusy: (container: ObservedContainer) => boolean;
   /** What the pod's containers say of it. */
   readonly statusOf: (pod: Pod) => PodStatus;
   /** When this agent first met the pod. */
@@ -54,6 +56,7 @@ const STORE_RETRY_MS = 10_000;
 export class Updates {
   readonly #options: UpdatesOptions;
   readonly #trials = new Map<string, Trial>();
+  /** By candidate and side. */
   readonly #turns = new Map<string, Turn>();
   #successors: { of: unknown; byUid: ReadonlyMap<string, Pod> } | undefined;
 
@@ -104,7 +107,7 @@ export class Updates {
 
   /** Nothing is left of the pod. */
   forget(uid: string): void {
-    this.#turns.delete(uid);
+    for (const side of ['next', 'old']) this.#turns.delete(`${uid} ${side}`);
     const trial = this.#trials.get(uid);
     if (!trial) return;
     this.#trials.delete(uid);
@@ -113,25 +116,29 @@ export class Updates {
 
   #judged(candidate: Pod, side: 'next' | 'old'): TurnNow {
     const plan = isDeleted(candidate) ? this.#withdrawn(candidate) : this.#judge(candidate);
+    const { uid } = candidate.metadata;
     const replaces = podUpdateOf(candidate)?.replaces;
-    this.#tell(candidate.metadata.uid, plan.next);
-    if (replaces !== undefined) this.#tell(replaces, plan.old);
+    this.#tell(uid, 'next', uid, plan.next);
+    if (replaces !== undefined) this.#tell(uid, 'old', replaces, plan.old);
     return { turn: plan[side], wakeAtMs: plan.wakeAtMs };
   }
 
-  /** Whoever else's turn has changed by what was seen of one must be looked at. */
-  #tell(uid: string, turn: Turn): void {
-    const before = this.#turns.get(uid);
-    this.#turns.set(uid, turn);
-    if (before !== undefined && before !== turn) this.#options.onTurn(uid);
+  /**
+   * Who has another turn by what was seen of the other must be looked at. Remembered for each candidate: a pod that has
+   * taken a place can be asked to leave it by the next.
+   */
+  #tell(candidate: string, side: 'next' | 'old', uid: string, turn: Turn): void {
+    const key = `${candidate} ${side}`;
+    const before = this.#turns.get(key) ?? 'run';
+    this.#turns.set(key, turn);
+    if (before !== turn) this.#options.onTurn(uid);
   }
 
   /** The hub has taken it back: what was there before goes on once its place is free. */
   #withdrawn(candidate: Pod): UpdatePlan {
-    const { containersOf } = this.#options;
+    const { containersOf, isBusy } = this.#options;
     const replaces = podUpdateOf(candidate)?.replaces ?? '';
-    const isFree =
-      !containersOf(candidate.metadata.uid).some(isRunning) || containersOf(replaces).some(isRunning);
+    const isFree = !containersOf(candidate.metadata.uid).some(isBusy) || containersOf(replaces).some(isBusy);
     return {
       next: 'run',
       old: isFree ? 'run' : 'yield',
@@ -187,7 +194,7 @@ export class Updates {
   }
 
   #inputOf(candidate: Pod, trial: Trial): UpdateInput {
-    const { containersOf, statusOf, monotonicMs } = this.#options;
+    const { containersOf, isBusy, statusOf, monotonicMs } = this.#options;
     const update = podUpdateOf(candidate);
     if (!update) throw new Error('a pod without an update was judged');
     const nowMs = monotonicMs();
@@ -204,13 +211,13 @@ export class Updates {
       next: {
         isStaged,
         hasBegun: own.length > 0,
-        isRunning: own.some(isRunning),
+        isRunning: own.some(isBusy),
         readySinceMs: trial.readySinceMs,
         restarts: Math.max(0, ...(status.containerStatuses ?? []).map(({ restartCount }) => restartCount)),
         trouble: trouble ?? troubleOf(status),
       },
       old: {
-        isRunning: before.some(isRunning),
+        isRunning: before.some(isBusy),
         isCleared: before.length === 0 && this.#isCleared(update.replaces),
       },
       tryingSinceMs: trial.tryingSinceMs,
@@ -262,10 +269,6 @@ export class Updates {
 
 function stricter(a: TurnNow, b: TurnNow): TurnNow {
   return { turn: RANK[b.turn] > RANK[a.turn] ? b.turn : a.turn, wakeAtMs: Math.min(a.wakeAtMs, b.wakeAtMs) };
-}
-
-function isRunning({ state, role }: ObservedContainer): boolean {
-  return state === 'running' && role === 'container';
 }
 
 function sameRecord(a: UpdateRecord, b: UpdateRecord | undefined): boolean {

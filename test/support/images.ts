@@ -6,13 +6,20 @@ import { PassThrough } from 'node:stream';
 import type { Engine } from './engine.ts';
 
 /** Images of busybox that differ only in their number: what a new version of an application looks like. */
-export const appImage = (version: number) => `holdfast.test/app:${version}`;
+export const appImage = (version: number, name = 'app') => `holdfast.test/${name}:${version}`;
 
-/** Makes them on the engine. No registry is needed. */
-export async function makeAppImages(engine: Engine, versions: readonly number[]): Promise<void> {
+/**
+ * Makes them on the engine. No registry is needed. Tests that look at the image of a container, or remove one, need a
+ * name of their own: who makes an image again takes its name from the one before.
+ */
+export async function makeAppImages(
+  engine: Engine,
+  versions: readonly number[],
+  name = 'app',
+): Promise<void> {
   for (const version of versions) {
     const answer = await engine.docker.importImage(PassThrough.from([rootArchive(version)]), {
-      repo: 'holdfast.test/app',
+      repo: `holdfast.test/${name}`,
       tag: String(version),
     } as object);
     for await (const _ of answer as AsyncIterable<unknown>);

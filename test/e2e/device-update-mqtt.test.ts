@@ -1,0 +1,4 @@
+import t from 'tap';
+import { deviceUpdateScenarios } from './device-update-scenarios.ts';
+
+await deviceUpdateScenarios(t, 'mqtt');
