@@ -1,6 +1,7 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { registerAddresses } from './addresses.ts';
 import { registerAuthorizer } from './authorizer.ts';
+import { registerComprehensions } from './comprehensions.ts';
 import { isEqual } from './equality.ts';
 import { registerFormats } from './formats.ts';
 import { registerLists } from './lists.ts';
@@ -62,6 +63,7 @@ function baseEnvironment(): Environment {
     registerQuantities,
     registerFormats,
     registerAuthorizer,
+    registerComprehensions,
   ])
     register(made);
   base = made;

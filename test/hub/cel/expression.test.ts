@@ -16,6 +16,16 @@ const compiler = new Compiler({
 });
 const variables = { self: new Port(80n), ports: [new Port(80n)], text: 'Abc-1', count: 3n };
 
+/** What the expression evaluates to, or why it does not. */
+function outcomeOf(expression: string): unknown {
+  const compiled = compiler.compile(expression);
+  try {
+    return compiled.evaluate(variables);
+  } catch (error) {
+    return (error as Error).message.split('\n')[0];
+  }
+}
+
 t.test('what rules of real definitions use', async (t) => {
   const rows: [expression: string, value: unknown][] = [
     ['self.number > 0 && self.number <= 65535', true],
@@ -54,9 +64,28 @@ t.test('what rules of real definitions use', async (t) => {
     ['cel.bind(x, count + 1, x * x)', 16n],
     ['self.?name.orValue("none")', 'none'],
     ['type(count) == int', true],
+    ['ports.all(i, p, i >= 0 && p.number > 0)', true],
+    ['[1, 2, 3].exists(i, v, i == 2 && v == 3)', true],
+    ['[0, 1].all(i, v, 1 / v > 0)', 'division by zero'],
+    ['[0, 1].exists(i, v, 1 / v > 0)', true],
+    ['[0, -1].all(i, v, 1 / v > 0)', false],
+    ['[1, 1].existsOne(i, v, v == 1)', false],
+    ['[1, 1].exists_one(i, v, i == v)', true],
+    ['[[1, 2], [3]].all(i, row, row.all(j, v, v == i * 2 + j + 1))', true],
+    ['[1, 2, 3].transformList(i, v, i * v)', [0n, 2n, 6n]],
+    ['[1, 2, 3].transformList(i, v, i > 0, v)', [2n, 3n]],
+    ['{"a": 1, "b": 2}.transformList(k, v, k)', ['a', 'b']],
+    ['{"a": 1, "b": 2}.all(k, v, k != "c" && v < 3)', true],
+    ['{"a": 1}.transformMap(k, v, v + 1) == {"a": 2}', true],
+    ['{"a": 1, "b": 2}.transformMap(k, v, k == "b", v + 1)["b"]', 3n],
+    ['{"a": 1}.transformMap(k, v, v + 1).a', 2n],
+    ['["x", "y"].transformMap(i, v, v)[1]', 'y'],
+    ['{1: 2}.all(k, v, k + 1 == v)', true],
+    ['["x", "y"].transformMapEntry(i, v, {v: i}) == {"x": 0, "y": 1}', true],
+    ['{"a": "x", "b": "y"}.transformMapEntry(k, v, k == "b", {v: k}).size()', 1n],
+    ['["x", "x"].transformMapEntry(i, v, {v: i})', 'insert failed: key x already exists'],
   ];
-  for (const [expression, value] of rows)
-    t.same(compiler.compile(expression).evaluate(variables), value, expression);
+  for (const [expression, value] of rows) t.same(outcomeOf(expression), value, expression);
 });
 
 t.test('what is not of one type, or not the language, is told when it is compiled', async (t) => {
@@ -66,6 +95,10 @@ t.test('what is not of one type, or not the language, is told when it is compile
     ['text + 1', /no such overload/],
     ['1 ==', /Unexpected token/],
     ['text ? 1 : 2', /must be bool/],
+    ['ports.all(1, p, true)', /takes the names of two variables/],
+    ['count.all(i, p, true)', /can ?not be range of a comprehension/],
+    ['ports.all(i, p, 1)', /predicate must return bool, got 'int'/],
+    ['ports.transformMapEntry(i, p, 1)', /must make a map, got 'int'/],
     [`${'('.repeat(200)}1${')'.repeat(200)}`, /depth|limit|exceed/i],
     [`"${'x'.repeat(40_000)}"`, /characters/],
   ] as const)
