@@ -119,6 +119,75 @@ t.test('instances: create, apply, get, explain, patch, scale, wait', async (t) =
   t.match(await kubectl(t, 'describe', 'gadget', 'one'), /Replicas:\s+4/);
 });
 
+t.test('status and scale in a version that is not the stored one', async (t) => {
+  const schema = objectOf({
+    spec: objectOf({ replicas: { type: 'integer' } }),
+    status: objectOf({ replicas: { type: 'integer' }, phase: { type: 'string' } }),
+  });
+  const subresources = {
+    status: {},
+    scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' },
+  };
+  const version = (name: string, storage: boolean) => ({
+    ...{ name, served: true, storage, subresources },
+    schema: { openAPIV3Schema: schema },
+  });
+  await define(
+    hub,
+    definitionOf('Fleet', schema, {}, { versions: [version('v1', true), version('v1beta1', false)] }),
+  );
+  const fleet = (more: object) => ({
+    apiVersion: 'example.com/v1beta1',
+    kind: 'Fleet',
+    metadata: { name: 'f', namespace: 'default' },
+    ...more,
+  });
+  const apply = async (manager: string, part: object, ...more: string[]) =>
+    kubectl(
+      t,
+      'apply',
+      '--server-side',
+      `--field-manager=${manager}`,
+      '-f',
+      await fileOf('fleet.json', fleet(part)),
+      ...more,
+    );
+  const read = (path: string, resource = 'fleets.v1beta1.example.com', ...more: string[]) =>
+    kubectl(t, 'get', resource, 'f', '-o', `jsonpath=${path}`, ...more);
+  await apply('owner', { spec: { replicas: 1 } });
+  await apply('observer', { status: { replicas: 1, phase: 'Up' } }, '--subresource=status');
+  t.equal(await read('{.apiVersion} {.spec.replicas} {.status.phase}'), 'example.com/v1beta1 1 Up');
+  t.equal(await read('{.apiVersion} {.status.phase}', 'fleets.v1.example.com'), 'example.com/v1 Up');
+  t.equal(
+    await read(
+      '{range .metadata.managedFields[*]}{.manager} {.apiVersion} {.subresource}{"\\n"}{end}',
+      'fleets.v1beta1.example.com',
+      '--show-managed-fields',
+    ),
+    'observer example.com/v1 status\nowner example.com/v1 \n',
+    'who manages what is told in terms of the stored version',
+  );
+  await apply('observer', { status: { phase: 'Down' } }, '--subresource=status');
+  t.equal(await read('{.status}'), '{"phase":"Down"}', 'what is applied no more goes');
+
+  await kubectl(t, 'scale', 'fleets.v1beta1.example.com/f', '--replicas=3');
+  t.equal(await read('{.spec.replicas}'), '3');
+  const scale = fleet({ apiVersion: 'autoscaling/v1', kind: 'Scale', spec: { replicas: 5 } });
+  const url = `/apis/example.com/v1beta1/namespaces/default/fleets/f/scale?fieldManager=scaler&force=true`;
+  const applied = await hub.patch(url, 'apply', scale);
+  t.match(applied, { code: 200, body: { kind: 'Scale', spec: { replicas: 5 } } });
+  t.equal(await read('{.spec.replicas}', 'fleets.v1.example.com'), '5');
+  const managed = await read(
+    '{.metadata.managedFields}',
+    'fleets.v1beta1.example.com',
+    '--show-managed-fields',
+  );
+  t.match(
+    (JSON.parse(managed) as { manager: string }[]).find(({ manager }) => manager === 'scaler'),
+    { operation: 'Apply', subresource: 'scale', fieldsV1: { 'f:spec': { 'f:replicas': {} } } },
+  );
+});
+
 t.test('what is wrong is told', async (t) => {
   const bad = {
     ...gadget,
