@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -161,4 +162,52 @@ t.test('a chart that helm create makes', async (t) => {
 t.test('templates can ask the cluster', async (t) => {
   const said = await helm('template', 'x', CHART, '--dry-run=server');
   t.match(said, /kind: Deployment/);
+});
+
+t.test('a chart that brings its own kinds', async (t) => {
+  const chart = join(work, 'lamps');
+  await mkdir(join(chart, 'crds'), { recursive: true });
+  await mkdir(join(chart, 'templates'));
+  const schema = {
+    type: 'object',
+    properties: { spec: { type: 'object', properties: { watts: { type: 'integer', default: 40 } } } },
+  };
+  const version = { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } };
+  const files = {
+    'Chart.yaml': { apiVersion: 'v2', name: 'lamps', version: '0.1.0' },
+    'crds/lamps.yaml': {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'lamps.example.com' },
+      spec: {
+        group: 'example.com',
+        scope: 'Namespaced',
+        names: { plural: 'lamps', kind: 'Lamp' },
+        versions: [version],
+      },
+    },
+    'templates/lamp.yaml': {
+      apiVersion: 'example.com/v1',
+      kind: 'Lamp',
+      metadata: { name: '{{ .Release.Name }}' },
+      spec: {},
+    },
+  };
+  for (const [file, content] of Object.entries(files))
+    await writeFile(join(chart, file), JSON.stringify(content));
+  const watts = () => get('lamps/hall', '-o', 'jsonpath={.spec.watts}');
+
+  await helm('install', 'hall', chart, '--wait', '--timeout', '60s');
+  t.equal(await watts(), '40', 'the kind was there before its object');
+  const template = files['templates/lamp.yaml'];
+  await writeFile(join(chart, 'templates/lamp.yaml'), JSON.stringify({ ...template, spec: { watts: 60 } }));
+  await helm('upgrade', 'hall', chart, '--wait', '--timeout', '60s');
+  t.equal(await watts(), '60');
+  await helm('rollback', 'hall', '1', '--wait', '--timeout', '60s');
+  t.equal(await watts(), '40');
+  await helm('uninstall', 'hall', '--wait', '--timeout', '60s');
+  t.equal(await get('lamps', '-o', 'name'), '', 'the object goes, the kind stays, as Helm has it');
+  await helm('install', 'hall', chart, '--wait', '--timeout', '60s');
+  t.equal(await watts(), '60', 'a kind that is there already is left alone');
+  await helm('uninstall', 'hall', '--wait', '--timeout', '60s');
 });
