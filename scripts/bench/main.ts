@@ -15,6 +15,7 @@ import { deploy, IMAGES, newName, undeploy } from './deployment.ts';
 import { idle } from './idle.ts';
 import { RawEngine } from './raw-engine.ts';
 import { type Result, resultOf, tableOf } from './result.ts';
+import { measureRollouts } from './rollout/main.ts';
 import { selfHeal } from './self-heal.ts';
 import { setImage } from './set-image.ts';
 import { Stand, type Transport } from './stand.ts';
@@ -24,8 +25,9 @@ const OUTPUT = join(ROOT, '.bench');
 const FLOOR_LABEL = 'holdfast.dev/bench-floor';
 const WARM_UP = 2;
 
-const USAGE = `npm run bench -- [api] [options]
+const USAGE = `npm run bench -- [api | rollout] [options]
   api                what the hub's API can take, instead of what hub and devices do together
+  rollout            what changes of fleets of simulated devices take: 1,000, 3,000 and 10,000
   --churn SECONDS    of api: how long to create, change and delete (60)
   --only NAME        one of ${SUBJECTS.map(({ name }) => name).join(', ')}; may be given several times
   --transport NAME   mqtt, grpc or both (both)
@@ -34,7 +36,7 @@ const USAGE = `npm run bench -- [api] [options]
   --profile          hub and agent log in detail and leave processor profiles, in .bench/profile`;
 
 interface Options {
-  readonly isApi: boolean;
+  readonly suite: 'api' | 'rollout' | undefined;
   readonly churnSeconds: number;
   readonly subjects: readonly Subject[];
   readonly transports: readonly Transport[];
@@ -56,7 +58,7 @@ function readOptions(): Options {
     },
   });
   const [suite, ...more] = positionals;
-  if ((suite !== undefined && suite !== 'api') || more.length > 0)
+  if ((suite !== undefined && suite !== 'api' && suite !== 'rollout') || more.length > 0)
     throw new Error(`there is no suite "${positionals.join(' ')}"\n${USAGE}`);
   const unknown = values.only.find((wanted) => !SUBJECTS.some(({ name }) => name === wanted));
   if (unknown) throw new Error(`--only names no subject: "${unknown}"\n${USAGE}`);
@@ -65,7 +67,7 @@ function readOptions(): Options {
   if (values.repeat && !/^[1-9]\d*$/.test(values.repeat))
     throw new Error(`--repeat must be a whole number above 0, is "${values.repeat}"`);
   return {
-    isApi: suite === 'api',
+    suite,
     churnSeconds: Number(values.churn) || 60,
     subjects: SUBJECTS.filter(({ name }) => values.only.length === 0 || values.only.includes(name)),
     transports: values.transport === 'both' ? ['mqtt', 'grpc'] : [values.transport as Transport],
@@ -143,10 +145,21 @@ async function measureApiWith({ repeat = 3, ...options }: Options): Promise<Resu
   return (await measureApi({ ...options, repeat }, open)).map(resultOf);
 }
 
+async function measureSuite(options: Options): Promise<Result[]> {
+  switch (options.suite) {
+    case 'api':
+      return measureApiWith(options);
+    case 'rollout':
+      return (await measureRollouts(options, open)).map(resultOf);
+    default:
+      return measureAll(options);
+  }
+}
+
 async function main(): Promise<void> {
   const options = readOptions();
   const started = { at: new Date().toISOString(), load: load(), ms: performance.now() };
-  const results = options.isApi ? await measureApiWith(options) : await measureAll(options);
+  const results = await measureSuite(options);
   await closeAll();
   const seconds = Math.round((performance.now() - started.ms) / 1000);
   console.log(`\n${tableOf(results)}`);
