@@ -1,9 +1,9 @@
 import t from 'tap';
 import { startControllers } from '../../../hub/controllers/start-controllers.ts';
-import type { StoreRegistry } from '../../../hub/registry/store-registry.ts';
 import { events, jobs, namespaces, pods } from '../../../hub/resources/table-of-resources.ts';
 import type { EventObject, JobObject, PodObject } from '../../../hub/resources/typed.ts';
 import { Cluster, openRegistry, silent } from './cluster.ts';
+import { stoppingAfter } from './stopping-registry.ts';
 
 const TRACKING = 'batch.kubernetes.io/job-tracking';
 
@@ -103,28 +103,6 @@ t.test('a pod that is removed once it has ended is counted, also by a hub that s
   t.equal(statusOf(cluster, 'work').succeeded, 2);
   t.equal(podsOf(cluster, 'work').length, 0);
 });
-
-/** A hub that stops for good after so many writes of its controllers. */
-function stoppingAfter(
-  registry: StoreRegistry,
-  writes: number,
-): { registry: StoreRegistry; stopped: () => boolean } {
-  let left = writes;
-  const refuse =
-    (bound: (...args: unknown[]) => unknown) =>
-    (...args: unknown[]) => {
-      if (args[0] === events) return bound(...args);
-      left -= 1;
-      return left >= 0 ? bound(...args) : Promise.reject(new Error('the hub has stopped'));
-    };
-  const get = (target: StoreRegistry, key: string) => {
-    const value: unknown = Reflect.get(target, key, target);
-    if (typeof value !== 'function') return value;
-    const bound = value.bind(target) as (...args: unknown[]) => unknown;
-    return ['create', 'update', 'modify', 'delete'].includes(key) ? refuse(bound) : bound;
-  };
-  return { registry: new Proxy(registry, { get }) as StoreRegistry, stopped: () => left < 0 };
-}
 
 t.test('wherever the hub stops, each pod is counted once', async (t) => {
   const registry = await openRegistry(t);
