@@ -1,34 +1,62 @@
-import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
-import { load } from 'js-yaml';
+import { StringDecoder } from 'node:string_decoder';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Connection, readConnection } from './kubeconfig.ts';
 
-interface Kubeconfig {
-  readonly clusters: { readonly cluster: { server: string; 'certificate-authority-data': string } }[];
-  readonly users: { readonly user: { 'client-certificate-data': string; 'client-key-data': string } }[];
+/** What the hub refused, with the words of its Status. */
+export class ApiFailure extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
 }
+
+/** The hub could not be asked. */
+export class Unreachable extends Error {}
+
+export interface CallOptions {
+  /** Of the body: JSON when absent. */
+  readonly contentType?: string;
+  readonly accept?: string;
+}
+
+export const JSON_PATCH = 'application/json-patch+json';
+export const MERGE_PATCH = 'application/merge-patch+json';
+export const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
+
+export interface WatchEvent<T> {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly object: T;
+}
+
+interface Stored {
+  readonly metadata: { readonly resourceVersion?: string };
+}
+
+const GONE = 410;
+const RETRY_FIRST_MS = 250;
+const RETRY_MOST_MS = 5_000;
 
 /** What the operator's commands need of the API: calls to one hub, as the user of a kubeconfig. */
 export class ApiClient {
   readonly #server: URL;
-  readonly #tls: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly #connection: Pick<Connection, 'tls' | 'token'>;
+  /** Of the context: where things are that name no other. */
+  readonly namespace: string;
 
-  constructor(server: string, tls: { ca: string; cert: string; key: string }) {
+  constructor({ server, namespace, tls, token }: Connection) {
     this.#server = new URL(server);
-    this.#tls = tls;
+    this.#connection = { tls, ...(token && { token }) };
+    this.namespace = namespace;
   }
 
   /** Throws an error that says what to do when the file is not there or no kubeconfig. */
-  static fromKubeconfig(path: string): ApiClient {
+  static fromKubeconfig(path: string, context?: string): ApiClient {
     try {
-      const { clusters, users } = load(readFileSync(path, 'utf8')) as Kubeconfig;
-      const [cluster, user] = [clusters[0]?.cluster, users[0]?.user];
-      if (!cluster || !user) throw new Error('it names no cluster or no user');
-      const text = (base64: string) => Buffer.from(base64, 'base64').toString();
-      return new ApiClient(cluster.server, {
-        ca: text(cluster['certificate-authority-data']),
-        cert: text(user['client-certificate-data']),
-        key: text(user['client-key-data']),
-      });
+      return new ApiClient(readConnection(path, context));
     } catch (error) {
       throw new Error(`read the kubeconfig "${path}": name the hub's with --kubeconfig or KUBECONFIG`, {
         cause: error,
@@ -38,32 +66,140 @@ export class ApiClient {
 
   /** PEM. */
   get caCertificate(): string {
-    return this.#tls.ca;
+    return this.#connection.tls.ca ?? '';
   }
 
-  /** Resolves with the answer's object; rejects with the message of the answer's Status. */
-  call(method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
-    const text = body === undefined ? undefined : JSON.stringify(body);
+  /** Resolves with the answer's object; rejects with an ApiFailure of the answer's Status. */
+  async call<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    options: CallOptions = {},
+  ): Promise<T> {
+    const answer = await this.#send(method, path, body, options);
+    const text = await textOf(answer);
+    if ((answer.statusCode ?? 500) >= 400) throw failureOf(answer.statusCode ?? 500, text);
+    return JSON.parse(text || '{}') as T;
+  }
+
+  /** As `call`; undefined for what is not there. */
+  async find<T>(path: string): Promise<T | undefined> {
+    try {
+      return await this.call<T>('GET', path);
+    } catch (error) {
+      if (error instanceof ApiFailure && error.code === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * What happens to the objects of a collection after `since`, until the hub ends the watch or the signal is given.
+   * Rejects with an ApiFailure 410 when that is too long ago.
+   */
+  async *watch<T>(
+    collection: string,
+    query: Readonly<Record<string, string>>,
+    since: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<WatchEvent<T>> {
+    const parameters = new URLSearchParams({ ...query, watch: 'true', resourceVersion: since });
+    const answer = await this.#send('GET', `${collection}?${parameters}`, undefined, {}, signal);
+    if ((answer.statusCode ?? 500) >= 400) throw failureOf(answer.statusCode ?? 500, await textOf(answer));
+    for await (const line of linesOf(answer)) {
+      const event = JSON.parse(line) as WatchEvent<T> | { type: 'ERROR'; object: { code: number } };
+      if (event.type === 'ERROR') throw failureOf(event.object.code, JSON.stringify(event.object));
+      yield event;
+    }
+  }
+
+  /**
+   * One object now, and each time that it changes; undefined once it is gone. Goes on when the hub is away for a
+   * while, or its history was too short. Ends with the signal.
+   */
+  async *follow<T extends Stored>(
+    collection: string,
+    name: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<T | undefined> {
+    let retryMs = RETRY_FIRST_MS;
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      try {
+        const object = await this.find<T>(`${collection}/${name}`);
+        yield object;
+        if (!object) return;
+        const query = { fieldSelector: `metadata.name=${name}` };
+        for await (const event of this.watch<T>(
+          collection,
+          query,
+          object.metadata.resourceVersion ?? '',
+          signal,
+        )) {
+          yield event.type === 'DELETED' ? undefined : event.object;
+          if (event.type === 'DELETED') return;
+          retryMs = RETRY_FIRST_MS;
+        }
+      } catch (error) {
+        const isOver = error instanceof ApiFailure ? error.code < 500 && error.code !== GONE : isFirst;
+        if (signal.aborted) return;
+        if (isOver) throw error;
+      }
+      await delay(retryMs, undefined, { signal }).catch(() => undefined);
+      retryMs = Math.min(retryMs * 2, RETRY_MOST_MS);
+    }
+  }
+
+  #send(
+    method: string,
+    path: string,
+    body: unknown,
+    { contentType = 'application/json', accept = 'application/json' }: CallOptions,
+    signal?: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const { tls, token } = this.#connection;
+    const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+    const headers = {
+      Accept: accept,
+      ...(text && { 'Content-Type': contentType }),
+      ...(token && { Authorization: `Bearer ${token}` }),
+    };
     return new Promise((resolve, reject) => {
-      const headers = { Accept: 'application/json', ...(text && { 'Content-Type': 'application/json' }) };
-      const call = request(new URL(path, this.#server), { method, headers, ...this.#tls }, (response) => {
-        let answer = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => {
-          answer += chunk;
-        });
-        response.on('end', () => {
-          const object = JSON.parse(answer || '{}') as Record<string, unknown>;
-          if ((response.statusCode ?? 500) < 400) resolve(object);
-          else reject(new Error(String(object['message'] ?? `the hub answered ${response.statusCode}`)));
-        });
-      });
+      const options = { method, headers, ...tls, ...(signal && { signal }) };
+      const call = request(new URL(path, this.#server), options, resolve);
       call.once('error', (error) =>
         reject(
-          new Error(`the hub at ${this.#server.host} cannot be reached: does it run?`, { cause: error }),
+          new Unreachable(`the hub at ${this.#server.host} cannot be reached: does it run?`, {
+            cause: error,
+          }),
         ),
       );
       call.end(text);
     });
   }
+}
+
+async function textOf(answer: IncomingMessage): Promise<string> {
+  let text = '';
+  answer.setEncoding('utf8');
+  for await (const chunk of answer) text += chunk;
+  return text;
+}
+
+async function* linesOf(answer: IncomingMessage): AsyncGenerator<string> {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  for await (const chunk of answer) {
+    const lines = (rest + decoder.write(chunk as Buffer)).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines.filter((line) => line !== '');
+  }
+}
+
+function failureOf(code: number, text: string): ApiFailure {
+  let message: unknown;
+  try {
+    message = (JSON.parse(text) as { message?: unknown }).message;
+  } catch {
+    message = text.slice(0, 200); // of something between us and the hub
+  }
+  return new ApiFailure(code, `${message || `the hub answered ${code}`}`);
 }

@@ -1,0 +1,13 @@
+import type { CommandGroup } from '../command.ts';
+import { actions } from './actions.ts';
+import { history } from './history.ts';
+import { list } from './list.ts';
+import { status } from './status.ts';
+import { undo } from './undo.ts';
+
+/** `holdfast rollout …` */
+export const rollout: CommandGroup = {
+  name: 'rollout',
+  about: 'Changes of DaemonSets under a RolloutPolicy, on their way through the fleet.',
+  commands: { status, list, ...actions, undo, history },
+};
