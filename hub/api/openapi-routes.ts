@@ -1,5 +1,6 @@
 import { notAcceptable, unknownPath } from '../resources/api-error.ts';
-import { OPENAPI_V2, OPENAPI_V2_PROTOBUF, type OpenApiDocument, openApiOf } from '../schema/openapi.ts';
+import { type OpenApiDocument, openApiOf } from '../schema/openapi.ts';
+import { openApiV2Of } from '../schema/openapi-v2.ts';
 import { sendCached } from './discovery.ts';
 import type { Exchange } from './exchange.ts';
 import { parseAccept } from './negotiate.ts';
@@ -11,7 +12,7 @@ const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
 /** … and as it must be called in the answer: Go refuses a media type with an `@`. */
 const V2_PROTOBUF_ANSWER = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
-/** `/openapi/v3`, one document for each group version below it, and what kubectl needs of `/openapi/v2`. */
+/** `/openapi/v3`, one document for each group version below it, and the types in the words of `/openapi/v2`. */
 export function serveOpenApi(exchange: Exchange, [, version, ...path]: readonly string[]): void {
   if (version === 'v2' && path.length === 0) serveV2(exchange);
   else if (version === 'v3') serveV3(exchange, path.join('/'));
@@ -45,6 +46,7 @@ function serveV2(exchange: Exchange): void {
   const types = parseAccept(exchange.request.headers.accept).map(({ type }) => type);
   const first = types.find((type) => type === V2_PROTOBUF || JSON_TYPES.includes(type));
   if (first === undefined) throw notAcceptable(['application/json', V2_PROTOBUF]);
-  if (first === V2_PROTOBUF) sendCached(exchange, OPENAPI_V2_PROTOBUF, V2_PROTOBUF_ANSWER);
-  else sendCached(exchange, JSON.stringify(OPENAPI_V2), 'application/json');
+  const { json, protobuf } = openApiV2Of(exchange.context.registry.definitions);
+  if (first === V2_PROTOBUF) sendCached(exchange, protobuf, V2_PROTOBUF_ANSWER);
+  else sendCached(exchange, json, 'application/json');
 }

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { ResourceDefinition } from '../resources/definition.ts';
-import type { JsonObject } from './json-type.ts';
 import { Components } from './openapi-components.ts';
 import { groupVersionPath, PathBuilder } from './openapi-paths.ts';
 import { type ObjectSchema, schemaOf } from './schema.ts';
 
-const INFO = { title: 'Kubernetes', version: 'v1.34.1' };
+export const INFO = { title: 'Kubernetes', version: 'v1.34.1' };
 
 /** The OpenAPI v3 document of one group version. */
 export interface OpenApiDocument {
@@ -91,20 +90,3 @@ export function openApiOf(
   built.set(definitions, openApi);
   return openApi;
 }
-
-/** OpenAPI v2 without any type: clients then leave validation to the hub. */
-export const OPENAPI_V2: Readonly<JsonObject> = { swagger: '2.0', info: INFO, paths: {}, definitions: {} };
-
-/** A length-delimited protobuf field of less than 128 bytes. */
-function protobufField(number: number, content: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([(number << 3) | 2, content.length]), content]);
-}
-
-/** `OPENAPI_V2` in the protobuf form that kubectl insists on: 1 swagger, 2 info {1 title, 2 version}. */
-export const OPENAPI_V2_PROTOBUF: Uint8Array = Buffer.concat([
-  protobufField(1, Buffer.from('2.0')),
-  protobufField(
-    2,
-    Buffer.concat([protobufField(1, Buffer.from(INFO.title)), protobufField(2, Buffer.from(INFO.version))]),
-  ),
-]);

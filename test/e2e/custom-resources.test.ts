@@ -99,6 +99,10 @@ t.test('instances: create, apply, get, explain, patch, scale, wait', async (t) =
   t.match(await kubectl(t, 'get', 'all'), 'gadget.operators.example.com/one');
   t.match(await kubectl(t, 'explain', 'gadgets.spec.template.spec.containers'), /containers\s+<\[\]Object>/);
   t.match(await kubectl(t, 'explain', 'gadgets.spec.interval'), /FIELD: interval <string>/);
+  t.match(
+    await kubectl(t, 'explain', 'gadgets.spec.interval', '--output=plaintext-openapiv2'),
+    /KIND: +Gadget[\s\S]*FIELD: +interval <string>/,
+  );
   await kubectl(t, 'patch', 'gadget', 'one', '--type=merge', '-p', '{"spec":{"replicas":2}}');
   await kubectl(
     t,

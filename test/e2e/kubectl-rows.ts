@@ -169,7 +169,14 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
     ),
     row('explain hpa.spec.metrics --api-version=autoscaling/v2', /FIELD: metrics <\[\]MetricSpec>/),
     row('explain hpa.spec --api-version=autoscaling/v1', /targetCPUUtilizationPercentage\t<integer>/),
-    refused('explain cm --output=plaintext-openapiv2', /couldn't find resource for "\/v1, Kind=ConfigMap"/),
+    row(
+      'explain cm --output=plaintext-openapiv2',
+      /KIND: +ConfigMap\nVERSION: +v1\n\nDESCRIPTION:[\s\S]*binaryData\t<map\[string\]string>[\s\S]*metadata\t<Object>/,
+    ),
+    row(
+      'explain deploy.spec.strategy.rollingUpdate.maxSurge --output=plaintext-openapiv2',
+      /KIND: +Deployment\nVERSION: +apps\/v1\n\nFIELD: +maxSurge <string>/,
+    ),
     refused('explain pod.spec.nothing', /field "nothing" does not exist/),
   ],
   create: [
@@ -238,10 +245,7 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
       'api-resources --api-group=metrics.k8s.io --no-headers',
       /nodes +metrics.k8s.io\/v1beta1 +false +NodeMetrics/,
     ),
-    row(
-      'debug ran --image=busybox:1 -c looker --target=ran --profile=general --quiet',
-      /Targeting container "ran"/,
-    ),
+    row('debug ran --image=busybox:1 -c looker --target=ran --profile=general', /Targeting container "ran"/),
     row(
       'get pod ran -o jsonpath={.spec.ephemeralContainers[0].name}:{.spec.ephemeralContainers[0].targetContainerName}:{.spec.ephemeralContainers[0].securityContext}',
       'looker:ran:{"capabilities":{"add":["SYS_PTRACE"]}}',

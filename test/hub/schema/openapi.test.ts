@@ -1,7 +1,8 @@
 import { test } from 'tap';
 import type { ResourceDefinition } from '../../../hub/resources/definition.ts';
 import type { KubeObject } from '../../../hub/resources/object.ts';
-import { OPENAPI_V2, OPENAPI_V2_PROTOBUF, openApiOf } from '../../../hub/schema/openapi.ts';
+import { openApiOf } from '../../../hub/schema/openapi.ts';
+import { openApiV2Of } from '../../../hub/schema/openapi-v2.ts';
 import { type ObjectSchema, schemaOf } from '../../../hub/schema/schema.ts';
 import { ensureSchema } from '../../../scripts/generate-schema.ts';
 
@@ -245,10 +246,28 @@ test('a custom kind has its own schema, a list, and no strategic patch', (t) => 
   t.end();
 });
 
-test('OpenAPI v2 is a stub in both forms', (t) => {
-  t.match(OPENAPI_V2, { swagger: '2.0', info: { title: 'Kubernetes' } });
-  const title = '\x0a\x0aKubernetes';
-  const version = '\x12\x07v1.34.1';
-  t.equal(Buffer.from(OPENAPI_V2_PROTOBUF).toString('latin1'), `\x0a\x032.0\x12\x15${title}${version}`);
+test('OpenAPI v2 has the types of v3, in its own words and as protobuf', (t) => {
+  const definitions = [definition('', 'v1', 'Service'), definition('apps', 'v1', 'Deployment')];
+  const { json, protobuf } = openApiV2Of(definitions);
+  t.equal(openApiV2Of(definitions).protobuf, protobuf, 'made once');
+  const { swagger, definitions: types } = JSON.parse(json);
+  t.equal(swagger, '2.0');
+  t.notMatch(json, /#\/components|oneOf|allOf/);
+  t.match(types['io.k8s.api.apps.v1.Deployment'], {
+    type: 'object',
+    properties: { spec: { $ref: '#/definitions/io.k8s.api.apps.v1.DeploymentSpec', description: String } },
+    'x-kubernetes-group-version-kind': [{ group: 'apps', version: 'v1', kind: 'Deployment' }],
+  });
+  t.match(types['io.k8s.apimachinery.pkg.util.intstr.IntOrString'], {
+    type: 'string',
+    format: 'int-or-string',
+  });
+  t.match(types['io.k8s.api.core.v1.ServiceSpec'].properties, {
+    selector: { type: 'object', additionalProperties: { type: 'string' } },
+    ports: { type: 'array', items: { $ref: '#/definitions/io.k8s.api.core.v1.ServicePort' } },
+  });
+  for (const [, name = ''] of json.matchAll(/"#\/definitions\/([^"]+)"/g)) if (!types[name]) t.fail(name);
+  const head = '\x0a\x032.0\x12\x15\x0a\x0aKubernetes\x12\x07v1.34.1\x4a';
+  t.equal(protobuf.subarray(0, head.length).toString('latin1'), head);
   t.end();
 });
