@@ -34,6 +34,8 @@ export interface Tracked extends Device {
   readonly isAcknowledged: boolean;
   /** It took the revision, and does not do well with it. */
   readonly isUnhealthy: boolean;
+  /** When time alone makes something else of it; undefined when it cannot. */
+  readonly wakeInMs: number | undefined;
 }
 
 export interface DeviceContext {
@@ -53,12 +55,37 @@ export function observe(context: DeviceContext, device: Device): Tracked {
   const seen = { ...row, ...stepSeen(context, device, row) };
   const placed = { ...seen, class: classOf(context, device, seen, isAcknowledged) };
   const since = placed.step === row.step ? row.since : isoTime(context.nowMs);
+  const next = { ...placed, since };
   return {
     ...device,
-    row: { ...placed, since },
+    row: next,
     isAcknowledged,
     isUnhealthy: placed.step === 'Succeeded' && device.isOnline && isUnwell(context, device.next),
+    wakeInMs: wakeInMs(context, device, next, isAcknowledged),
   };
+}
+
+function wakeInMs(
+  { spec, nowMs }: DeviceContext,
+  { isOnline, steadyMs, next }: Device,
+  row: DeviceUpdateSpec,
+  isAcknowledged: boolean,
+): number | undefined {
+  const { deadline, gates } = spec.policy;
+  const spentMs = (since: string | undefined) => Math.min(steadyMs, nowMs - atMs(since));
+  switch (row.step) {
+    case 'Staging':
+      return isOnline ? durationMs(deadline.perDeviceApply) - spentMs(row.since) : undefined;
+    case 'Applying':
+      if (isOnline) return deadlineMs(spec) - spentMs(row.appliedAt);
+      return isAcknowledged && row.class !== 'lost' ? durationMs(gates.lost.lostAfter) - steadyMs : undefined;
+    case 'Succeeded':
+      return next && !isReady(next)
+        ? durationMs(gates.health.minHealthy) - unreadyMs(next, nowMs)
+        : undefined;
+    default:
+      return undefined;
+  }
 }
 
 /** The row of a device that this rollout has not met. A device that runs the new revision has nothing left to do. */
@@ -148,8 +175,11 @@ function isUnwell({ spec, nowMs }: DeviceContext, pod: PodObject | undefined): b
     0,
   );
   if (restarts > maxRestarts) return true;
-  const sinceMs = parseTime(podCondition(pod, 'Ready')?.lastTransitionTime) ?? nowMs;
-  return !isReady(pod) && nowMs - sinceMs >= durationMs(minHealthy);
+  return !isReady(pod) && unreadyMs(pod, nowMs) >= durationMs(minHealthy);
+}
+
+function unreadyMs(pod: PodObject, nowMs: number): number {
+  return nowMs - (parseTime(podCondition(pod, 'Ready')?.lastTransitionTime) ?? nowMs);
 }
 
 /** What is to be done with a device's pods, so that they fit its row. */

@@ -79,6 +79,8 @@ export class RolloutDraft {
       isLast: index === all.length - 1,
     }));
     this.devices = devices.map((device) => observe(input, device));
+    for (const { wakeInMs } of this.devices)
+      if (wakeInMs !== undefined && wakeInMs > 0) this.wakeAfter(wakeInMs);
   }
 
   get isActive(): boolean {

@@ -63,7 +63,6 @@ interface RolloutSeen {
 }
 
 interface SetSeen {
-  readonly metadata: object;
   readonly status?: { readonly numberReady?: number };
 }
 
@@ -132,10 +131,7 @@ async function measureFleet(stand: FleetStand, size: number, perDevice: number[]
 }
 
 async function setImage(stand: FleetStand, image: string): Promise<void> {
-  const { metadata } = (await stand.get<SetSeen>(`${SETS}/app`)) ?? {};
-  const { resourceVersion } = metadata as { resourceVersion: string };
-  const next = daemonSet(image);
-  await stand.api.call('PUT', `${SETS}/app`, { ...next, metadata: { ...next.metadata, resourceVersion } });
+  await stand.api.call('PUT', `${SETS}/app`, daemonSet(image));
 }
 
 function untilPhase(stand: FleetStand, name: string, phase: string): Promise<RolloutSeen> {
