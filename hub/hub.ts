@@ -27,6 +27,7 @@ import { nodes, resources } from './resources/table-of-resources.ts';
 import { signRequest } from './security/certificate-signer.ts';
 import { clientPair, type HubKeys, loadHubKeys } from './security/hub-keys.ts';
 import { kubeconfig } from './security/kubeconfig.ts';
+import { isRevoked } from './security/node-identity.ts';
 import { startCompaction } from './store/compaction.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
 import { AuditLog } from './telemetry/audit-log.ts';
@@ -138,8 +139,10 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   const grpcPort = await listening('gRPC', config.grpcPort, grpcServer.listen(config.bind, config.grpcPort));
 
   const stopDismissing = registry.watch(nodes, { fromRevision: registry.revision }, (event) => {
-    if (event.type !== 'DELETED') return;
-    sessions.dismiss(event.object.metadata.name ?? '', 'the Node of this device was deleted');
+    if (event.type === 'SYNCED') return;
+    const { name = '' } = event.object.metadata;
+    if (event.type === 'DELETED') sessions.dismiss(name, 'the Node of this device was deleted');
+    else if (isRevoked(event.object)) sessions.dismiss(name, 'the access of this device was revoked');
   });
   dispatcher.start();
   const controllers = startControllers({

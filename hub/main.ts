@@ -8,6 +8,7 @@ const HUB_KUBECONFIG = '/var/lib/holdfast/hub/kubeconfig.yaml';
 /** Loaded when they are called: most need little of the rest, and are to answer at once. */
 const GROUPS: Readonly<Record<string, () => Promise<CommandGroup>>> = {
   rollout: async () => (await import('./cli/rollout/rollout.ts')).rollout,
+  node: async () => (await import('./cli/node/node.ts')).node,
 };
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number | undefined>>> = {
@@ -18,6 +19,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<num
     return undefined;
   },
   rollout: (args) => runCommand('rollout', args),
+  node: (args) => runCommand('node', args),
 };
 
 async function usage(): Promise<string> {
@@ -31,6 +33,8 @@ Usage:
 ${TOKEN_USAGE}
   holdfast rollout COMMAND
       plans, follows and steers changes on their way through the fleet
+  holdfast node COMMAND
+      lists, labels, drains and revokes devices
 
 Settings of the hub, each a flag or an environment variable:
 ${HUB_SETTINGS}

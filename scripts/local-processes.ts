@@ -200,21 +200,31 @@ function complaint(logFile: string, offset: number): string {
 
 const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 
-/** `holdfast` and `holdfast-agent` as commands that know where this checkout's data is. */
+/** `holdfast`, the same as a plugin of kubectl, and `holdfast-agent`: commands that know where this checkout's data is. */
 export function writeCommands(): void {
   mkdirSync(files.bin, { recursive: true });
-  const command = (name: string, program: string, flags: readonly string[], variables: object) => {
-    const settings = Object.entries(variables).map(
-      ([key, value]) => `export ${key}="\${${key}:-${value}}"\n`,
-    );
-    const file = `${files.bin}/${name}`;
-    const line = `exec '${process.execPath}' ${flags.join(' ')} '${program}' "$@"`;
-    writeFileSync(file, `#!/bin/sh\n${settings.join('')}${line}\n`);
-    chmodSync(file, 0o755);
-  };
-  command('holdfast', HUB, HUB_FLAGS, { KUBECONFIG: files.kubeconfig });
-  command('holdfast-agent', AGENT, AGENT_FLAGS, {
+  const hub = (name: string, variables: Readonly<Record<string, string>>) =>
+    writeCommand(`${files.bin}/${name}`, HUB, HUB_FLAGS, { KUBECONFIG: files.kubeconfig, ...variables });
+  hub('holdfast', {});
+  hub('kubectl-holdfast', AS_PLUGIN);
+  writeCommand(`${files.bin}/holdfast-agent`, AGENT, AGENT_FLAGS, {
     HOLDFAST_AGENT_DATA_DIR: files.agentData,
     HOLDFAST_AGENT_RUN_DIR: files.run,
   });
+}
+
+/** What makes `holdfast` the plugin `kubectl holdfast`: its help speaks of itself so. */
+export const AS_PLUGIN = { HOLDFAST_PROGRAM: 'kubectl holdfast' };
+
+/** A program as an executable file. Variables count where the caller has not set them. */
+export function writeCommand(
+  file: string,
+  program: string,
+  flags: readonly string[],
+  variables: Readonly<Record<string, string>>,
+): void {
+  const settings = Object.entries(variables).map(([key, value]) => `export ${key}="\${${key}:-${value}}"\n`);
+  const line = `exec '${process.execPath}' ${flags.join(' ')} '${program}' "$@"`;
+  writeFileSync(file, `#!/bin/sh\n${settings.join('')}${line}\n`);
+  chmodSync(file, 0o755);
 }

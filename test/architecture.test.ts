@@ -99,7 +99,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/api/pod-streams.ts',
     'proto',
   ],
-  'hub/cli': ['hub/security', 'proto/join-token.ts'],
+  'hub/cli': [
+    'hub/controllers/daemon-set',
+    'hub/controllers/rollout',
+    'hub/fleet',
+    'hub/resources',
+    'hub/schema/json-type.ts',
+    'hub/security',
+    'proto/join-token.ts',
+  ],
   'hub/bootstrap-objects.ts': [
     'hub/authorization/reconcile-default-roles.ts',
     'hub/registry/registry.ts',

@@ -7,11 +7,24 @@ export const NODES_GROUP = 'system:nodes';
 
 /** On the Node object: SHA-256, hex, of the device's public key (SPKI DER). It is pinned by the first enrolment. */
 export const KEY_ANNOTATION = 'holdfast.dev/public-key-sha256';
+/** What stands in its place when nobody is to be the device of this node any more: no key has such a hash. */
+const REVOKED = 'revoked';
 /** On the Node object: the device's X25519 key, SPKI DER in base64, to which its secrets are sealed. */
 export const SEALING_KEY_ANNOTATION = 'holdfast.dev/sealing-key';
 
 /** The user name of the hub on its own broker. No enrolled node can have it: theirs begin with `system:node:`. */
 export const HUB_USER = 'system:holdfast:hub';
+
+type Annotated = { readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } };
+
+/** The value of KEY_ANNOTATION that takes a device its access. */
+export function revokedKey(at: string): string {
+  return `${REVOKED} ${at}`;
+}
+
+export function isRevoked({ metadata }: Annotated): boolean {
+  return metadata.annotations?.[KEY_ANNOTATION]?.startsWith(`${REVOKED} `) ?? false;
+}
 
 export function userOfNode(node: string): string {
   return `${PREFIX}${node}`;

@@ -1,7 +1,9 @@
 import type { CommandGroup } from '../command.ts';
 import { actions } from './actions.ts';
+import { explain } from './explain.ts';
 import { history } from './history.ts';
 import { list } from './list.ts';
+import { plan } from './plan.ts';
 import { status } from './status.ts';
 import { undo } from './undo.ts';
 
@@ -9,5 +11,5 @@ import { undo } from './undo.ts';
 export const rollout: CommandGroup = {
   name: 'rollout',
   about: 'Changes of DaemonSets under a RolloutPolicy, on their way through the fleet.',
-  commands: { status, list, ...actions, undo, history },
+  commands: { plan, status, list, ...actions, undo, history, explain },
 };

@@ -1,0 +1,11 @@
+import type { CommandGroup } from '../command.ts';
+import { cordon, label, revoke, uncordon } from './change.ts';
+import { drain } from './drain.ts';
+import { list, show } from './show.ts';
+
+/** `holdfast node …` */
+export const node: CommandGroup = {
+  name: 'node',
+  about: 'The devices of the fleet.',
+  commands: { list, show, label, cordon, uncordon, drain, revoke },
+};

@@ -1,0 +1,82 @@
+import { hashOf, planRevisions } from '../../controllers/daemon-set/revisions.ts';
+import { planChange } from '../../controllers/rollout/new-rollout.ts';
+import type { Revision, RolloutObject, RolloutSpec } from '../../fleet/rollout.ts';
+import type { RolloutPolicyObject } from '../../fleet/rollout-policy.ts';
+import type { ControllerRevisionObject, DaemonSetObject } from '../../resources/typed.ts';
+import { sameJson } from '../../schema/json-type.ts';
+import { isOver } from './find-rollout.ts';
+
+export interface ChangeInput {
+  readonly before: DaemonSetObject;
+  readonly after: DaemonSetObject;
+  readonly policy: RolloutPolicyObject;
+  readonly revisions: readonly ControllerRevisionObject[];
+  /** Of the DaemonSet, the newest first. */
+  readonly rollouts: readonly RolloutObject[];
+}
+
+/** The rollout that the hub would make. */
+export interface Change {
+  readonly rollout: string;
+  readonly type: RolloutSpec['type'];
+  readonly hash: string;
+  readonly message: string;
+  readonly warnings: readonly string[];
+}
+
+/** By the engine's own rules. Without a change of the template: as if there were one. Pure. */
+export function plannedChange({ before, after, policy, revisions, rollouts }: ChangeInput): Change {
+  const [newest] = rollouts;
+  const { name = '', uid = '' } = before.metadata;
+  const owner = { apiVersion: 'apps/v1', kind: 'DaemonSet', name, uid, controller: true };
+  const isSame = sameJson(before.spec.template, after.spec.template);
+  const current = isSame
+    ? { number: Math.max(0, ...revisions.map(({ revision }) => revision)) + 1, hash: '' }
+    : revisionOf(after, owner, revisions);
+  const known = revisions.map((each) => ({ number: each.revision, hash: hashOf(each) }));
+  const made = planChange({ workload: after, owner, policy, rollouts, revisions: known, current });
+  const spec = made?.['spec'] as RolloutSpec | undefined;
+  const rollout = made?.metadata.name ?? `${name}-${current.number}`;
+  const type = spec?.type ?? 'change';
+  const isManual = policy.spec.start === 'manual' && type === 'change';
+  return {
+    rollout,
+    type,
+    hash: current.hash,
+    message: messageOf({ isSame, rollout, type, current, spec }),
+    warnings: [
+      ...(newest && !isOver(newest) && newest.metadata.name !== rollout
+        ? [`rollout ${newest.metadata.name} is ${newest.status?.phase ?? 'Pending'}: it would be superseded`]
+        : []),
+      ...(isManual ? [`the policy does not start by itself: holdfast rollout start ${rollout}`] : []),
+    ],
+  };
+}
+
+function revisionOf(
+  set: DaemonSetObject,
+  owner: Parameters<typeof planRevisions>[1],
+  revisions: readonly ControllerRevisionObject[],
+): Revision {
+  const { hash, renumber, create } = planRevisions(set, owner, revisions, new Set());
+  const made = create as ControllerRevisionObject | undefined;
+  const there = revisions.find((each) => hashOf(each) === hash);
+  return { hash, number: renumber?.to ?? made?.revision ?? there?.revision ?? 0 };
+}
+
+interface Told {
+  readonly isSame: boolean;
+  readonly rollout: string;
+  readonly type: RolloutSpec['type'];
+  readonly current: Revision;
+  readonly spec: RolloutSpec | undefined;
+}
+
+function messageOf({ isSame, rollout, type, current, spec }: Told): string {
+  if (isSame) return `the template stays as it is; a change would be ${rollout}, and go like this`;
+  if (!spec) return `revision ${current.number} is what the newest rollout goes to already`;
+  const from = `from revision ${spec.from.number} to ${spec.to.number}`;
+  return type === 'undo'
+    ? `${rollout} would go back ${from}, straight to all devices`
+    : `${rollout} would go ${from}`;
+}
