@@ -156,7 +156,13 @@ export function fitted(text: string, columns: number | undefined): string {
 /** The lines that say how `next` is other than `before`: transitions, and progress by tenths of a wave. */
 export function changeLines(before: RolloutObject | undefined, next: RolloutObject): string[] {
   const name = next.metadata.name ?? '';
-  if (!before) return [`${name}: ${headline(next)}${counted(next)}`];
+  if (!before) {
+    const { message } = next.status ?? {};
+    return [
+      `${name}: ${headline(next)}${counted(next)}`,
+      ...(message ? [`${name}: ${oneLine(message)}`] : []),
+    ];
+  }
   const seen = before.status?.transitions?.at(-1);
   const all = next.status?.transitions ?? [];
   // The record keeps the newest only: what was seen may be gone from it.

@@ -1,0 +1,113 @@
+import t from 'tap';
+import { bar, changeLines, statusText, verdictOf } from '../../../hub/cli/rollout/status-text.ts';
+import type { RolloutPhase } from '../../../hub/fleet/rollout.ts';
+import { NOW_MS, rolloutOf, waveOf } from './objects.ts';
+
+const AT = '2026-01-01T11:55:00Z';
+const COUNTS = { devices: 10, succeeded: 3, updating: 2, pending: 4, failed: 1 };
+const progressing = rolloutOf({
+  phase: 'Progressing',
+  wave: 'pilot',
+  ...COUNTS,
+  waves: [
+    waveOf('canary', 'Done', { devices: 2, succeeded: 2 }),
+    waveOf('pilot', 'Progressing', { devices: 4, succeeded: 1, failed: 1, updating: 2 }),
+    waveOf('rest', 'Pending'),
+  ],
+  transitions: [{ at: AT, phase: 'Progressing', wave: 'pilot', reason: 'WaveStarted' }],
+});
+
+t.test('who waits is told when it is over, and how', async (t) => {
+  const rows: [RolloutPhase, string, string][] = [
+    ['Pending', '', 'open'],
+    ['Progressing', '', 'open'],
+    ['Baking', '', 'open'],
+    ['AwaitingApproval', '', 'open'],
+    ['Paused', 'PauseRequested', 'open'],
+    ['Paused', 'GateFailed', 'failed'],
+    ['Paused', 'NoProgress', 'failed'],
+    ['Paused', 'CatchUpFailed', 'failed'],
+    ['Succeeded', '', 'done'],
+    ['Aborted', '', 'failed'],
+    ['Undone', '', 'failed'],
+    ['Superseded', '', 'failed'],
+  ];
+  for (const [phase, reason, verdict] of rows)
+    t.equal(
+      verdictOf(rolloutOf({ phase, transitions: [{ at: AT, phase, reason }] })),
+      verdict,
+      phase + reason,
+    );
+});
+
+t.test('the picture', async (t) => {
+  t.equal(
+    statusText(progressing, { nowMs: NOW_MS }),
+    `app-3: Progressing, wave pilot (2 of 3)
+  DaemonSet app, revision 3, from 2, policy p, made 10m ago
+
+WAVE     PHASE                        DEVICES   DONE   UPDATING   PENDING   FAILED   LOST   DARK
+canary   Done          ████████████   2         2      0          0         0        0      0
+pilot    Progressing   ███▒▒▒░░░░░░   4         1      2          0         1        0      0
+rest     Pending       ░░░░░░░░░░░░   0         0      0          0         0        0      0
+all                    ███▒░░░░░░░░   10        3      2          4         1        0      0`,
+  );
+});
+
+t.test('it fits the terminal, in both directions', async (t) => {
+  const waves = Array.from({ length: 40 }, (_, index) => waveOf(`wave-${index}`, 'Pending'));
+  const many = rolloutOf({ ...progressing.status, wave: 'wave-20', waves });
+  const lines = statusText(many, { nowMs: NOW_MS, columns: 60, rows: 24 }).split('\n');
+  t.ok(lines.length < 24, `${lines.length} lines`);
+  t.ok(lines.every((line) => [...line].length <= 60));
+  t.match(lines.join('\n'), /wave-20 /);
+  t.match(lines.at(-1), /^… and \d+ more waves$/);
+});
+
+t.test('what somebody could do now', async (t) => {
+  const hint = (status: object) => statusText(rolloutOf(status), { nowMs: NOW_MS });
+  t.match(hint({ phase: 'Pending' }), /holdfast rollout start app-3$/);
+  t.match(
+    hint({ phase: 'AwaitingApproval', wave: 'canary' }),
+    /holdfast rollout approve app-3 --wave canary$/,
+  );
+  t.match(hint({ phase: 'Paused' }), /resume app-3\nGo back to revision 2: holdfast rollout undo app-3$/);
+  t.match(hint({ phase: 'Succeeded', dark: 2 }), /2 devices are away: they follow/);
+});
+
+t.test('the bar shows a single failure, and is never too long', async (t) => {
+  t.equal(bar(0, 0, 0), '░░░░░░░░░░░░');
+  t.equal(bar(9_999, 1, 10_000), '███████████▒');
+  t.equal(bar(5, 5, 10), '██████▒▒▒▒▒▒');
+});
+
+t.test('plain lines: what happened, and each tenth of a wave', async (t) => {
+  t.same(changeLines(undefined, progressing), [
+    'app-3: Progressing, wave pilot (2 of 3): 1 of 4 devices, 2 updating, 1 failed',
+  ]);
+  t.same(changeLines(progressing, progressing), []);
+  const { status = {} } = progressing;
+  const paused = {
+    at: AT,
+    phase: 'Paused' as const,
+    wave: 'pilot',
+    reason: 'PauseRequested',
+    by: 'ann',
+    message: 'tea',
+  };
+  const after = rolloutOf({
+    ...status,
+    phase: 'Paused',
+    transitions: [...(status.transitions ?? []), paused],
+  });
+  t.same(changeLines(progressing, after), ['app-3: Paused, wave pilot (PauseRequested by ann): tea']);
+  const further = rolloutOf({
+    ...status,
+    waves: (status.waves ?? []).map((wave) =>
+      wave.name === 'pilot' ? { ...wave, succeeded: 3, updating: 0 } : wave,
+    ),
+  });
+  t.same(changeLines(progressing, further), [
+    'app-3: Progressing, wave pilot (2 of 3): 3 of 4 devices, 1 failed',
+  ]);
+});
