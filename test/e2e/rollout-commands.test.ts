@@ -2,6 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { dump, load } from 'js-yaml';
 import t from 'tap';
+import { runGroup } from '../../hub/cli/command.ts';
+import { rollout as commands } from '../../hub/cli/rollout/rollout.ts';
 import type { RolloutObject } from '../../hub/fleet/rollout.ts';
 import { Fleet } from '../../scripts/fleet-sim/fleet.ts';
 import type { Scenario } from '../../scripts/fleet-sim/scenario.ts';
@@ -179,6 +181,7 @@ t.test('a revision that fails: exit code 1, who rejected it and why, undo', asyn
   });
   t.match(await rollout('retry ds/app'), { code: 1, err: /--failed is needed/ });
   t.match(await rollout('skip-wave ds/app --wave rest'), { code: 1, err: /is the last/ });
+  t.match(await rollout('retry ds/app --failed'), { code: 0, out: /^app-3: / });
   t.match(await rollout(`undo ds/app --reason 'no good'`), {
     code: 0,
     out: /^app-3: Undone by admin/,
@@ -217,10 +220,55 @@ t.test('undo --to goes to a revision of the history; abort ends it where it is',
   t.match(listed, /^NAME +WORKLOAD.*\napp-6 +app +6 +Aborted/);
 });
 
+t.test('start, promote, skip-wave; what is done can be undone', async (t) => {
+  await hub.api.call('PATCH', `${FLEET}/rolloutpolicies/careful`, { spec: { start: 'manual' } }, MERGE);
+  await setImage('app:6');
+  await atPhase('app-7', 'Pending');
+  t.match((await rollout('plan app')).out, /Warning: rollout app-7 is Pending: it would be superseded/);
+  t.match((await rollout('explain sim-0 ds/app')).out, /app-7 waits to be started/);
+  t.match(await rollout('start ds/app'), { code: 0 });
+  await atPhase('app-7', 'AwaitingApproval');
+  t.match(await rollout('promote ds/app --full'), { code: 0, out: /^app-7: / });
+  t.match(await rollout('status ds/app -w --timeout 60s'), { code: 0, out: /app-7: Succeeded/ });
+  t.match(await rollout('undo app-7 --reason late'), { code: 0, out: /^app-7: Undone by admin/ });
+  t.match(await rollout('status ds/app -w --timeout 60s'), { code: 0, out: /app-8: / });
+  await setImage('app:7');
+  await atPhase('app-9', 'Pending');
+  t.match(await rollout('start app-9'), { code: 0 });
+  await atPhase('app-9', 'AwaitingApproval');
+  t.match(await rollout('skip-wave app-9'), { code: 0, out: /^app-9: / });
+  const frames = await drawnFrames('app-9');
+  t.ok(
+    frames.every((frame) => frame.split('\n').every((line) => [...line].length <= COLUMNS)),
+    'no line is wider than the terminal',
+  );
+  t.match(frames.at(-1), /^app-9: Succeeded\n[\s\S]*canary +Skipped/);
+});
+
+const COLUMNS = 70;
+
+/** What a terminal of that width shows, one state after the other, until the rollout is over. */
+async function drawnFrames(name: string): Promise<string[]> {
+  let written = '';
+  const write = (text: string) => {
+    written += text;
+  };
+  const code = await runGroup(commands, ['status', name, '--watch', '--timeout', '60s'], {
+    kubeconfig: hub.kubeconfig,
+    stdout: { isTTY: true, columns: COLUMNS, rows: 24, write },
+    stderr: { write },
+    program: 'holdfast',
+    now: () => Date.now(),
+  });
+  if (code !== 0) throw new Error(written);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: how a terminal is told to draw over what is there
+  return written.split(/\u001b\[\d+A\u001b\[J/);
+}
+
 t.test('mistakes are told with what was wanted and found', async (t) => {
   t.match(await rollout('status nope'), {
     code: 1,
-    err: /no rollout "nope".*there are app-6 \(Aborted\), app-5/,
+    err: /no rollout "nope".*there are app-9 \(Succeeded\), app-8/,
   });
   t.match(await rollout('status app'), { code: 1, err: /write ds\/app/ });
   t.match(await rollout('status deploy/app'), { code: 1, err: /rollouts go over no "deploy"/ });
@@ -290,7 +338,7 @@ t.test('as a service account that may only look: token, context and namespace of
   writeFileSync(file, dump(config));
   const viewer = (line: string) => holdfast.run(`rollout ${line} --kubeconfig ${file} --context looking`);
   t.match(await viewer('status app-2'), { code: 0 });
-  t.match(await viewer('undo app-6'), { code: 1, err: /cannot patch resource "rollouts"/ });
+  t.match(await viewer('undo app-9'), { code: 1, err: /cannot patch resource "rollouts"/ });
   t.match(await viewer('list -n other'), { code: 1, err: /cannot list resource "rollouts"/ });
 });
 
@@ -298,10 +346,10 @@ t.test('nodes: list, show, label, cordon, drain', async (t) => {
   const node = (line: string) => holdfast.run(`node ${line}`);
   t.match(
     (await node('list')).out,
-    /sim-0 +Ready +reachable +v\S+ +app-6 \w+.*\n[\s\S]*sim-9 +NotReady +dark \d+/,
+    /sim-0 +Ready +reachable +v\S+ +app-9 \w+.*\n[\s\S]*sim-9 +NotReady +dark \d+/,
   );
   t.match((await node('list -l site=s0')).out, /^NAME.*\nsim-0 [\s\S]*\nsim-8 /);
-  t.match(await node('show sim-9'), { code: 0, out: /Class: +dark [\s\S]*ROLLOUT +WAVE[\s\S]*app-6/ });
+  t.match(await node('show sim-9'), { code: 0, out: /Class: +dark [\s\S]*ROLLOUT +WAVE[\s\S]*app-9/ });
   t.match(await node('label sim-1 sim-2 ring=canary'), { code: 0 });
   t.match(await node('label sim-1 ring=other'), { code: 1, err: /has ring=canary already: say --overwrite/ });
   t.match(await node('label -l ring=canary ring-'), { code: 0, out: /sim-1 labelled\n.*sim-2 labelled/ });

@@ -28,6 +28,7 @@ export const drain: Command = {
   isClusterWide: true,
   run: async (call) => {
     const nodes = await findNodes(call, call.arguments);
+    graceSeconds(call); // what is wrong with it is told before anything is changed
     const timeoutMs = durationFlag(call, 'timeout');
     const timeout = new AbortController();
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => timeout.abort(), timeoutMs);
@@ -75,17 +76,22 @@ function podsOn({ client }: Call, node: string): Promise<PodList> {
   return client.call('GET', `/api/v1/pods?fieldSelector=${encodeURIComponent(`spec.nodeName=${node}`)}`);
 }
 
+function graceSeconds(call: Call): number | undefined {
+  const text = call.text('grace-period');
+  if (text === undefined) return undefined;
+  if (!/^\d+$/.test(text)) throw new Error(`--grace-period must be a whole number of seconds, is "${text}"`);
+  return Number(text);
+}
+
 async function evict(call: Call, { metadata }: PodObject, signal: AbortSignal): Promise<void> {
   const { namespace, name = '' } = metadata;
   const path = `/api/v1/namespaces/${namespace}/pods/${encodeURIComponent(name)}/eviction`;
-  const grace = call.text('grace-period');
-  if (grace !== undefined && !/^\d+$/.test(grace))
-    throw new Error(`--grace-period must be a whole number of seconds, is "${grace}"`);
+  const grace = graceSeconds(call);
   const eviction = {
     apiVersion: 'policy/v1',
     kind: 'Eviction',
     metadata: { name, namespace },
-    ...(grace !== undefined && { deleteOptions: { gracePeriodSeconds: Number(grace) } }),
+    ...(grace !== undefined && { deleteOptions: { gracePeriodSeconds: grace } }),
   };
   for (let isTold = false; !signal.aborted; isTold = true) {
     try {

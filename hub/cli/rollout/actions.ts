@@ -1,6 +1,7 @@
 import type { RolloutAction, RolloutObject } from '../../fleet/rollout.ts';
 import { type ApiClient, ApiFailure, JSON_PATCH } from '../api-client.ts';
 import type { Call, Command } from '../command.ts';
+import { dataText } from '../print.ts';
 import { findRollout, isOver, rolloutsPath } from './find-rollout.ts';
 import { headline } from './status-text.ts';
 
@@ -107,7 +108,6 @@ export async function act(call: Call, rollout: RolloutObject, action: RolloutAct
   const count = asked.spec.actions?.length ?? 0;
   const done = await carriedOut(client, namespace, name, count);
   if (output === 'json' || output === 'yaml') {
-    const { dataText } = await import('../print.ts');
     call.print(dataText(output, done ?? asked));
   } else if (done) call.print(`${name}: ${headline(done)}`);
   if (!done)

@@ -2,7 +2,11 @@ import type { RolloutObject } from '../../fleet/rollout.ts';
 import type { DaemonSetObject } from '../../resources/typed.ts';
 import type { ApiClient } from '../api-client.ts';
 
-/** Where things are in the API. */
+/*
+ * Words of the API and of the engine, again: to load the kinds themselves, schemas and all, would take longer than a
+ * command may.
+ */
+
 export const rolloutsPath = (namespace: string) =>
   `/apis/fleet.holdfast.dev/v1/namespaces/${encodeURIComponent(namespace)}/rollouts`;
 export const deviceUpdatesPath = (namespace: string) =>
