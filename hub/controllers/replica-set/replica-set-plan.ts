@@ -83,6 +83,10 @@ export function planStatus(
   return { status, wakeInMs };
 }
 
+/**
+ * Since when no pods can be made and why, as first seen: each attempt fails for a pod of another name, and a status that
+ * told of that would wake its own ReplicaSet for the next attempt.
+ */
 function withFailure(
   conditions: readonly ReplicaSetCondition[],
   failure: string | undefined,
@@ -90,7 +94,7 @@ function withFailure(
 ): ReplicaSetCondition[] {
   const others = conditions.filter(({ type }) => type !== 'ReplicaFailure');
   if (failure === undefined) return others;
-  const known = conditions.find(({ type, message }) => type === 'ReplicaFailure' && message === failure);
+  const known = conditions.find(({ type }) => type === 'ReplicaFailure');
   const condition: ReplicaSetCondition = {
     type: 'ReplicaFailure',
     status: 'True',

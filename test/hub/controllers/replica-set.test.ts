@@ -147,6 +147,9 @@ t.test('the status counts, and says when it changes by itself', async (t) => {
   t.match(failed.conditions, [
     { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'no' },
   ]);
+  const again = { ...setOf({}), status: failed };
+  t.same(planStatus(again, [], 'no, under another name', NOW + 1000).status, failed, 'it is told of once');
+  t.notOk(planStatus(again, [], undefined, NOW).status.conditions, 'and is over when pods can be made');
 });
 
 const newSet = (spec: object = {}) => ({
