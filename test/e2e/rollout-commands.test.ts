@@ -318,7 +318,7 @@ t.test('as a service account that may only look: token, context and namespace of
   await hub.api.call('POST', accounts, { metadata: { name: 'viewer' } });
   await hub.api.call('POST', `${rbac}/roles`, {
     metadata: { name: 'viewer' },
-    rules: [{ apiGroups: ['fleet.holdfast.dev'], resources: ['rollouts'], verbs: ['get', 'list', 'watch'] }],
+    rules: [{ apiGroups: ['fleet.holdfast.dev'], resources: ['rollouts'], verbs: ['get', 'watch'] }],
   });
   await hub.api.call('POST', `${rbac}/rolebindings`, {
     metadata: { name: 'viewer' },
@@ -337,7 +337,11 @@ t.test('as a service account that may only look: token, context and namespace of
   const file = join(t.testdir(), 'config');
   writeFileSync(file, dump(config));
   const viewer = (line: string) => holdfast.run(`rollout ${line} --kubeconfig ${file} --context looking`);
-  t.match(await viewer('status app-2'), { code: 0 });
+  t.match(await viewer('status app-2 --watch'), { code: 0 });
+  t.match(await viewer('status ds/app'), { code: 1, err: /cannot list resource "rollouts"/ });
+  const verbs = [{ op: 'add', path: '/rules/0/verbs/-', value: 'list' }];
+  const asJsonPatch = { contentType: 'application/json-patch+json' };
+  await hub.api.call('PATCH', `${rbac}/roles/viewer`, verbs, asJsonPatch);
   t.match(await viewer('undo app-9'), { code: 1, err: /cannot patch resource "rollouts"/ });
   t.match(await viewer('list -n other'), { code: 1, err: /cannot list resource "rollouts"/ });
 });

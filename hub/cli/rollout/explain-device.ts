@@ -165,6 +165,9 @@ function applying(question: Tracked): Explanation {
       );
     return because('Dark', `is dark since ${ago(question, since)}: it ${told}, and decides by itself`, since);
   }
+  // The device holds back, and has said why: for a window, a consent.
+  if (row.reason)
+    return because(row.reason, `${told}, and waits: ${oneLine(row.message || row.reason)}`, row.since);
   const { perDeviceApply } = rollout.spec.policy.deadline;
   return because('Applying', `is at it: it ${told}, and has ${perDeviceApply} to decide`, row.appliedAt);
 }

@@ -74,6 +74,14 @@ const ROWS: readonly Row[] = [
       'is at it: it was told to take revision 3 of app at 2026-01-01T11:58:00Z (2m ago), and has 15m to decide',
   },
   {
+    what: 'it holds back, and says why',
+    given: {
+      row: rowOf({ step: 'Applying', appliedAt: AT, reason: 'WaitingForWindow', message: 'until 02:00' }),
+    },
+    reason: 'WaitingForWindow',
+    message: 'was told to take revision 3 of app at 2026-01-01T11:58:00Z (2m ago), and waits: until 02:00',
+  },
+  {
     what: 'dark while at it',
     given: { row: rowOf({ step: 'Applying', appliedAt: AT }), node: dark },
     reason: 'Dark',
