@@ -30,8 +30,11 @@ import { Shelves } from './shelves.ts';
 import { putObject, removeObject } from './store-writes.ts';
 import { Watches } from './watches.ts';
 
-/** How often a write that names no resourceVersion tries again when another one comes between. */
-const WRITE_ATTEMPTS = 8;
+/**
+ * How often a write that names no resourceVersion tries again when another one comes between. With each round one of
+ * those that write the same object is done: so many may write it at once, and none of them is refused for it.
+ */
+const WRITE_ATTEMPTS = 1000;
 const NAME_ATTEMPTS = 8;
 
 /** One ordinary write, for managedFields: what was there, what will be, and who writes. */

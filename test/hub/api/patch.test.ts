@@ -49,6 +49,16 @@ t.test('a patch that changes nothing writes nothing', async (t) => {
   t.equal(hub.registry.revision, revision);
 });
 
+t.test('many at once patch the same object, and none of them is refused', async (t) => {
+  const labels = Array.from({ length: 60 }, (_, index) => `at-once-${index}`);
+  const answers = await Promise.all(
+    labels.map((label) => hub.patch(path, 'merge', { metadata: { labels: { [label]: 'yes' } } })),
+  );
+  t.same([...new Set(answers.map(({ code }) => code))], [200]);
+  const { body } = await hub.get(path);
+  t.hasProps(body.metadata.labels, labels);
+});
+
 t.test('patches that are refused', async (t) => {
   const merge = (body: unknown, query = '') => hub.patch(`${path}${query}`, 'merge', body);
   t.match(
