@@ -16,20 +16,25 @@ export function setCommonHeaders(response: ServerResponse, id: string): void {
 
 /** Clients read but so much of an answer's head; both are Kubernetes' own limits. */
 const MAX_WARNINGS_CHARACTERS = 4 * 1024;
-const MAX_WARNING_CHARACTERS = 256;
+const MAX_CUT_WARNING_CHARACTERS = 256;
 
 /** A header can only hold printable ASCII. */
 function warningHeader(text: string): string {
-  const printable = text.slice(0, MAX_WARNING_CHARACTERS).replace(/[^\x20-\x7e]/g, '?');
+  const printable = text.replace(/[^\x20-\x7e]/g, '?');
   return `299 - "${printable.replace(/["\\]/g, '\\$&')}"`;
 }
 
-/** As many as fit. */
-function warningHeaders(warnings: Iterable<string>): string[] {
+/** All of them, or else the beginnings of as many as fit. */
+function warningHeaders(warnings: ReadonlySet<string>): string[] {
+  const whole = thatFit(warnings, MAX_WARNINGS_CHARACTERS);
+  return whole.length === warnings.size ? whole : thatFit(warnings, MAX_CUT_WARNING_CHARACTERS);
+}
+
+function thatFit(warnings: Iterable<string>, longest: number): string[] {
   const headers: string[] = [];
   let left = MAX_WARNINGS_CHARACTERS;
   for (const warning of warnings) {
-    const header = warningHeader(warning);
+    const header = warningHeader(warning.slice(0, longest));
     left -= header.length;
     if (left < 0) break;
     headers.push(header);

@@ -313,6 +313,8 @@ t.test('so many problems that telling all would be one', async (t) => {
   t.ok(warnings.length < 5000, `${warnings.length} characters of warnings`);
   const long = await hub.post(`${MAPS}?dryRun=All`, { metadata: { name: 'long' }, ['k'.repeat(100_000)]: 1 });
   t.ok(String(long.headers['warning']).length < 300);
+  const roomy = await hub.post(`${MAPS}?dryRun=All`, { metadata: { name: 'roomy' }, ['k'.repeat(2000)]: 1 });
+  t.match(roomy.headers['warning'], /k{2000}/, 'what there is room for is told as a whole');
   const refused = await hub.post(`${MAPS}?fieldValidation=Strict`, unknown);
   t.match(refused, { code: 400, body: { message: /strict decoding error: unknown field "k0", / } });
   t.ok(refused.text.length < 10_000, `${refused.text.length} characters`);
