@@ -1,9 +1,8 @@
 import type { RolloutObject } from '../../fleet/rollout.ts';
 import type { ControllerRevisionObject, DaemonSetObject } from '../../resources/typed.ts';
-import type { ApiClient } from '../api-client.ts';
+import type { ApiClient, WatchEvent } from '../api-client.ts';
 import {
   daemonSetsPath,
-  listRollouts,
   newestFirst,
   noDaemonSet,
   POLICY_ANNOTATION,
@@ -34,10 +33,32 @@ export async function awaitRollout(
     );
   const revisions = await revisionsOf(client, set);
   const hash = revisions[0]?.metadata.labels?.[HASH_LABEL];
-  const [newest] = await listRollouts(client, namespace, name);
-  if (newest?.spec.to.hash === hash && newest) return newest;
+  const path = rolloutsPath(namespace);
+  const list = await client.call<RolloutList>('GET', path);
+  const [newest] = newestFirst(list.items.filter(({ spec }) => spec.workload.name === name));
+  if (newest?.spec.to.hash === hash) return newest;
   if (!newest && revisions.length < 2) return 'none needed';
-  return appearing(client, namespace, name, hash, signal);
+  const isIt = ({ spec }: RolloutObject) => spec.workload.name === name && spec.to.hash === hash;
+  return made(client.watch<RolloutObject>(path, {}, list.metadata.resourceVersion, signal), isIt, signal);
+}
+
+interface RolloutList {
+  readonly items: RolloutObject[];
+  readonly metadata: { readonly resourceVersion: string };
+}
+
+/** Only what is made now: an older one may have gone to the same template. */
+async function made(
+  events: AsyncIterable<WatchEvent<RolloutObject>>,
+  isIt: (rollout: RolloutObject) => boolean,
+  signal: AbortSignal,
+): Promise<RolloutObject | undefined> {
+  try {
+    for await (const { type, object } of events) if (type === 'ADDED' && isIt(object)) return object;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  return undefined;
 }
 
 /** The DaemonSet once the hub has recorded its template. */
@@ -68,31 +89,4 @@ export async function revisionsOf(
   return items
     .filter((each) => each.metadata.ownerReferences?.some(({ uid }) => uid === metadata.uid))
     .toSorted((a, b) => b.revision - a.revision);
-}
-
-async function appearing(
-  client: ApiClient,
-  namespace: string,
-  workload: string,
-  hash: string | undefined,
-  signal: AbortSignal,
-): Promise<RolloutObject | undefined> {
-  const path = rolloutsPath(namespace);
-  const { items, metadata } = await client.call<RolloutList>('GET', path);
-  const isIt = ({ spec }: RolloutObject) => spec.workload.name === workload && spec.to.hash === hash;
-  const [newest] = newestFirst(items.filter(({ spec }) => spec.workload.name === workload));
-  if (newest && isIt(newest)) return newest;
-  try {
-    // Only what is made now: an older one may have gone to the same template.
-    for await (const event of client.watch<RolloutObject>(path, {}, metadata.resourceVersion, signal))
-      if (event.type === 'ADDED' && isIt(event.object)) return event.object;
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
-  return undefined;
-}
-
-interface RolloutList {
-  readonly items: RolloutObject[];
-  readonly metadata: { readonly resourceVersion: string };
 }

@@ -84,7 +84,9 @@ async function firstRollout(
   if (given === undefined || parseReference(given).type === 'rollout')
     return findRollout(client, namespace, given);
   const { name } = parseReference(given);
-  const found = await awaitRollout(client, namespace, name, signal);
+  let found = await awaitRollout(client, namespace, name, signal);
+  // The hub ends each watch at some time: it is asked again.
+  while (!found && !signal.aborted) found = await awaitRollout(client, namespace, name, signal);
   if (found === 'none needed')
     call.print(`DaemonSet ${name} is at its first revision: there is nothing to roll out`);
   return found;
