@@ -8,6 +8,7 @@ import { schemaOf } from '../schema/schema.ts';
 import { checkWrite } from './access.ts';
 import { readTypedBody } from './body.ts';
 import { type Exchange, isDryRun, warningsOf } from './exchange.ts';
+import { isYes } from './query.ts';
 import { sendJson, sendList, sendObject, successStatus } from './reply.ts';
 import type { ResourceRequest } from './request-info.ts';
 
@@ -38,10 +39,9 @@ function fromQuery(query: URLSearchParams): JsonObject {
   const options: JsonObject = {};
   const grace = query.get('gracePeriodSeconds');
   const policy = query.get('propagationPolicy');
-  const orphan = query.get('orphanDependents');
   if (grace) options['gracePeriodSeconds'] = Number(grace);
   if (policy) options['propagationPolicy'] = policy;
-  if (orphan) options['orphanDependents'] = orphan === 'true';
+  if (query.has('orphanDependents')) options['orphanDependents'] = isYes(query, 'orphanDependents');
   return options;
 }
 

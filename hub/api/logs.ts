@@ -3,6 +3,7 @@ import { forbiddenField, invalidValue, notSupported } from '../resources/field-e
 import type { PodObject } from '../resources/typed.ts';
 import type { Exchange } from './exchange.ts';
 import type { LogOptions } from './pod-streams.ts';
+import { isYes } from './query.ts';
 import { existing } from './read.ts';
 import type { ResourceRequest } from './request-info.ts';
 
@@ -38,19 +39,15 @@ export function logOptionsOf(query: URLSearchParams): LogOptions {
   if (!stream) errors.push(notSupported('stream', given, STREAMS));
   if (errors.length > 0) throw invalid('', 'PodLogOptions', '', errors);
   return {
-    follow: isTrue(query, 'follow'),
-    previous: isTrue(query, 'previous'),
-    timestamps: isTrue(query, 'timestamps'),
+    follow: isYes(query, 'follow'),
+    previous: isYes(query, 'previous'),
+    timestamps: isYes(query, 'timestamps'),
     stream: stream ?? 'All',
     ...(sinceSeconds !== undefined && { sinceSeconds }),
     ...(sinceTime !== undefined && { sinceTime }),
     ...(tailLines !== undefined && { tailLines }),
     ...(limitBytes !== undefined && { limitBytes }),
   };
-}
-
-function isTrue(query: URLSearchParams, key: string): boolean {
-  return ['true', '1'].includes(query.get(key) ?? '');
 }
 
 /** Whose output is meant; throws 400 when that is not clear. */

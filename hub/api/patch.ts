@@ -14,6 +14,7 @@ import { checkWrite } from './access.ts';
 import { type BodyKind, decodeObject, type ParsedBody, readParsedBody } from './body.ts';
 import { type Exchange, fieldManagerOf, isDryRun, warningsOf } from './exchange.ts';
 import { parseMediaType } from './negotiate.ts';
+import { isYes } from './query.ts';
 import { sendObject } from './reply.ts';
 import type { ResourceRequest } from './request-info.ts';
 import { configurationOf, decodeScale, SCALE, sendScale, writeScale } from './scale.ts';
@@ -161,7 +162,7 @@ function applied(
       hasStatus: resource.hasStatus,
       live: current,
       applied: configuration,
-      force: exchange.url.searchParams.get('force') === 'true',
+      force: isYes(exchange.url.searchParams, 'force'),
       setDefaults: resource.setDefaults,
     });
     if (result.conflicts) throw applyConflict(result.conflicts);

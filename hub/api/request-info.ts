@@ -2,6 +2,7 @@ import type { Attributes } from '../authorization/attributes.ts';
 import { badRequest, unknownPath } from '../resources/api-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import { parseFieldSelector } from '../resources/selector.ts';
+import { isYes } from './query.ts';
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
 
@@ -115,7 +116,7 @@ function verbOf(method: string, query: URLSearchParams, isNamed: boolean): Verb 
   switch (method) {
     case 'GET':
     case 'HEAD':
-      if (['true', '1'].includes(query.get('watch') ?? '')) return 'watch';
+      if (isYes(query, 'watch')) return 'watch';
       return isNamed ? 'get' : 'list';
     case 'POST':
       return 'create';

@@ -1,9 +1,10 @@
-import { ApiError } from '../resources/api-error.ts';
+import { ApiError, badRequest } from '../resources/api-error.ts';
 import { apiVersionOf, type ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { selectionOf } from '../resources/selector.ts';
 import type { Exchange } from './exchange.ts';
 import { type Form, negotiate } from './negotiate.ts';
+import { isYes } from './query.ts';
 import { invalidListOptions, parseVersion, tooLarge } from './read.ts';
 import type { ResourceRequest } from './request-info.ts';
 import { includeObjectOf, partialMetadata, tableOf } from './table.ts';
@@ -39,20 +40,22 @@ function optionsOf(query: URLSearchParams, revision: number): Options {
       'resourceVersionMatch',
       'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
     );
-  const wantsInitial = sendInitial === 'true' || sendInitial === '1';
+  const wantsInitial = isYes(query, 'sendInitialEvents');
   const isAny = version === '' || version === '0';
   const startsWithExisting = sendInitial === null ? isAny : wantsInitial;
   const wanted = isAny ? revision : parseVersion(version);
   if (wanted > revision) throw tooLarge(wanted, revision);
   return {
     ...(!startsWithExisting && { fromRevision: wanted }),
-    bookmarks: ['true', '1'].includes(query.get('allowWatchBookmarks') ?? ''),
+    bookmarks: isYes(query, 'allowWatchBookmarks'),
     marksInitialEnd: wantsInitial,
     timeoutMs: timeoutOf(query.get('timeoutSeconds')),
   };
 }
 
 function timeoutOf(text: string | null): number {
+  if (text && !/^-?\d+$/.test(text))
+    throw badRequest(`timeoutSeconds must be a number of seconds, is ${JSON.stringify(text)}`);
   const seconds = Number(text ?? 0);
   const picked = seconds > 0 ? seconds : DEFAULT_TIMEOUT_SECONDS * (1 + Math.random());
   return Math.min(picked * 1000, MAX_TIMER_MS);

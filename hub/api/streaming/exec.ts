@@ -3,6 +3,7 @@ import type { PodObject } from '../../resources/typed.ts';
 import type { Exchange } from '../exchange.ts';
 import { containerOf } from '../logs.ts';
 import type { AttachRequest, PodStream } from '../pod-streams.ts';
+import { isYes } from '../query.ts';
 import { existing } from '../read.ts';
 import type { ResourceRequest } from '../request-info.ts';
 import type { ClientChannels } from './client-channels.ts';
@@ -69,7 +70,7 @@ function channelsWanted({ stdin, stdout, stderr, tty }: AttachRequest): number[]
 function attachRequest(exchange: Exchange, target: ResourceRequest): AttachRequest {
   const pod = existing(exchange, target) as PodObject;
   const query = exchange.url.searchParams;
-  const is = (name: string) => ['true', '1'].includes(query.get(name) ?? '');
+  const is = (name: string) => isYes(query, name);
   const tty = is('tty');
   // A terminal has one output.
   const wanted = { stdin: is('stdin'), stdout: is('stdout'), stderr: is('stderr') && !tty };

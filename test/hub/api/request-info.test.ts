@@ -16,6 +16,8 @@ t.test('what a request asks for', async (t) => {
     ['GET /api/v1/namespaces/n/pods', 'list pods n * *'],
     ['GET /api/v1/namespaces/n/pods?watch=true', 'watch pods n * *'],
     ['GET /api/v1/namespaces/n/pods?watch=0', 'list pods n * *'],
+    ['GET /api/v1/namespaces/n/pods?watch=False', 'list pods n * *'],
+    ['GET /api/v1/namespaces/n/pods?watch', 'watch pods n * *'],
     ['GET /api/v1/namespaces/n/pods/p', 'get pods n p *'],
     ['HEAD /api/v1/namespaces/n/pods/p', 'get pods n p *'],
     ['GET /api/v1/namespaces/n/pods/p?watch=1', 'watch pods n p *'],

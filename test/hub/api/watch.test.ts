@@ -40,6 +40,7 @@ t.test('from a version on', async (t) => {
   stream.close();
   const future = await hub.get(`${maps}?watch=true&resourceVersion=999999`);
   t.equal(future.code, 504);
+  t.equal((await hub.get(`${maps}?watch=true&timeoutSeconds=soon`)).code, 400);
 });
 
 t.test('objects that start or stop to match come and go', async (t) => {
