@@ -60,6 +60,7 @@ export class Agent {
       events: this.#events,
       log: log.child({ part: 'reconciler' }),
       monotonicMs: () => performance.now(),
+      now: device.now,
       onStatus: (uid, status) => this.#podChanged(uid, status),
       onEngine: (error) => void this.#engineChanged(error),
     });

@@ -17,6 +17,18 @@ export const UPDATE_ORDERS = [
   'start-first',
 ] as const;
 
+/** When a device may switch: from each time of the schedule on, for so long. */
+export interface UpdateWindow {
+  /** Five fields, as a CronJob has them. */
+  readonly schedule: string;
+  readonly durationSeconds: number;
+  /** IANA; absent: the device's own. */
+  readonly timeZone?: string;
+}
+
+/** The reason of an Accepted condition that is Unknown because the device waits for a window. */
+export const WAITING_FOR_WINDOW = 'WaitingForWindow';
+
 export interface PodUpdate {
   /** `stage`: only download. `apply`: switch. */
   readonly step: 'stage' | 'apply';
@@ -31,6 +43,12 @@ export interface PodUpdate {
   readonly deadlineSeconds: number;
   /** Whether the device goes back by itself; otherwise it keeps on trying, and tells. */
   readonly rollback: boolean;
+  /** When it may switch; absent: at any time. */
+  readonly windows?: readonly UpdateWindow[];
+  /** What to do when the device's clock cannot be right, so that it does not know whether a window is open. */
+  readonly clockUntrusted?: 'hold' | 'run';
+  /** When the hub said so, RFC 3339: a device whose clock is before that has a wrong one. */
+  readonly saidAt?: string;
 }
 
 export function encodePodUpdate(update: PodUpdate): string {
@@ -59,6 +77,17 @@ function isUpdate(given: PodUpdate | null): given is PodUpdate {
     UPDATE_ORDERS.includes(given.order) &&
     (given.replaces === undefined || typeof given.replaces === 'string') &&
     numbers.every((number) => Number.isFinite(number) && number >= 0) &&
-    typeof given.rollback === 'boolean'
+    typeof given.rollback === 'boolean' &&
+    (given.windows === undefined || (Array.isArray(given.windows) && given.windows.every(isWindow)))
+  );
+}
+
+function isWindow(given: UpdateWindow | null): boolean {
+  return (
+    typeof given === 'object' &&
+    given !== null &&
+    typeof given.schedule === 'string' &&
+    Number.isFinite(given.durationSeconds) &&
+    (given.timeZone === undefined || typeof given.timeZone === 'string')
   );
 }

@@ -157,7 +157,7 @@ const HOME: Readonly<Record<string, Home>> = {
   '@marcbachmann/cel-js': { values: ['hub/cel'] },
   aedes: { values: ['hub/link'] },
   'better-sqlite3': { values: ['agent/state', 'hub/store'] },
-  croner: { values: ['hub/resources'] },
+  croner: { values: ['hub/resources', 'agent/pod/window.ts'] },
   dockerode: { values: ['agent/runtime'] },
   jose: { values: ['hub/authentication'] },
   'js-yaml': { values: ['hub/api', 'hub/cli', 'hub/security'] },

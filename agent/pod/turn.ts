@@ -1,4 +1,4 @@
-import type { PodUpdate } from '../../proto/pod-update.ts';
+import { type PodUpdate, WAITING_FOR_WINDOW } from '../../proto/pod-update.ts';
 
 /*
  * Two pods that want one place: a new one, and the one whose place it takes. Which of them may run now is decided here,
@@ -14,7 +14,7 @@ export type Turn = 'run' | 'hold' | 'yield' | 'clear';
 
 /** What is remembered of a new pod, in the device's database: nothing of it may be lost when the power goes. */
 export interface UpdateRecord {
-  readonly phase: 'trying' | 'accepted' | 'rejected';
+  readonly phase: 'waiting' | 'trying' | 'accepted' | 'rejected';
   /** One word, and a sentence. */
   readonly reason: string;
   readonly message: string;
@@ -38,6 +38,8 @@ export interface UpdateInput {
     readonly trouble: string | undefined;
   };
   readonly old: { readonly isRunning: boolean; readonly isCleared: boolean };
+  /** Why it may not begin yet, and when to look again; undefined when it may. */
+  readonly closed: { readonly message: string; readonly untilMs: number } | undefined;
   /** Since when this agent has been trying it. */
   readonly tryingSinceMs: number;
   readonly nowMs: number;
@@ -65,7 +67,9 @@ export function planUpdate(input: UpdateInput): UpdatePlan {
       wakeAtMs: Number.POSITIVE_INFINITY,
     };
   }
-  const record = judge(input, input.record ?? { ...TRYING, starts: 1 });
+  const hasBegun = input.record !== undefined && input.record.phase !== 'waiting';
+  if (input.closed && !hasBegun) return planWait(update, input.closed);
+  const record = judge(input, hasBegun && input.record ? input.record : { ...TRYING, starts: 1 });
   const wakeAtMs = record.phase === 'trying' ? nextJudgementAtMs(input) : Number.POSITIVE_INFINITY;
   return { ...turns(input, record), record, wakeAtMs: wakeAtMs <= nowMs ? nowMs + 1 : wakeAtMs };
 }
@@ -73,6 +77,16 @@ export function planUpdate(input: UpdateInput): UpdatePlan {
 /** Where there is no room for both, nothing can be downloaded ahead of time. */
 export function downloadsLater({ order }: PodUpdate): boolean {
   return order === 'stop-then-download' || order === 'delete-then-download';
+}
+
+/** Until its window opens it may download, where there is room for that. */
+function planWait(update: PodUpdate, { message, untilMs }: NonNullable<UpdateInput['closed']>): UpdatePlan {
+  return {
+    next: downloadsLater(update) ? 'yield' : 'hold',
+    old: 'run',
+    record: { phase: 'waiting', reason: WAITING_FOR_WINDOW, message, starts: 0 },
+    wakeAtMs: untilMs,
+  };
 }
 
 const TRYING = { phase: 'trying', reason: 'Trying', message: '' } as const;

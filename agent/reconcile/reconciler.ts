@@ -34,6 +34,8 @@ export interface ReconcilerOptions {
   readonly events: EventRecorder;
   readonly log: Logger;
   readonly monotonicMs: () => number;
+  /** Ms of the wall clock. */
+  readonly now: () => number;
   /** A pod's status may be another; undefined: nothing is left of it. */
   readonly onStatus: (uid: string, status: PodStatus | undefined) => void;
   /** Whether the engine answers has changed. */
@@ -83,6 +85,9 @@ export class Reconciler {
       statusOf: (pod) => this.#observedStatus(pod),
       firstSeenAtMs: (uid) => this.#memoryOf(uid).firstSeenAtMs,
       onTurn: (uid) => this.#workers.poke(uid),
+      onLoaded: () => {
+        for (const uid of options.desired.pods.keys()) this.#workers.poke(uid);
+      },
     });
     this.#probes = new Probes({ runtime, onChange: (id) => this.#onHealth(id) });
     this.#executor = makeExecutor({ ...options, containers: this.#containers, images: this.#images });

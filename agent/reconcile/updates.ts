@@ -27,9 +27,13 @@ export interface UpdatesOptions {
   /** When this agent first met the pod. */
   readonly firstSeenAtMs: (uid: string) => number;
   readonly monotonicMs: () => number;
+  /** Ms of the wall clock. */
+  readonly now: () => number;
   readonly log: Logger;
   /** The pod's turn is another than before. */
   readonly onTurn: (uid: string) => void;
+  /** What windows are read with is there: all that wait for one must be looked at. */
+  readonly onLoaded: () => void;
 }
 
 export interface TurnNow {
@@ -40,7 +44,8 @@ export interface TurnNow {
 
 interface Trial {
   record: UpdateRecord | undefined;
-  readonly tryingSinceMs: number;
+  /** Since when this agent has been trying it. */
+  tryingSinceMs: number;
   readySinceMs: number | undefined;
   /** Remembered from an agent that ran before. */
   isResumed: boolean;
@@ -51,6 +56,9 @@ const ALWAYS: TurnNow = { turn: 'run', wakeAtMs: Number.POSITIVE_INFINITY };
 const RANK: Readonly<Record<Turn, number>> = { run: 0, hold: 1, yield: 2, clear: 3 };
 /** A decision that could not be stored (a full disk) is not acted on, and made again. */
 const STORE_RETRY_MS = 10_000;
+/** Between hub and device; what is more is wrong. */
+const CLOCK_TOLERANCE_MS = 60_000;
+const CLOCK_RETRY_MS = 60_000;
 
 /** Which pods may run while others take their place, and what the device has decided about those. */
 export class Updates {
@@ -58,7 +66,9 @@ export class Updates {
   readonly #trials = new Map<string, Trial>();
   /** By candidate and side. */
   readonly #turns = new Map<string, Turn>();
-  #successors: { of: unknown; byUid: ReadonlyMap<string, Pod> } | undefined;
+  #opensAt: typeof import('../pod/window.ts').opensAt | undefined;
+  #loading: Promise<void> | undefined;
+  #successors: { of: unknown; byUid: ReadonlyMap<string, readonly Pod[]> } | undefined;
 
   constructor(options: UpdatesOptions) {
     this.#options = options;
@@ -77,10 +87,9 @@ export class Updates {
   turnOf(uid: string): TurnNow {
     const pod = this.#options.desired.pods.get(uid);
     if (!pod) return ALWAYS;
-    const successor = this.#successorOf(uid);
     const says = [
       ...(podUpdateOf(pod) && !isDeleted(pod) ? [this.#judged(pod, 'next')] : []),
-      ...(successor ? [this.#judged(successor, 'old')] : []),
+      ...this.#successorsOf(uid).map((successor) => this.#judged(successor, 'old')),
     ];
     return says.reduce(stricter, ALWAYS);
   }
@@ -92,7 +101,9 @@ export class Updates {
     const record = this.#trials.get(pod.metadata.uid)?.record;
     const staged = this.#stagedCondition(pod, update, record);
     if (!record) return [staged];
-    const status = { trying: 'Unknown', accepted: 'True', rejected: 'False' }[record.phase];
+    const status = { waiting: 'Unknown', trying: 'Unknown', accepted: 'True', rejected: 'False' }[
+      record.phase
+    ];
     const { reason, message } = record;
     return [staged, { type: ACCEPTED_CONDITION, status, reason, ...(message && { message }) }];
   }
@@ -156,8 +167,10 @@ export class Updates {
     if (!record || sameRecord(record, trial.record)) return plan;
     try {
       if (isWorthStoring(record, trial.record)) state.savePodUpdate(uid, JSON.stringify(record));
+      if (trial.record?.phase === 'waiting') trial.tryingSinceMs = monotonicMs();
       trial.record = record;
-      if (record.phase !== 'trying') log.info({ pod: uid, ...record }, `the new pod was ${record.phase}`);
+      if (record.phase === 'accepted' || record.phase === 'rejected')
+        log.info({ pod: uid, ...record }, `the new pod was ${record.phase}`);
       return plan;
     } catch (error) {
       log.warn({ err: error, pod: uid }, 'a decision could not be stored: free space on the data directory');
@@ -176,11 +189,10 @@ export class Updates {
     const known = this.#trials.get(uid);
     const isApplied = podUpdateOf(candidate)?.step === 'apply';
     if (known?.isResumed && known.record?.phase === 'trying') {
-      // Stored at once with the first judgement: it differs from what is stored.
       known.isResumed = false;
       const resumed = { ...known.record, starts: known.record.starts + 1 };
-      this.#options.state.savePodUpdate(uid, JSON.stringify(resumed));
       known.record = resumed;
+      this.#store(uid, resumed);
     }
     if (known) return known;
     const trial: Trial = {
@@ -191,6 +203,15 @@ export class Updates {
     };
     if (isApplied) this.#trials.set(uid, trial);
     return trial;
+  }
+
+  /** A start that could not be counted (a full disk) is counted by this agent alone. */
+  #store(uid: string, record: UpdateRecord): void {
+    try {
+      this.#options.state.savePodUpdate(uid, JSON.stringify(record));
+    } catch (error) {
+      this.#options.log.warn({ err: error, pod: uid }, 'the start of a trial could not be stored');
+    }
   }
 
   #inputOf(candidate: Pod, trial: Trial): UpdateInput {
@@ -220,9 +241,35 @@ export class Updates {
         isRunning: before.some(isBusy),
         isCleared: before.length === 0 && this.#isCleared(update.replaces),
       },
+      closed: this.#closed(update, nowMs),
       tryingSinceMs: trial.tryingSinceMs,
       nowMs,
     };
+  }
+
+  /** Whether it has to wait for a window. What reads schedules is loaded when the first one is met. */
+  #closed({ windows, clockUntrusted, saidAt }: PodUpdate, nowMs: number): UpdateInput['closed'] {
+    const { now, onLoaded } = this.#options;
+    if (!windows?.length) return undefined;
+    const wallMs = now();
+    if (saidAt !== undefined && wallMs < Date.parse(saidAt) - CLOCK_TOLERANCE_MS) {
+      const message = 'the clock of this device is behind the time at which the hub asked: it is not trusted';
+      return clockUntrusted === 'run' ? undefined : { message, untilMs: nowMs + CLOCK_RETRY_MS };
+    }
+    if (!this.#opensAt) {
+      this.#loading ??= import('../pod/window.ts').then(({ opensAt }) => {
+        this.#opensAt = opensAt;
+        onLoaded();
+      });
+      return { message: 'its windows are looked at', untilMs: Number.POSITIVE_INFINITY };
+    }
+    const opensAtMs = this.#opensAt(windows, wallMs);
+    if (opensAtMs === wallMs) return undefined;
+    if (opensAtMs === undefined)
+      return { message: 'none of its windows ever opens', untilMs: Number.POSITIVE_INFINITY };
+    // The clock of the wall may be set meanwhile: it is looked at again before long.
+    const waitMs = Math.min(opensAtMs - wallMs, CLOCK_RETRY_MS);
+    return { message: `its window opens at ${new Date(opensAtMs).toISOString()}`, untilMs: nowMs + waitMs };
   }
 
   #downloadOf({ metadata: { uid }, spec }: Pod): { isStaged: boolean; trouble: string | undefined } {
@@ -253,17 +300,14 @@ export class Updates {
     return new Set(others.flatMap(({ spec }) => spec.containers.map(({ image = '' }) => image)));
   }
 
-  /** Who is to take the pod's place. Looked up once for each snapshot. */
-  #successorOf(uid: string): Pod | undefined {
+  /** Who is to take the pod's place: the newest, and those that the hub is taking back. Looked up once for a snapshot. */
+  #successorsOf(uid: string): readonly Pod[] {
     const { pods } = this.#options.desired;
     if (this.#successors?.of !== pods) {
-      const entries = [...pods.values()].flatMap((pod): [string, Pod][] => {
-        const replaces = podUpdateOf(pod)?.replaces;
-        return replaces === undefined ? [] : [[replaces, pod]];
-      });
-      this.#successors = { of: pods, byUid: new Map(entries) };
+      const byUid = Map.groupBy(pods.values(), (pod) => podUpdateOf(pod)?.replaces ?? '');
+      this.#successors = { of: pods, byUid };
     }
-    return this.#successors.byUid.get(uid);
+    return this.#successors.byUid.get(uid) ?? [];
   }
 }
 
@@ -277,7 +321,7 @@ function sameRecord(a: UpdateRecord, b: UpdateRecord | undefined): boolean {
 
 /** What is in the way of a trial changes often and need not outlive the agent. */
 function isWorthStoring(a: UpdateRecord, b: UpdateRecord | undefined): boolean {
-  return a.phase !== b?.phase || a.starts !== b.starts;
+  return a.phase !== 'waiting' && (a.phase !== b?.phase || a.starts !== b.starts);
 }
 
 /** The first thing that keeps a container from being ready. */

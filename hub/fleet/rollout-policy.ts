@@ -1,6 +1,7 @@
 import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
 import type { FieldError } from '../resources/api-error.ts';
 import { ageColumn, column, nameColumn, orNone, wideColumn } from '../resources/cells.ts';
+import { namesTimeZone, scheduleError, timeZoneError } from '../resources/cron-schedule.ts';
 import { duplicate, invalidValue, required } from '../resources/field-errors.ts';
 import { qualifiedNameErrors } from '../resources/names.ts';
 import type { KubeObject } from '../resources/object.ts';
@@ -29,6 +30,14 @@ export interface Wave {
   readonly spreadBy?: readonly string[];
   readonly bake?: string;
   readonly approve: 'automatic' | 'manual';
+}
+
+/** When devices may switch. */
+export interface Window {
+  readonly schedule: string;
+  readonly duration: string;
+  /** IANA, or `device`: each device's own. */
+  readonly timeZone: string;
 }
 
 export type UpdateOrder =
@@ -72,7 +81,12 @@ export interface RolloutPolicySpec {
   };
   readonly deadline: { readonly perDeviceApply: string; readonly noProgress: string };
   readonly budget?: { readonly groupBy: readonly string[]; readonly maxUnavailable: number | string };
-  readonly device: { readonly order: UpdateOrder; readonly localRollback: boolean };
+  readonly device: {
+    readonly order: UpdateOrder;
+    readonly localRollback: boolean;
+    readonly windows?: readonly Window[];
+    readonly clockUntrusted: 'hold' | 'run';
+  };
 }
 
 export interface RolloutPolicyObject extends KubeObject {
@@ -231,6 +245,28 @@ export const POLICY_SPEC = struct('How a change reaches a fleet.', {
         'Whether the device goes back to the revision before by itself, connected or not, when the new one fails there.',
         true,
       ),
+      windows: list(
+        'When a device may switch. It downloads at any time. At any time when absent.',
+        struct(
+          'From each time of the schedule on, for the duration.',
+          {
+            schedule: text(
+              'Five fields, as a CronJob has them: minute, hour, day of the month, month, day of the week.',
+            ),
+            duration: duration('How long it is open.'),
+            timeZone: text('A name such as Europe/Berlin, or device: each goes by its own.', {
+              default: 'device',
+            }),
+          },
+          { required: ['schedule', 'duration'] },
+        ),
+        { maxItems: 20 },
+      ),
+      clockUntrusted: choice(
+        'What a device does whose clock cannot be right, so that it does not know whether a window is open.',
+        ['hold', 'run'],
+        { default: 'hold' },
+      ),
     },
     { default: {} },
   ),
@@ -274,6 +310,7 @@ function policyErrors({
   budget,
   offline,
   stage,
+  device,
 }: RolloutPolicySpec): FieldError[] {
   return [
     ...waves.flatMap((wave, index) => waveErrors(wave, `spec.waves[${index}]`, index === waves.length - 1)),
@@ -300,6 +337,9 @@ function policyErrors({
       : []),
     ...(budget ? budgetErrors(budget) : []),
     ...abortErrors(offline.catchUp.abort),
+    ...(device.windows ?? []).flatMap((window, index) =>
+      windowErrors(window, `spec.device.windows[${index}]`),
+    ),
     ...(stage?.rate && stage.rate.factor > 100
       ? [invalidValue('spec.stage.rate.factor', stage.rate.factor, 'must be at most 100')]
       : []),
@@ -340,6 +380,18 @@ function budgetErrors({ groupBy, maxUnavailable }: NonNullable<RolloutPolicySpec
           ),
         ]
       : []),
+  ];
+}
+
+function windowErrors({ schedule, duration: length, timeZone }: Window, field: string): FieldError[] {
+  const problem = namesTimeZone(schedule) ? 'name the time zone in timeZone' : scheduleError(schedule);
+  const isNoTime = schedule.startsWith('@every');
+  const zoneProblem = timeZone === 'device' ? undefined : timeZoneError(timeZone);
+  return [
+    ...(problem ? [invalidValue(`${field}.schedule`, schedule, problem)] : []),
+    ...(isNoTime ? [invalidValue(`${field}.schedule`, schedule, 'a window needs times of the day')] : []),
+    ...(zoneProblem ? [invalidValue(`${field}.timeZone`, timeZone, zoneProblem)] : []),
+    ...positive(`${field}.duration`, length),
   ];
 }
 

@@ -173,4 +173,19 @@ export async function deviceUpdateScenarios(t: Test, transport: 'mqtt' | 'grpc')
     await runs(image(3));
     t.notOk(await isThere(image(4)), 'its image is gone');
   });
+
+  await t.test('outside of its window a device waits, and says so', async (t) => {
+    const { id } = await runs(image(3));
+    const hour = (new Date().getUTCHours() + 12) % 24;
+    const closed = { schedule: `0 ${hour} * * *`, duration: '1h', timeZone: 'Etc/UTC' };
+    await stand.apply(policy({ windows: [closed] }));
+    await stand.apply(daemonSet(image(2), 0));
+    await until('it waits', async () => (await row()) === 'Applying WaitingForWindow', PATIENCE_MS);
+    t.equal((await runs(image(3))).id, id);
+    t.match(await stand.kubectl('get', 'rollout', 'app-10', '-o', 'wide'), '1 devices wait for their window');
+    await stand.apply(policy({ windows: [closed, { schedule: '* * * * *', duration: '2m' }] }));
+    await stand.apply(daemonSet(image(1), 0));
+    await rollout('app-11', 'Succeeded');
+    await runs(image(1));
+  });
 }

@@ -1,4 +1,9 @@
-import { ACCEPTED_CONDITION, podUpdateOf, STAGED_CONDITION } from '../../../proto/pod-update.ts';
+import {
+  ACCEPTED_CONDITION,
+  podUpdateOf,
+  STAGED_CONDITION,
+  WAITING_FOR_WINDOW,
+} from '../../../proto/pod-update.ts';
 import { isCandidate } from '../../fleet/candidate.ts';
 import type { DeviceUpdateSpec, Step } from '../../fleet/device-update.ts';
 import { durationMs } from '../../fleet/duration.ts';
@@ -45,6 +50,11 @@ export interface DeviceContext {
   readonly nowMs: number;
 }
 
+/** It has been told to switch, and will when its window opens. */
+export function isWaiting({ step, reason }: DeviceUpdateSpec): boolean {
+  return step === 'Applying' && reason === WAITING_FOR_WINDOW;
+}
+
 export const DECIDED: readonly Step[] = ['Succeeded', 'Rejected', 'Failed'];
 
 /** What becomes of a device's row by what is seen of it. Pure. */
@@ -55,7 +65,9 @@ export function observe(context: DeviceContext, device: Device): Tracked {
   const seen = { ...row, ...stepSeen(context, device, row) };
   const placed = { ...seen, class: classOf(context, device, seen, isAcknowledged) };
   const since = placed.step === row.step ? row.since : isoTime(context.nowMs);
-  const next = { ...placed, since };
+  // The device's time counts from when its window opens.
+  const hasBegun = isWaiting(row) && placed.step === 'Applying' && !isWaiting(placed);
+  const next = { ...placed, since, ...(hasBegun && { appliedAt: isoTime(context.nowMs) }) };
   return {
     ...device,
     row: next,
@@ -77,6 +89,7 @@ function wakeInMs(
     case 'Staging':
       return isOnline ? durationMs(deadline.perDeviceApply) - spentMs(row.since) : undefined;
     case 'Applying':
+      if (isWaiting(row)) return undefined;
       if (isOnline) return deadlineMs(spec) - spentMs(row.appliedAt);
       return isAcknowledged && row.class !== 'lost' ? durationMs(gates.lost.lostAfter) - steadyMs : undefined;
     case 'Succeeded':
@@ -133,7 +146,9 @@ function staging({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpda
 function applying({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
   const accepted = device.next && podCondition(device.next, ACCEPTED_CONDITION);
   if (accepted?.status === 'True') return told('Succeeded', accepted.reason ?? 'Accepted');
+  if (accepted?.reason === WAITING_FOR_WINDOW) return told('Applying', accepted.reason, accepted.message);
   if (accepted?.status === 'False') return told('Rejected', accepted.reason ?? 'Rejected', accepted.message);
+  if (isWaiting(row)) return told('Applying', '');
   if (!isLate(device, row.appliedAt, deadlineMs(spec), nowMs)) return undefined;
   return told('Failed', 'DeadlineExceeded', accepted?.message ?? 'the device did not decide in time');
 }

@@ -1,9 +1,15 @@
-import { encodePodUpdate, POD_UPDATE_ANNOTATION, type PodUpdate } from '../../../proto/pod-update.ts';
+import {
+  encodePodUpdate,
+  POD_UPDATE_ANNOTATION,
+  type PodUpdate,
+  type UpdateWindow,
+} from '../../../proto/pod-update.ts';
 import { rowName } from '../../fleet/current-rollout.ts';
 import { type DeviceUpdateSpec, deviceUpdates } from '../../fleet/device-update.ts';
 import { durationMs } from '../../fleet/duration.ts';
 import { FLEET_API_VERSION } from '../../fleet/fleet-kind.ts';
 import type { RolloutObject, RolloutSpec } from '../../fleet/rollout.ts';
+import type { Window } from '../../fleet/rollout-policy.ts';
 import type { KubeObject } from '../../resources/object.ts';
 import { daemonSets, pods } from '../../resources/table-of-resources.ts';
 import type { DaemonSetObject, PodObject } from '../../resources/typed.ts';
@@ -66,9 +72,9 @@ export async function carryOut(
     }
   }
 
-  async function offer({ node, old, next }: Tracked, step: PodUpdate['step']): Promise<void> {
+  async function offer({ node, old, next, row }: Tracked, step: PodUpdate['step']): Promise<void> {
     const { template } = set.spec;
-    const annotations = { [POD_UPDATE_ANNOTATION]: encodePodUpdate(updateOf(rollout.spec, step, old)) };
+    const annotations = { [POD_UPDATE_ANNOTATION]: encodePodUpdate(updateOf(rollout.spec, step, old, row)) };
     const options = { fieldManager: SOURCE };
     if (next) {
       const change = (current: KubeObject) => ({
@@ -92,6 +98,7 @@ export function updateOf(
   { policy, type }: RolloutSpec,
   step: PodUpdate['step'],
   old: PodObject | undefined,
+  row: DeviceUpdateSpec,
 ): PodUpdate {
   const { gates, deadline, device } = policy;
   return {
@@ -102,7 +109,17 @@ export function updateOf(
     maxRestarts: gates.health.maxRestarts,
     deadlineSeconds: durationMs(deadline.perDeviceApply) / 1000,
     rollback: device.localRollback && type === 'change',
+    ...(device.windows?.length && {
+      windows: device.windows.map(windowOf),
+      clockUntrusted: device.clockUntrusted,
+      saidAt: row.appliedAt ?? row.since,
+    }),
   };
+}
+
+function windowOf({ schedule, duration, timeZone }: Window): UpdateWindow {
+  const durationSeconds = durationMs(duration) / 1000;
+  return { schedule, durationSeconds, ...(timeZone !== 'device' && { timeZone }) };
 }
 
 function newRow(set: DaemonSetObject, row: DeviceUpdateSpec): KubeObject {

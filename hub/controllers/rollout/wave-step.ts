@@ -1,7 +1,7 @@
 import { durationMs } from '../../fleet/duration.ts';
 import { approvalOf, isPromotedFully } from './actions.ts';
 import { Budget } from './budget.ts';
-import { atMs } from './device-plan.ts';
+import { atMs, isWaiting } from './device-plan.ts';
 import { evaluateGates, type Outcome, outcomeOf } from './gates.ts';
 import type { DraftDevice, DraftWave, RolloutDraft } from './rollout-draft.ts';
 import { joining } from './waves.ts';
@@ -72,8 +72,18 @@ export function ask(draft: RolloutDraft, device: DraftDevice, budget: Budget): b
 }
 
 function waitForDevices(draft: RolloutDraft, message: string): false {
+  const waiting = draft.devices.filter(({ row }) => isWaiting(row)).length;
+  if (waiting > 0) {
+    draft.status.message = `${waiting} devices wait for their window`;
+    return false;
+  }
   const { noProgress } = draft.input.spec.policy.deadline;
-  const leftMs = durationMs(noProgress) - (draft.input.nowMs - atMs(draft.status.progressAt));
+  // Who waited for a window was asked, as it were, when it opened.
+  const asked = draft.devices
+    .filter(({ row }) => row.step === 'Applying')
+    .map(({ row }) => atMs(row.appliedAt));
+  const sinceMs = asked.reduce((a, b) => Math.max(a, b), atMs(draft.status.progressAt));
+  const leftMs = durationMs(noProgress) - (draft.input.nowMs - sinceMs);
   draft.status.message = message;
   if (leftMs > 0) draft.wakeAfter(leftMs);
   else {

@@ -19,9 +19,10 @@ interface Given {
   readonly next?: Partial<UpdateInput['next']>;
   readonly old?: Partial<UpdateInput['old']>;
   readonly nowMs?: number;
+  readonly closed?: UpdateInput['closed'];
 }
 
-function plan({ update: more = {}, record = trying, next = {}, old = {}, nowMs = 0 }: Given) {
+function plan({ update: more = {}, record = trying, next = {}, old = {}, nowMs = 0, closed }: Given) {
   return planUpdate({
     update: { ...update, ...more },
     record,
@@ -35,6 +36,7 @@ function plan({ update: more = {}, record = trying, next = {}, old = {}, nowMs =
       ...next,
     },
     old: { isRunning: false, isCleared: false, ...old },
+    closed,
     tryingSinceMs: 0,
     nowMs,
   });
@@ -84,6 +86,7 @@ function inputOf(more: Partial<PodUpdate>): UpdateInput {
     record: undefined,
     next: { ...absent, readySinceMs: undefined, restarts: 0, trouble: undefined },
     old: { isRunning: true, isCleared: false },
+    closed: undefined,
     tryingSinceMs: 0,
     nowMs: 0,
   };
@@ -127,5 +130,19 @@ t.test('without a way back it tries on, and tells', async (t) => {
     {
       phase: 'accepted',
     },
+  );
+});
+
+t.test('outside of its window it downloads and waits; what has begun goes on', async (t) => {
+  const closed = { message: 'its window opens at 02:00', untilMs: 7_000 };
+  const waiting = planUpdate({ ...inputOf({}), closed });
+  t.match(waiting, { next: 'hold', old: 'run', wakeAtMs: 7_000 });
+  t.match(waiting.record, { phase: 'waiting', reason: 'WaitingForWindow', message: closed.message });
+  const opened = plan({ record: waiting.record, next: notBegun, old: oldRuns });
+  t.match(opened, { next: 'yield', old: 'yield', record: { phase: 'trying', starts: 1 } });
+  t.match(
+    plan({ closed }),
+    { next: 'run', record: { phase: 'trying' } },
+    'a window that closes ends nothing',
   );
 });

@@ -36,7 +36,7 @@ t.test('defaults: a policy of nothing is one that a cautious operator would writ
     onFail: 'pause',
     offline: { catchUp: { maxConcurrent: 50 } },
     deadline: { perDeviceApply: '15m', noProgress: '6h' },
-    device: { order: 'download-then-stop', localRollback: true },
+    device: { order: 'download-then-stop', localRollback: true, clockUntrusted: 'hold' },
   });
   t.same(errorsOf({}), []);
 });
@@ -97,6 +97,21 @@ for (const [what, spec, error] of [
     'more failures than devices',
     { offline: { catchUp: { abort: { failures: 6, of: 5 } } } },
     /^spec\.offline\.catchUp\.abort\.failures/,
+  ],
+  [
+    'a window that is none',
+    { device: { windows: [{ schedule: '0 25 * * *', duration: '1h' }] } },
+    /^spec\.device\.windows\[0\]\.schedule/,
+  ],
+  [
+    'a window of no time',
+    { device: { windows: [{ schedule: '0 2 * * *', duration: '0s' }] } },
+    /^spec\.device\.windows\[0\]\.duration/,
+  ],
+  [
+    'a time zone that is none',
+    { device: { windows: [{ schedule: '0 2 * * *', duration: '1h', timeZone: 'Mars/Base' }] } },
+    /^spec\.device\.windows\[0\]\.timeZone/,
   ],
   ['an unknown order', { device: { order: 'at-once' } }, /^spec\.device\.order: Unsupported value/],
 ] as const)

@@ -361,3 +361,26 @@ t.test('the same rollout chooses the same devices, wherever it was interrupted',
       two.inWave(name).map(({ node }) => node),
     );
 });
+
+t.test(
+  'devices that wait for their window are waited for, and have their time from when it opens',
+  async (t) => {
+    const world = new World(4, { deadline: { perDeviceApply: '10m', noProgress: '1h' } });
+    const [late, slow] = world.devices;
+    for (const device of [late, slow]) if (device) device.behaviour = { takes: 'waits' };
+    world.settle(20 * HOUR);
+    t.match(world.status, {
+      phase: 'Progressing',
+      succeeded: 2,
+      failed: 0,
+      message: '2 devices wait for their window',
+    });
+    t.match(late?.row, { step: 'Applying', reason: 'WaitingForWindow' });
+    if (late) late.behaviour = { takes: 'accepts' };
+    if (slow) slow.behaviour = { takes: 'stuck' };
+    world.settle(9 * MINUTE);
+    t.match(world.status, { phase: 'Progressing', succeeded: 3, updating: 1, failed: 0 });
+    world.settle(3 * MINUTE);
+    t.match(slow?.row, { step: 'Failed', reason: 'DeadlineExceeded' });
+  },
+);

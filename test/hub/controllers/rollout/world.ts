@@ -18,7 +18,7 @@ import {
 /** What a device does with what it is given. */
 export interface Behaviour {
   /** `silent`: takes it up and is never heard of again. `stuck`: takes it up and does not decide. */
-  readonly takes: 'accepts' | 'rejects' | 'stuck' | 'silent' | 'cannot-download';
+  readonly takes: 'waits' | 'accepts' | 'rejects' | 'stuck' | 'silent' | 'cannot-download';
 }
 
 interface SimulatedDevice {
@@ -198,7 +198,7 @@ function decide(device: SimulatedDevice, next: PodObject, nowMs: number): void {
   if (takes === 'accepts') say(next, ACCEPTED_CONDITION, 'True', 'Healthy');
   else if (takes === 'rejects')
     say(next, ACCEPTED_CONDITION, 'False', 'Restarts', 'its container restarted 3 times');
-  else say(next, ACCEPTED_CONDITION, 'Unknown', 'Trying');
+  else say(next, ACCEPTED_CONDITION, 'Unknown', takes === 'waits' ? 'WaitingForWindow' : 'Trying');
   if (takes !== 'silent') return;
   device.isOnline = false;
   device.changedMs = nowMs;
