@@ -55,6 +55,9 @@ export function isWaiting({ step, reason }: DeviceUpdateSpec): boolean {
   return step === 'Applying' && reason === WAITING_FOR_WINDOW;
 }
 
+/** Longer than it takes until a node that is silent is not Ready any more. */
+const MARGIN_MS = 60_000;
+
 export const DECIDED: readonly Step[] = ['Succeeded', 'Rejected', 'Failed'];
 
 /** What becomes of a device's row by what is seen of it. Pure. */
@@ -163,10 +166,13 @@ function isLate(
   return isOnline && Math.min(steadyMs, nowMs - atMs(since)) >= limitMs;
 }
 
-/** The hub waits longer than the device, which has a deadline of its own: what it decides then is on its way. */
+/**
+ * The hub waits longer than the device, which has a deadline of its own: what it decides then is on its way, and a
+ * device that was cut off a moment ago does not count as away yet.
+ */
 function deadlineMs({ policy }: RolloutSpec): number {
   const ms = durationMs(policy.deadline.perDeviceApply);
-  return ms + Math.max(5_000, ms / 10);
+  return ms + Math.max(MARGIN_MS, ms / 10);
 }
 
 function classOf(
