@@ -54,6 +54,14 @@ export interface Verdict {
 
 const PASS: Verdict = { result: 'pass', message: '' };
 
+/** What the gates must know of a wave besides its outcome. */
+export interface WaveTraits {
+  /** How many devices it is to have. */
+  readonly size: number;
+  readonly isLast: boolean;
+  readonly acceptedFailures: number;
+}
+
 /**
  * What the gates make of a wave so far. `acceptedFailures` are those that somebody has seen and gone on from. Pure.
  * Shares are of the devices that attempted the change: who is away is neither for nor against it.
@@ -61,11 +69,11 @@ const PASS: Verdict = { result: 'pass', message: '' };
 export function evaluateGates(
   gates: RolloutPolicySpec['gates'],
   outcome: Outcome,
-  { isLast, acceptedFailures }: { readonly isLast: boolean; readonly acceptedFailures: number },
+  { size, isLast, acceptedFailures }: WaveTraits,
 ): Verdict {
   const { health, lost } = gates;
   const counted = { ...outcome, attempted: Math.max(0, outcome.attempted - acceptedFailures) };
-  const needed = neededAttempts(health.minAttempted, counted, isLast);
+  const needed = neededAttempts(health.minAttempted, size, counted, isLast);
   if (outcome.attempted < needed) {
     return {
       result: 'inconclusive',
@@ -86,8 +94,13 @@ export function evaluateGates(
  * One failure of one says nothing about a fleet, nor does one success: but a wave that has fewer devices than that must
  * decide by those it has. The last wave is not held up by devices that are all away.
  */
-function neededAttempts(minAttempted: number, { members, dark }: Outcome, isLast: boolean): number {
-  return Math.min(minAttempted, isLast ? members - dark : members);
+function neededAttempts(
+  minAttempted: number,
+  size: number,
+  { members, dark }: Outcome,
+  isLast: boolean,
+): number {
+  return Math.min(minAttempted, isLast ? members - dark : size);
 }
 
 function healthVerdict(

@@ -4,7 +4,7 @@ import { Budget } from './budget.ts';
 import { atMs, isWaiting } from './device-plan.ts';
 import { evaluateGates, type Outcome, outcomeOf } from './gates.ts';
 import type { DraftDevice, DraftWave, RolloutDraft } from './rollout-draft.ts';
-import { joining } from './waves.ts';
+import { joining, sizeOf } from './waves.ts';
 
 /** Takes a rollout as far as it can go now: through the present wave, and those after it. */
 export function advance(draft: RolloutDraft): void {
@@ -22,7 +22,11 @@ function advanceWave(draft: RolloutDraft, wave: DraftWave): boolean {
   if (status.bakingSince === undefined || isLast) offer(draft, wave);
   const outcome = outcomeOf(draft.membersOf(status.name));
   const { acceptedFailures = 0 } = status;
-  const verdict = evaluateGates(draft.input.spec.policy.gates, outcome, { isLast, acceptedFailures });
+  const verdict = evaluateGates(draft.input.spec.policy.gates, outcome, {
+    size: sizeOf(wave.policy, draft.devices),
+    isLast,
+    acceptedFailures,
+  });
   if (verdict.result === 'fail' && isStopped(draft, wave, verdict.message, outcome)) return false;
   if (status.bakingSince === undefined) {
     if (outcome.undecided > 0 || verdict.result === 'inconclusive')

@@ -32,6 +32,17 @@ export function joining(rollout: string, wave: Wave, devices: readonly Candidate
   return spread(rollout, wave.spreadBy ?? [], reachable, members).slice(0, missing);
 }
 
+/** How many devices the wave is to have: those that match and are in no other, dark ones too, up to its limit. */
+export function sizeOf(wave: Wave, devices: readonly Candidate[]): number {
+  const matching = devices.filter(
+    ({ labels }) => wave.name === REST || matchesLabelSelector(wave.selector ?? {}, labels),
+  );
+  const own = matching.filter(({ row }) => row.wave === '' || row.wave === wave.name);
+  return wave.limit === undefined
+    ? own.length
+    : Math.min(own.length, resolveAmount(wave.limit, matching.length, 'up'));
+}
+
 /** In an order in which each group of devices has had its turn before one has its next. */
 function spread(
   rollout: string,

@@ -58,7 +58,7 @@ interface RolloutSeen {
     readonly phase?: string;
     readonly succeeded?: number;
     readonly failed?: number;
-    readonly devices?: number;
+    readonly waves?: readonly { readonly devices: number }[];
   };
 }
 
@@ -111,7 +111,7 @@ async function measureFleet(stand: FleetStand, size: number, perDevice: number[]
   const { rssMib } = stand.hub.memory();
   await setImage(stand, 'app:bad');
   const bad = await untilPhase(stand, 'app-3', 'Paused');
-  const touched = bad.status?.failed ?? 0;
+  const touched = bad.status?.waves?.[0]?.devices ?? Number.NaN; // who was in the canary may have been touched
   await stand.until('all run what they ran', async () => {
     const { status } = (await stand.get<SetSeen>(`${SETS}/app`)) ?? {};
     return status?.numberReady === there ? status : undefined;

@@ -161,6 +161,17 @@ t.test('a canary that is all dark decides nothing: it waits, and then for somebo
   t.match(world.status.waves?.[0], { phase: 'Skipped' });
 });
 
+t.test('a fleet that is all dark passes no wave, with a limit or without', async (t) => {
+  const world = new World(10, { waves: [{ name: 'canary', limit: 2 }] });
+  world.goDark(...world.devices);
+  world.settle(HOUR);
+  t.match(world.status, { phase: 'Progressing', wave: 'canary', message: /^0 of the 2 devices/ });
+  world.comeBack(...world.devices);
+  world.settle();
+  t.match(world.status, { phase: 'Succeeded', succeeded: 10 });
+  t.match(world.status.waves?.[0], { succeeded: 2 });
+});
+
 t.test('who took it up and fell silent is lost, and counts as failed', async (t) => {
   const world = new World(20, { waves: [{ name: 'canary', limit: 5 }] });
   const [first] = world.canary('silent', 'accepts');
