@@ -65,6 +65,8 @@ export class MqttBroker {
         const allowed = this.#maySubscribe(client, subscription.topic);
         done(allowed ? null : forbidden(subscription.topic), allowed ? subscription : null);
       },
+      // A connection outlives what it was let in for: who was revoked since gets nothing more.
+      authorizeForward: (client, packet) => (this.#isStillWho(client) ? packet : null),
     });
     indexRetainedMessages((aedes as unknown as { persistence: RetainedMessages }).persistence);
     aedes.on('clientError', (client, error) =>
@@ -109,14 +111,20 @@ export class MqttBroker {
     if (this.#userOf(client) === HUB_USER) return true;
     const parsed = parseTopic(this.#options.cluster, topic);
     const own = parsed?.node === nodeOfUser(this.#userOf(client));
-    return own && (parsed?.channel === 'up' || parsed?.channel === 'presence');
+    return own && this.#isStillWho(client) && (parsed?.channel === 'up' || parsed?.channel === 'presence');
   }
 
   #maySubscribe(client: Client, topic: string): boolean {
     if (this.#userOf(client) === HUB_USER) return true;
     const parsed = parseTopic(this.#options.cluster, topic);
     const own = parsed?.node === nodeOfUser(this.#userOf(client));
-    return own && (parsed?.channel === 'desired' || parsed?.channel === 'down');
+    return own && this.#isStillWho(client) && (parsed?.channel === 'desired' || parsed?.channel === 'down');
+  }
+
+  #isStillWho({ conn }: Client): boolean {
+    const { user, keyHash = '' } = this.#holders.get(conn) ?? {};
+    const node = nodeOfUser(user);
+    return user === HUB_USER || (node !== undefined && this.#options.isDeviceOf(node, keyHash));
   }
 }
 
