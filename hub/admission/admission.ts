@@ -10,6 +10,7 @@ import { priority } from './priority.ts';
 import type { QuotaLedger } from './quota/quota-ledger.ts';
 import { resourceQuota } from './quota/resource-quota.ts';
 import { rolloutActions } from './rollout-actions.ts';
+import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { serviceAddresses } from './service-addresses/service-addresses.ts';
 import type { ServiceLedger } from './service-addresses/service-ledger.ts';
@@ -29,6 +30,7 @@ export function admissionOf(
     priority(registry),
     storageClass(registry),
     limitRanger(registry),
+    runtimeClass(registry),
     podSecurity(registry),
     notYet,
     rolloutActions(Date.now),

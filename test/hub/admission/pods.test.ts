@@ -36,6 +36,34 @@ t.test('service accounts', async (t) => {
   t.match((await pod('own', own)).spec, { imagePullSecrets: [{ name: 'own' }] });
 });
 
+t.test('runtime classes', async (t) => {
+  const { create, pod } = await withPolicies(t);
+  const boxed = { runtimeClassName: 'boxed' };
+  t.equal(
+    await refusalOf(pod('early', boxed)),
+    'pods "early" is forbidden: pod rejected: RuntimeClass "boxed" not found',
+  );
+  await create(table.runtimeClasses, {
+    metadata: { name: 'boxed' },
+    handler: 'vm',
+    overhead: { podFixed: { memory: '64Mi' } },
+    scheduling: { nodeSelector: { vm: 'yes' }, tolerations: [{ key: 'vm', operator: 'Exists' }] },
+  });
+  const { spec } = (await pod('in-time', { ...boxed, nodeSelector: { a: 'b' } })) as PodObject;
+  t.match(spec, { overhead: { memory: '64Mi' }, nodeSelector: { a: 'b', vm: 'yes' } });
+  t.same(
+    spec.tolerations?.filter(({ key }) => key === 'vm'),
+    [{ key: 'vm', operator: 'Exists' }],
+  );
+  t.match(
+    await refusalOf(pod('elsewhere', { ...boxed, nodeSelector: { vm: 'no' } })),
+    /conflict: runtimeClass.scheduling.nodeSelector\[vm\] = yes; pod.spec.nodeSelector\[vm\] = no/,
+  );
+  const overhead = { memory: '1Mi' };
+  t.match(await refusalOf(pod('light', { ...boxed, overhead })), /Pod's Overhead doesn't match/);
+  t.match(await refusalOf(pod('heavy', { overhead })), /Overhead set without corresponding RuntimeClass/);
+});
+
 t.test('the default storage class', async (t) => {
   const { create } = await withPolicies(t);
   const claim = async (name: string, spec: object = {}) => {
