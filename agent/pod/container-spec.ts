@@ -100,6 +100,10 @@ function refuseUnsupported(pod: Pod, container: Container): void {
       `containers[${container.name}].${probe}.grpc`,
     ]),
     [spec.securityContext?.fsGroup !== undefined, 'securityContext.fsGroup'],
+    [Boolean(spec.securityContext?.supplementalGroups?.length), 'securityContext.supplementalGroups'],
+    [Boolean(spec.securityContext?.sysctls?.length), 'securityContext.sysctls'],
+    [Boolean(spec.runtimeClassName), 'runtimeClassName'],
+    [spec.activeDeadlineSeconds !== undefined, 'activeDeadlineSeconds'],
     [Boolean(spec.dnsConfig), 'dnsConfig'],
     [Boolean(spec.hostAliases?.length), 'hostAliases'],
   ];

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { containerSpec, infraSpec } from '../pod/container-spec.ts';
 import { ConfigurationError } from '../pod/environment.ts';
+import { dependsOnImageUser, refuseRoot } from '../pod/non-root.ts';
 import { attemptsOf, joinsOf } from '../pod/observation.ts';
 import { allContainersOf, type Container, fieldPathOf, type Pod } from '../pod/pod.ts';
 import { podIpOf } from '../pod/status.ts';
@@ -126,6 +127,7 @@ export function makeExecutor(options: ExecutorOptions): Executor {
       crashes,
       joins,
     });
+    refuseRoot(pod, container, dependsOnImageUser(pod, container) ? await runtime.imageUser(spec.image) : '');
     const [ended] = attemptsOf(context.containers, container.name);
     const id = await runtime.create(spec);
     memory.lastAttempt.set(container.name, attempt); // what could not even be made is no attempt

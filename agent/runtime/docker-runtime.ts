@@ -119,6 +119,11 @@ export class DockerRuntime implements Runtime {
     }
   }
 
+  async imageUser(image: string): Promise<string> {
+    const { Config } = await this.#call('inspect image', () => this.#docker.getImage(image).inspect());
+    return Config?.User ?? '';
+  }
+
   async pull(image: string): Promise<void> {
     const what = `pull image "${image}"`;
     const progress = await this.#call(what, () => this.#docker.pull(withTag(image)));

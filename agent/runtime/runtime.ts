@@ -184,6 +184,8 @@ export interface Runtime {
   /** Kills it if it runs. Of a container that is gone: nothing happens. */
   remove(id: string): Promise<void>;
   hasImage(image: string): Promise<boolean>;
+  /** Who its processes are unless somebody else is named: `user` or `user:group`, empty for root. */
+  imageUser(image: string): Promise<string>;
   pull(image: string): Promise<void>;
   /** Of an image that is gone, or that a container still uses: nothing happens. */
   removeImage(image: string): Promise<void>;

@@ -136,6 +136,11 @@ export class SimulatedRuntime implements Runtime {
     if (this.#containers.delete(id)) this.#tell({ id });
   }
 
+  /** No simulated image is root's. */
+  async imageUser(): Promise<string> {
+    return '1000';
+  }
+
   async hasImage(image: string): Promise<boolean> {
     if (image === INFRA_IMAGE || this.#pulled.has(image)) return true;
     return this.#options.image(image).present === true && !this.#removed.has(image);

@@ -206,10 +206,24 @@ t.test('bad input', async (t) => {
   });
 
   await scenario('what this agent cannot do yet is said', async (t) => {
-    await stand.apply(pod('unsupported', { initContainers: [{ name: 'first', image: appImage(1) }] }));
+    const initContainers = [{ name: 'first', image: appImage(1) }];
+    await stand.apply(pod('unsupported', { initContainers, activeDeadlineSeconds: 60 }));
     const waiting = await waits('unsupported', 'CreateContainerConfigError');
-    t.match(waiting.message, /spec.initContainers: not supported by this agent yet/);
+    t.match(
+      waiting.message,
+      /spec.initContainers, spec.activeDeadlineSeconds: not supported by this agent yet/,
+    );
     await stand.kubectl('delete', 'pod', 'unsupported', '--wait');
+  });
+
+  await scenario('what must not be root and would', async (t) => {
+    const securityContext = { runAsNonRoot: true };
+    await stand.apply(pod('root', { securityContext }));
+    const waiting = await waits('root', 'CreateContainerConfigError');
+    t.match(waiting.message, /container has runAsNonRoot and image will run as root/);
+    await stand.apply(pod('nobody', { securityContext: { ...securityContext, runAsUser: 65534 } }));
+    await stand.kubectl('wait', 'pod/nobody', '--for=condition=Ready', '--timeout=30s');
+    await stand.kubectl('delete', 'pod', 'root', 'nobody', '--wait');
   });
 
   await scenario('messages on the link that are none, or not signed by the hub', async (t) => {
