@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connectAsync } from 'mqtt';
 import t from 'tap';
 import { enrol } from '../../../agent/link/enrol.ts';
@@ -31,11 +30,11 @@ t.test('a device that is revoked can do nothing more on a connection that it kee
   const node = (await hub.api.call('GET', path)) as { metadata: { annotations: Record<string, string> } };
   node.metadata.annotations[KEY_ANNOTATION] = revokedKey('2026-01-01T00:00:00Z');
   await hub.api.call('PUT', path, node);
-  const closed = once(client, 'close');
+  const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
   client.publish(topicOf(cluster, NODE, 'up'), 'anything', { qos: 1 }, () => undefined);
   await closed;
   await t.rejects(
-    connectAsync({ ...server, ...tls, clientId: NODE, protocolVersion: 4, reconnectPeriod: 0 }, false),
+    connectAsync({ ...server, ...tls, clientId: NODE, protocolVersion: 4, reconnectPeriod: 0 }),
     /Not authorized/,
     'nor on a new one',
   );

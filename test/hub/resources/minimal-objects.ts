@@ -38,7 +38,10 @@ const MINIMAL: Readonly<Record<string, Parts>> = {
     },
   },
   ClusterRole: { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] },
-  ClusterRoleBinding: { roleRef: { kind: 'ClusterRole', name: 'sample' }, subjects },
+  ClusterRoleBinding: {
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'sample' },
+    subjects,
+  },
   ConfigMap: { data: { key: 'value' } },
   ControllerRevision: { revision: 1, data: { spec: {} } },
   CronJob: { spec: { schedule: '*/5 * * * *', jobTemplate: { spec: { template: jobTemplate } } } },
@@ -100,7 +103,7 @@ const MINIMAL: Readonly<Record<string, Parts>> = {
   ReplicationController: { spec: { template } },
   ResourceQuota: { spec: { hard: { pods: '10' } } },
   Role: { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] },
-  RoleBinding: { roleRef: { kind: 'Role', name: 'sample' }, subjects },
+  RoleBinding: { roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'sample' }, subjects },
   Rollout: {
     spec: {
       workload: { apiVersion: 'apps/v1', kind: 'DaemonSet', name: 'sample' },
