@@ -15,6 +15,7 @@ export type EventSource =
   | 'cronjob-controller'
   | 'node-controller'
   | 'rollout-controller'
+  | 'taint-eviction-controller'
   | 'certificate-controller'
   | 'default-scheduler';
 

@@ -27,6 +27,7 @@ import {
   startServiceAccountTokens,
   type TokenSecretsOptions,
 } from './service-account-tokens/service-account-tokens.ts';
+import { startTaintEvictionController } from './taint-eviction/taint-eviction-controller.ts';
 
 /** What the controllers of identities need of the hub's keys. */
 export interface IdentityOptions extends TokenSecretsOptions {
@@ -67,6 +68,7 @@ export function startControllers({
     startCustomResourceController(context),
     startNodeHealthController(context, { liveness, gracePeriodMs }),
     startRemovedNodesController(context),
+    startTaintEvictionController(context),
     startDeploymentController(context),
     startReplicaSetController(context),
     startDaemonSetController(context),

@@ -109,7 +109,8 @@ t.test('a lost device keeps its pods; they are not ready until it is back', asyn
   liveness.connected('n1');
   const cluster = await Cluster.start(t, { liveness, nodeMonitorGracePeriodMs: 20 });
   await cluster.addNode('n1', { taints: [OWN] });
-  await cluster.create(pods, barePod('p', { nodeName: 'n1' }));
+  const tolerations = [{ key: 'own', operator: 'Exists' }];
+  await cluster.create(pods, barePod('p', { nodeName: 'n1', tolerations }));
   await cluster.markReady(cluster.get<PodObject>(pods, 'p'));
 
   liveness.disconnected('n1');
