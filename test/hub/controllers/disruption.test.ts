@@ -75,11 +75,14 @@ t.test('the share of a Deployment', async (t) => {
   const status = () =>
     (cluster.registry.get(podDisruptionBudgets, 'default', 'b') as PodDisruptionBudgetObject).status;
   await cluster.until('its pods are counted', () => status()?.expectedPods === 4);
-  for (const pod of cluster.list(pods))
-    await cluster.registry.update(
+  for (const { metadata } of cluster.list(pods))
+    await cluster.change(
       pods,
-      { ...pod, status: { phase: 'Running', ...ready } },
-      { fieldManager: 'test', subresource: 'status' },
+      metadata.name ?? '',
+      (pod) => {
+        pod.status = { phase: 'Running', ...ready };
+      },
+      'status',
     );
   await cluster.until('they are healthy', () => status()?.disruptionsAllowed === 2);
   t.match(status(), { currentHealthy: 4, desiredHealthy: 2 });

@@ -82,7 +82,7 @@ t.test('what the containers of a pod use', async (t) => {
     window: '2s',
     containers: [
       { name: 'a', usage: { cpu: '98500n', memory: '24' } },
-      { name: 'b', usage: { cpu: '1500n', memory: '1000' } },
+      { name: 'b', usage: { cpu: '1500n', memory: '1k' } },
     ],
   });
   t.same(metrics && podMetrics.columns.map(({ cell }) => cell(metrics, AT)), ['p', '100u', '1Ki', '2s']);
