@@ -113,7 +113,9 @@ function amountColumn(name: keyof Amounts, description: string): Column {
   const cell = (object: KubeObject) => {
     const { usage, containers = [] } = object as Partial<NodeMetrics & PodMetrics>;
     const amounts = usage ? [usage] : containers.map((each) => each.usage);
-    return canonicalQuantity(amounts.map((each) => quantityOf(each[name])).reduce(addQuantities));
+    const sum = amounts.map((each) => quantityOf(each[name])).reduce(addQuantities);
+    // Less than 1 Ki is spelled in decimal, which says nothing about how the sum is to be.
+    return canonicalQuantity({ ...sum, format: name === 'memory' ? 'binary' : 'decimal' });
   };
   return column(name, description, cell, { format: 'quantity' });
 }
