@@ -59,6 +59,7 @@ export const endpoints = defineResource({
   shortNames: ['ep'],
   namespaced: true,
   schema: 'io.k8s.api.core.v1.Endpoints',
+  deprecationWarning: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   createOnUpdate: true,
   setDefaults: (object) => {
     for (const { ports = [] } of (object as EndpointsObject).subsets ?? [])

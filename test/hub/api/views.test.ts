@@ -214,6 +214,14 @@ t.test('parts of a pod', async (t) => {
   t.equal((await hub.patch('/api/v1/namespaces/default/configmaps/p/resize', 'merge', {})).code, 404);
 });
 
+t.test('who still reads Endpoints is told what came after them', async (t) => {
+  const { headers } = await hub.get('/api/v1/namespaces/default/endpoints');
+  t.equal(
+    headers['warning'],
+    '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"',
+  );
+});
+
 t.test('nothing of it was a bug of the hub', async (t) => {
   t.same(hub.errors, []);
 });
