@@ -39,7 +39,7 @@ const MINIMAL: Readonly<Record<string, Parts>> = {
   },
   ClusterRole: { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] },
   ClusterRoleBinding: {
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'sample' },
+    roleRef: { kind: 'ClusterRole', name: 'sample', apiGroup: 'rbac.authorization.k8s.io' },
     subjects,
   },
   ConfigMap: { data: { key: 'value' } },
@@ -103,7 +103,7 @@ const MINIMAL: Readonly<Record<string, Parts>> = {
   ReplicationController: { spec: { template } },
   ResourceQuota: { spec: { hard: { pods: '10' } } },
   Role: { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] },
-  RoleBinding: { roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'sample' }, subjects },
+  RoleBinding: { roleRef: { kind: 'Role', name: 'sample', apiGroup: 'rbac.authorization.k8s.io' }, subjects },
   Rollout: {
     spec: {
       workload: { apiVersion: 'apps/v1', kind: 'DaemonSet', name: 'sample' },

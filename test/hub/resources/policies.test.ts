@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { KubeObject } from '../../../hub/resources/object.ts';
 import { SYSTEM_PRIORITY_CLASSES } from '../../../hub/resources/priority-class.ts';
 import {
   certificateSigningRequests,
@@ -160,6 +161,9 @@ t.test('Role and ClusterRole', async (t) => {
 });
 
 t.test('RoleBinding and ClusterRoleBinding', async (t) => {
+  const bare = { metadata: {}, roleRef: { kind: 'Role', name: 'x' } } as unknown as KubeObject;
+  roleBindings.setDefaults?.(bare);
+  t.match(bare, { roleRef: { apiGroup: RBAC } });
   t.match(sample(roleBindings), {
     roleRef: { apiGroup: RBAC },
     subjects: [{ apiGroup: RBAC }, { apiGroup: RBAC }, { kind: 'ServiceAccount', apiGroup: undefined }],
