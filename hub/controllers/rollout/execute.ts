@@ -18,10 +18,10 @@ import { type ControllerContext, unlessGone } from '../controller.ts';
 import { daemonPod } from '../daemon-set/daemon-pod.ts';
 import { controllerReference } from '../ownership.ts';
 import { changeExisting } from '../status.ts';
-import { podStep, type Tracked } from './device-plan.ts';
+import { type PodStep, podStep, type Tracked } from './device-plan.ts';
 import { rowOf } from './devices.ts';
 
-const SOURCE = 'rollout-controller';
+export const SOURCE = 'rollout-controller';
 /** Writes of one pass: what is left follows in the next, so that a pass never holds up others for long. */
 const WRITES_AT_ONCE = 500;
 
@@ -44,7 +44,7 @@ export async function carryOut(
     if (!isNew && step.type === 'none') continue;
     writes.push(async () => {
       if (isNew && !(await writeRow(before, device.row))) return;
-      await carryOutStep(device);
+      await carryOutStep(device, step);
     });
   }
   await Promise.all(writes.slice(0, WRITES_AT_ONCE).map((write) => write()));
@@ -58,8 +58,7 @@ export async function carryOut(
     return (await unlessGone(written)) !== undefined;
   }
 
-  async function carryOutStep(device: Tracked): Promise<void> {
-    const step = podStep(device, rollout);
+  async function carryOutStep(device: Tracked, step: PodStep): Promise<void> {
     switch (step.type) {
       case 'none':
         return;

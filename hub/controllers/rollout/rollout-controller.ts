@@ -21,12 +21,11 @@ import { hashOf, revisionData } from '../daemon-set/revisions.ts';
 import { controllerReference } from '../ownership.ts';
 import { changeExisting, writeStatus } from '../status.ts';
 import { fleetOf } from './devices.ts';
-import { carryOut } from './execute.ts';
+import { carryOut, SOURCE } from './execute.ts';
 import { planChange } from './new-rollout.ts';
 import { isOver } from './rollout-draft.ts';
 import { planRollout } from './rollout-plan.ts';
 
-export const SOURCE = 'rollout-controller';
 /** A pass looks at every device: passes that follow at once are spaced so that they take a quarter of the time. */
 const CHEAP_PASS_MS = 5;
 const SPACING = 3;

@@ -71,7 +71,6 @@ export function ask(draft: RolloutDraft, device: DraftDevice, budget: Budget): b
     return false;
   }
   draft.change(device, { step: 'Applying', reason: '', message: '', appliedAt: draft.now });
-  draft.wakeAfter(durationMs(draft.input.spec.policy.deadline.perDeviceApply));
   return true;
 }
 
