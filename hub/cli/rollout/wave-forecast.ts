@@ -52,14 +52,13 @@ export function forecast({ rollout, policy, type, devices }: ForecastInput): For
   return { waves, warnings: [...warnings, ...budgetWarnings(policy, members)] };
 }
 
-type Asked = Pick<Tracked, 'node' | 'labels' | 'isOnline' | 'row' | 'isAcknowledged' | 'isUnhealthy'>;
+type Asked = Pick<Tracked, 'node' | 'labels' | 'isOnline' | 'row' | 'isUnhealthy'>;
 type Member = { -readonly [Key in keyof Asked]: Asked[Key] } & Pick<ForecastDevice, 'hasRevision'>;
 
 function memberOf(rollout: string, device: ForecastDevice): Member {
   const { node, isOnline, hasRevision } = device;
   return {
     ...device,
-    isAcknowledged: false,
     isUnhealthy: false,
     row: {
       workload: '',

@@ -35,8 +35,6 @@ export interface Device {
 /** A device with the row that it should have now. */
 export interface Tracked extends Device {
   readonly row: DeviceUpdateSpec;
-  /** It has said that it took the change up. */
-  readonly isAcknowledged: boolean;
   /** It took the revision, and does not do well with it. */
   readonly isUnhealthy: boolean;
   /** When time alone makes something else of it; undefined when it cannot. */
@@ -74,7 +72,6 @@ export function observe(context: DeviceContext, device: Device): Tracked {
   return {
     ...device,
     row: next,
-    isAcknowledged,
     isUnhealthy: placed.step === 'Succeeded' && device.isOnline && isUnwell(context, device.next),
     wakeInMs: wakeInMs(context, device, next, isAcknowledged),
   };

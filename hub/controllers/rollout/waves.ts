@@ -11,7 +11,7 @@ export function wavesOf({ waves = [] }: RolloutPolicySpec, type: 'change' | 'und
 }
 
 /** What is in a wave, or could be. */
-type Candidate = Pick<Tracked, 'node' | 'labels' | 'isOnline' | 'row' | 'isAcknowledged'>;
+type Candidate = Pick<Tracked, 'node' | 'labels' | 'isOnline' | 'row'>;
 
 /**
  * Who joins a wave now. A wave with a limit takes devices that can be reached, as many as are missing: who goes dark
