@@ -9,6 +9,7 @@ import {
   parseServiceRanges,
   type ServiceRanges,
 } from './admission/service-addresses/service-ranges.ts';
+import { gateServersProblem, parseGateServers } from './fleet/gate-servers.ts';
 
 /** Everything about a hub that can be set. Frozen. */
 export interface HubConfig {
@@ -24,6 +25,8 @@ export interface HubConfig {
   readonly nodeGraceSeconds: number;
   /** What Services are given. */
   readonly serviceRanges: ServiceRanges;
+  /** Origins of the servers that gates of rollouts may ask. */
+  readonly gateServers: ReadonlySet<string>;
   readonly logLevel: string;
   /** File, or `-` for standard output; empty for no audit log. */
   readonly auditLog: string;
@@ -111,6 +114,13 @@ const SETTINGS = {
     help: "Services' node ports",
     check: nodePortsProblem,
   },
+  gateServers: {
+    flag: 'gate-servers',
+    env: 'HOLDFAST_GATE_SERVERS',
+    fallback: '',
+    help: 'servers that gates of rollouts may ask, comma-separated: prometheus.example:9090 (by https), http://10.0.0.5:9090',
+    check: gateServersProblem,
+  },
   logLevel: {
     flag: 'log-level',
     env: 'HOLDFAST_LOG_LEVEL',
@@ -164,6 +174,7 @@ export function readHubConfig(
       .filter(Boolean),
     kubeconfig: read('kubeconfig') || `${dataDir}/kubeconfig.yaml`,
     nodeGraceSeconds: Number(read('nodeGraceSeconds')),
+    gateServers: parseGateServers(read('gateServers')),
     logLevel: read('logLevel'),
     auditLog: read('auditLog'),
   };

@@ -63,6 +63,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   const access = await openAccess({ registry, tokenKey: keys.accountKey });
   const policies = openPolicies(registry, {
     serviceRanges: config.serviceRanges,
+    gateServers: config.gateServers,
     authorize: (user, question) => access.authorizer.authorize(user, question),
   });
   await bootstrapObjects(registry);
@@ -151,6 +152,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     liveness: connections,
     quotas: policies.quotas,
     nodeMonitorGracePeriodMs: config.nodeGraceSeconds * 1000,
+    gates: { usageOf: (node) => usages.of(node), servers: config.gateServers },
     identities: {
       rootCertificate: keys.ca.certificate,
       issue: (account, secret) => access.accountTokens.issueLegacy(account, secret),

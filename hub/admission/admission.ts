@@ -1,6 +1,7 @@
 import type { Authorize } from '../cel/authorizer.ts';
 import type { Admission, AdmissionRequest } from '../registry/admission.ts';
 import type { Registry } from '../registry/registry.ts';
+import { gateServersOf } from './gate-servers.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { notYet } from './not-yet.ts';
 import type { AdmissionPlugin } from './plugin.ts';
@@ -16,14 +17,18 @@ import { serviceAddresses } from './service-addresses/service-addresses.ts';
 import type { ServiceLedger } from './service-addresses/service-ledger.ts';
 import { storageClass } from './storage-class.ts';
 
+export interface AdmissionOptions {
+  readonly quotas: QuotaLedger;
+  readonly addresses: ServiceLedger;
+  /** Origins of the servers that gates of rollouts may ask. */
+  readonly gateServers?: ReadonlySet<string>;
+  readonly authorize: Authorize;
+}
+
 /** Kubernetes' own admission plugins, in its order: quota is last, for what it counts will be stored. */
 export function admissionOf(
   registry: Registry,
-  {
-    quotas,
-    addresses,
-    authorize,
-  }: { readonly quotas: QuotaLedger; readonly addresses: ServiceLedger; readonly authorize: Authorize },
+  { quotas, addresses, gateServers = new Set(), authorize }: AdmissionOptions,
 ): Admission {
   return chained([
     serviceAccount(registry),
@@ -34,6 +39,7 @@ export function admissionOf(
     podSecurity(registry),
     notYet,
     rolloutActions(Date.now),
+    gateServersOf(gateServers),
     serviceAddresses(addresses),
     validatingPolicies(registry, authorize),
     resourceQuota(quotas),

@@ -8,6 +8,8 @@ import type { ServiceRanges } from './service-addresses/service-ranges.ts';
 
 export interface PoliciesOptions {
   readonly serviceRanges: ServiceRanges;
+  /** Origins of the servers that gates of rollouts may ask; absent: none. */
+  readonly gateServers?: ReadonlySet<string>;
   /** Whether somebody may do something, for policies that ask. */
   readonly authorize: Authorize;
 }
@@ -22,11 +24,11 @@ export interface Policies {
 /** Makes a registry obey the cluster's policies. What they count is counted from what is stored. */
 export function openPolicies(
   registry: Registry & { admission: Admission },
-  { serviceRanges, authorize }: PoliciesOptions,
+  { serviceRanges, gateServers = new Set(), authorize }: PoliciesOptions,
 ): Policies {
   const quotas = new QuotaLedger(registry);
   const addresses = new ServiceLedger(registry, serviceRanges);
-  registry.admission = admissionOf(registry, { quotas, addresses, authorize });
+  registry.admission = admissionOf(registry, { quotas, addresses, gateServers, authorize });
   return {
     quotas,
     addresses,

@@ -21,7 +21,7 @@ import { startRemovedNodesController } from './node-health/removed-nodes.ts';
 import { startPodCollector } from './pod-collector/pod-collector.ts';
 import { startReplicaSetController } from './replica-set/replica-set-controller.ts';
 import { type QuotaUsage, startResourceQuotaController } from './resource-quota/resource-quota-controller.ts';
-import { startRolloutController } from './rollout/rollout-controller.ts';
+import { type GateSources, startRolloutController } from './rollout/rollout-controller.ts';
 import { startRootCertificatePublisher } from './root-certificate/root-certificate-publisher.ts';
 import {
   startServiceAccountTokens,
@@ -45,6 +45,8 @@ export interface StartControllersOptions {
   readonly quotas?: QuotaUsage;
   /** `--node-monitor-grace-period`, 40 s by default. */
   readonly nodeMonitorGracePeriodMs?: number;
+  /** Whom the gates of rollouts may ask. */
+  readonly gates?: GateSources;
   /** Without it, nothing is signed and no token made. */
   readonly identities?: IdentityOptions;
 }
@@ -59,6 +61,7 @@ export function startControllers({
   liveness,
   quotas,
   nodeMonitorGracePeriodMs: gracePeriodMs = NODE_MONITOR_GRACE_PERIOD_MS,
+  gates,
   identities,
 }: StartControllersOptions): Running {
   const events = new EventRecorder({ registry, log, now });
@@ -72,7 +75,7 @@ export function startControllers({
     startDeploymentController(context),
     startReplicaSetController(context),
     startDaemonSetController(context),
-    startRolloutController(context),
+    startRolloutController(context, gates),
     startJobController(context),
     startCronJobController(context),
     new Scheduler({

@@ -21,6 +21,9 @@ import {
   struct,
   text,
 } from './fleet-kind.ts';
+import { HEALTH_CHECK, type HealthCheck, healthCheckErrors } from './health-check.ts';
+import { MEASURED_GATE, type MeasuredGate } from './measured-gate.ts';
+import { measuredGateErrors } from './measured-gate-errors.ts';
 
 export interface Wave {
   readonly name: string;
@@ -64,6 +67,7 @@ export interface RolloutPolicySpec {
       readonly minAttempted: number;
       readonly minHealthy: string;
       readonly maxRestarts: number;
+      readonly check?: HealthCheck;
       readonly dryRun: boolean;
     };
     readonly lost: {
@@ -71,6 +75,7 @@ export interface RolloutPolicySpec {
       readonly maxLost: number | string;
       readonly dryRun: boolean;
     };
+    readonly measured?: readonly MeasuredGate[];
   };
   readonly onFail: 'pause' | 'undo' | 'continue';
   readonly offline: {
@@ -120,6 +125,8 @@ const WAVE = struct(
   { required: ['name'] },
 );
 
+const MOST_GATES = 20;
+
 const GATES = struct(
   'What must hold before a wave counts as done, and while it bakes.',
   {
@@ -141,6 +148,7 @@ const GATES = struct(
         maxRestarts: count('How often containers may restart on a device before it rejects the revision.', {
           default: 2,
         }),
+        check: HEALTH_CHECK,
         dryRun: flag('Only tell what the gate finds.', false),
       },
       { default: {} },
@@ -154,6 +162,9 @@ const GATES = struct(
       },
       { default: {} },
     ),
+    measured: named('Gates for which the devices or others are asked.', MEASURED_GATE, {
+      maxItems: MOST_GATES,
+    }),
   },
   { default: {} },
 );
@@ -335,6 +346,10 @@ function policyErrors({
           ),
         ]
       : []),
+    ...(gates.health.check ? healthCheckErrors(gates.health.check, 'spec.gates.health.check') : []),
+    ...(gates.measured ?? []).flatMap((gate, index) =>
+      measuredGateErrors(gate, `spec.gates.measured[${index}]`),
+    ),
     ...(budget ? budgetErrors(budget) : []),
     ...abortErrors(offline.catchUp.abort),
     ...(device.windows ?? []).flatMap((window, index) =>

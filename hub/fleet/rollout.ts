@@ -86,6 +86,28 @@ export interface DeviceCounts {
   readonly dark: number;
 }
 
+export const GATE_RESULTS = ['pass', 'fail', 'inconclusive'] as const;
+
+export type GateResult = (typeof GATE_RESULTS)[number];
+
+/** What a measured gate has found about a wave. All that the engine knows of it, so that a restarted hub goes on from here. */
+export interface GateStatus {
+  readonly name: string;
+  /** The last answer; `inconclusive` before the first. */
+  readonly result: GateResult;
+  readonly message: string;
+  /** When it was last asked, and when that was answered: absent while the answer is awaited. */
+  readonly askedAt: string;
+  readonly answeredAt?: string;
+  /** Since when there has been no conclusive answer; absent when the last one was. */
+  readonly openSince?: string;
+  /** How often in a row it has failed, or been inconclusive. */
+  readonly failures?: number;
+  readonly tries?: number;
+  /** Somebody has seen what it found, and gone on. */
+  readonly accepted?: boolean;
+}
+
 export interface WaveStatus extends DeviceCounts {
   readonly name: string;
   readonly phase: WavePhase;
@@ -95,6 +117,7 @@ export interface WaveStatus extends DeviceCounts {
   readonly bakingSince?: string;
   /** Failures that somebody has seen and gone on from. */
   readonly acceptedFailures?: number;
+  readonly gates?: readonly GateStatus[];
 }
 
 export interface Transition {
@@ -179,6 +202,18 @@ const SPEC = struct(
   needs('workload', 'policyName', 'policy', 'from', 'to', 'type'),
 );
 
+const GATE_STATUS = struct('What one gate has found.', {
+  name: text('Its name.'),
+  result: choice('The last answer; inconclusive before the first.', GATE_RESULTS),
+  message: text('What was measured.'),
+  askedAt: time('When it was last asked.'),
+  answeredAt: time('When that was answered; absent while the answer is awaited.'),
+  openSince: time('Since when there has been no conclusive answer.'),
+  failures: count('How often in a row it has failed.'),
+  tries: count('How often in a row it has been inconclusive.'),
+  accepted: { type: 'boolean', description: 'Somebody has seen what it found, and gone on.' },
+});
+
 const STATUS = struct('Where the rollout is. Written by the hub.', {
   phase: choice('Where the rollout is as a whole.', PHASES),
   wave: text('The present wave.'),
@@ -201,6 +236,7 @@ const STATUS = struct('Where the rollout is. Written by the hub.', {
       startedAt: time('When its first device was asked.'),
       bakingSince: time('When its last device was done.'),
       acceptedFailures: count('Failures that somebody has seen and gone on from.'),
+      gates: list('What its measured gates have found.', GATE_STATUS),
       finishedAt: time('When it was over.'),
     }),
   ),

@@ -1,11 +1,15 @@
 import type { RolloutAction } from '../../fleet/rollout.ts';
 import { atMs } from './device-plan.ts';
 import { outcomeOf } from './gates.ts';
+import { accepted } from './measured-gates.ts';
 import { type DraftWave, isOver, type RolloutDraft } from './rollout-draft.ts';
 
 /*
  * What people ask of a rollout. Each request is carried out once; who asked and why goes into the record.
  */
+
+/** Reasons to be paused. */
+const BY_GATE = ['GateFailed', 'GateInconclusive'];
 
 export function obey(draft: RolloutDraft, action: RolloutAction): void {
   const isTooLate = isOver(draft.status) && action.type !== 'retry' && action.type !== 'undo';
@@ -58,6 +62,9 @@ function acceptFailures(draft: RolloutDraft): void {
   if (draft.status.phase !== 'Paused' || !wave) return;
   const { failed, lost, unhealthy } = outcomeOf(draft.membersOf(wave.status.name));
   wave.status.acceptedFailures = failed + lost + unhealthy;
+  const { gates } = wave.status;
+  const { reason = '' } = draft.status.transitions?.at(-1) ?? {};
+  if (gates) wave.status.gates = accepted(gates, BY_GATE.includes(reason));
 }
 
 /** Ends what the present wave waits for. */
@@ -92,7 +99,10 @@ function retry(draft: RolloutDraft): void {
     const anew = { step: 'Waiting', class: 'reachable', reason: 'Retried', message: '' } as const;
     draft.change(device, { ...anew, retries: retries + 1 });
   }
-  for (const { status } of draft.waves) delete status.acceptedFailures;
+  for (const { status } of draft.waves) {
+    delete status.acceptedFailures;
+    delete status.gates;
+  }
 }
 
 /** The approval of a wave. One that names no wave is for the one that was there when it was given. */

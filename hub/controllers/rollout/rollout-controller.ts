@@ -22,6 +22,8 @@ import { controllerReference } from '../ownership.ts';
 import { changeExisting, writeStatus } from '../status.ts';
 import { fleetOf } from './devices.ts';
 import { carryOut, SOURCE } from './execute.ts';
+import type { UsageOf } from './gate-measurements/ask-devices.ts';
+import { GateMeasurements } from './gate-measurements/gate-measurements.ts';
 import { planChange } from './new-rollout.ts';
 import { isOver } from './rollout-draft.ts';
 import { planRollout } from './rollout-plan.ts';
@@ -31,10 +33,27 @@ const CHEAP_PASS_MS = 5;
 const SPACING = 3;
 /** Records of rollouts that are over. */
 const HISTORY_KEPT = 20;
+/** Reasons of transitions that somebody should look at. */
+const WARNINGS = ['GateFailed', 'GateInconclusive', 'NoProgress', 'CatchUpFailed'];
+
+/** Whom gates may ask. Without it they are inconclusive. */
+export interface GateSources {
+  readonly usageOf?: UsageOf;
+  /** Origins of servers. */
+  readonly servers?: ReadonlySet<string>;
+}
+
+type RolloutContext = ControllerContext & { readonly measurements: GateMeasurements };
 
 /** Takes changes of workloads that refer to a RolloutPolicy to their devices. */
-export function startRolloutController(context: ControllerContext): RunningController {
-  const { registry } = context;
+export function startRolloutController(
+  given: ControllerContext,
+  { usageOf = async () => undefined, servers = new Set() }: GateSources = {},
+): RunningController {
+  const { registry, log } = given;
+  const onAnswer = (key: string) => controller.add(key);
+  const measurements = new GateMeasurements({ registry, log, usageOf, servers, onAnswer });
+  const context: RolloutContext = { ...given, measurements };
   const places = new Map<string, NodeObject>();
   const isManaged = (set: DaemonSetObject) =>
     policyNameOf(set) !== undefined || rolloutsOf(registry, set).some(({ status = {} }) => !isOver(status));
@@ -46,7 +65,7 @@ export function startRolloutController(context: ControllerContext): RunningContr
       | undefined;
     return set && isManaged(set) ? [objectKey(set)] : [];
   };
-  return startController(context, {
+  const controller = startController(context, {
     name: 'rollout',
     watches: [
       {
@@ -83,6 +102,11 @@ export function startRolloutController(context: ControllerContext): RunningContr
     ],
     sync: (key, signal) => syncWorkload(context, key, signal),
   });
+  const stop = () => {
+    measurements.close();
+    return controller.stop();
+  };
+  return { ...controller, stop };
 }
 
 /** The node before and after, when anything changed that rollouts look at. */
@@ -100,13 +124,15 @@ function placesTouched(
 }
 
 async function syncWorkload(
-  context: ControllerContext,
+  context: RolloutContext,
   key: string,
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const { registry } = context;
   const { namespace, name } = splitKey(key);
   const set = registry.get(daemonSets, namespace, name) as DaemonSetObject | undefined;
+  if (!set || set.metadata.deletionTimestamp || policyNameOf(set) === undefined)
+    context.measurements.forget(key);
   if (!set || set.metadata.deletionTimestamp) return undefined;
   if (await startRollout(context, set)) return 0;
   const [newest, ...older] = rolloutsOf(registry, set);
@@ -118,7 +144,7 @@ async function syncWorkload(
       .slice(HISTORY_KEPT)
       .map(({ metadata }) => unlessGone(registry.delete(rollouts, namespace, metadata.name ?? '', {}))),
   ]);
-  return hasPolicy ? pass(context, set, newest, signal) : undefined;
+  return hasPolicy ? pass(context, key, set, newest, signal) : undefined;
 }
 
 /** Makes the rollout that a change of the template asks for. Returns whether one was made. */
@@ -185,21 +211,31 @@ async function supersede(
 
 /** One pass over all devices of the newest rollout. */
 async function pass(
-  context: ControllerContext,
+  context: RolloutContext,
+  key: string,
   set: DaemonSetObject,
   rollout: RolloutObject,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const { registry, now } = context;
+  const { registry, now, measurements } = context;
   const started = performance.now();
   const { name = '' } = rollout.metadata;
   const { devices, leftOver } = fleetOf(registry, set, rollout.spec, now());
   const { spec, status = {} } = rollout;
-  const plan = planRollout({ name, workload: set.metadata.name ?? '', spec, status, devices, nowMs: now() });
+  const answers = measurements.answersFor(key, rollout);
+  const workload = set.metadata.name ?? '';
+  const plan = planRollout({ name, workload, spec, status, devices, nowMs: now(), answers });
   const planMs = performance.now() - started;
   // The rows first: what is counted in the status must be there.
   const isAll = await carryOut(context, set, rollout, plan.devices, leftOver);
-  await unlessGone(writeStatus(registry, rollouts, rollout, plan.status, SOURCE));
+  const isStored = await unlessGone(
+    writeStatus(registry, rollouts, rollout, plan.status, SOURCE).then(() => true),
+  );
+  // What was asked must be on record before, and what was answered, before it is forgotten.
+  if (isStored) {
+    const { waves = [] } = plan.status;
+    measurements.ask(key, plan.questions, { rollout, waves, devices: plan.devices });
+  }
   tellTransitions(context, rollout, plan.status.transitions?.length ?? 0, plan.status);
   if (plan.goBack) await goBack(context, set, rollout);
   if (planMs > CHEAP_PASS_MS) await delay(planMs * SPACING, undefined, { signal }).catch(() => undefined);
@@ -216,8 +252,7 @@ function tellTransitions(
     rollout.status?.transitions?.length ?? 0,
     count,
   )) {
-    const type =
-      reason === 'GateFailed' || reason === 'NoProgress' || reason === 'CatchUpFailed' ? 'Warning' : 'Normal';
+    const type = WARNINGS.includes(reason) ? 'Warning' : 'Normal';
     const where = wave ? `wave ${wave}` : '';
     events.record(SOURCE, rollout, {
       type,

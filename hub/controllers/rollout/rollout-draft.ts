@@ -11,6 +11,7 @@ import type { Wave } from '../../fleet/rollout-policy.ts';
 import { sooner } from '../../resources/time.ts';
 import { type Device, isoTime, observe, type Tracked } from './device-plan.ts';
 import { type Outcome, outcomeOf } from './gates.ts';
+import type { Answer, Question } from './measured-gates.ts';
 import { wavesOf } from './waves.ts';
 
 export interface RolloutInput {
@@ -20,6 +21,8 @@ export interface RolloutInput {
   readonly status: RolloutStatus;
   readonly devices: readonly Device[];
   readonly nowMs: number;
+  /** Of measured gates, since the pass before. */
+  readonly answers?: readonly Answer[];
 }
 
 export interface RolloutPlan {
@@ -27,6 +30,8 @@ export interface RolloutPlan {
   readonly devices: readonly Tracked[];
   /** The workload is to go back to the last stable revision, if it has not yet. */
   readonly goBack: boolean;
+  /** What is to be asked of measured gates, or has been and is not answered. */
+  readonly questions: readonly Question[];
   /** When to look again although nothing happened. */
   readonly wakeInMs: number | undefined;
 }
@@ -62,6 +67,7 @@ export class RolloutDraft {
   readonly status: Draft<RolloutStatus>;
   readonly waves: readonly DraftWave[];
   readonly devices: readonly DraftDevice[];
+  readonly questions: Question[] = [];
   #wakeInMs: number | undefined;
 
   constructor(input: RolloutInput) {
@@ -163,6 +169,7 @@ export class RolloutDraft {
       status: { ...this.status, ...countsOf(total), staged: total.staged, waves },
       devices: this.devices,
       goBack: this.status.phase === 'Undone',
+      questions: this.isActive ? this.questions : [],
       wakeInMs: this.#wakeInMs,
     };
   }

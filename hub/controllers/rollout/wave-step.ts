@@ -2,8 +2,10 @@ import { durationMs } from '../../fleet/duration.ts';
 import { approvalOf, isPromotedFully } from './actions.ts';
 import { Budget } from './budget.ts';
 import { atMs, isWaiting } from './device-plan.ts';
-import { evaluateGates, type Outcome, outcomeOf } from './gates.ts';
+import { evaluateGates, outcomeOf } from './gates.ts';
+import type { GateStep } from './measured-gates.ts';
 import type { DraftDevice, DraftWave, RolloutDraft } from './rollout-draft.ts';
+import { acceptGates, bakedAtMs, gateText, stepGates } from './wave-gates.ts';
 import { joining, sizeOf } from './waves.ts';
 
 /** Takes a rollout as far as it can go now: through the present wave, and those after it. */
@@ -27,13 +29,14 @@ function advanceWave(draft: RolloutDraft, wave: DraftWave): boolean {
     isLast,
     acceptedFailures,
   });
-  if (verdict.result === 'fail' && isStopped(draft, wave, verdict.message, outcome)) return false;
+  if (verdict.result === 'fail' && isStopped(draft, wave, verdict.message)) return false;
   if (status.bakingSince === undefined) {
     if (outcome.undecided > 0 || verdict.result === 'inconclusive')
       return waitForDevices(draft, verdict.message);
     status.bakingSince = draft.now;
   }
-  if (!hasBaked(draft, wave) || !isApproved(draft, wave)) return false;
+  const gatesPass = passesMeasuredGates(draft, wave);
+  if (!draft.isActive || !hasBaked(draft, wave) || !gatesPass || !isApproved(draft, wave)) return false;
   const { reason: message, by } = approvalOf(draft, wave) ?? {};
   draft.finishWave(wave, 'WaveDone', { message, by });
   return true;
@@ -97,11 +100,12 @@ function waitForDevices(draft: RolloutDraft, message: string): false {
 }
 
 /** What the policy says about a gate that fails. Returns whether the wave is stopped by it. */
-function isStopped(draft: RolloutDraft, { status }: DraftWave, message: string, outcome: Outcome): boolean {
+function isStopped(draft: RolloutDraft, { status }: DraftWave, message: string): boolean {
   const { type, policy } = draft.input.spec;
   // An undo is the way out already: it goes as far as it can.
   if (policy.onFail === 'continue' || type === 'undo') {
-    status.acceptedFailures = outcome.failed + outcome.lost + outcome.unhealthy;
+    const { failed, lost, unhealthy } = outcomeOf(draft.membersOf(status.name));
+    status.acceptedFailures = failed + lost + unhealthy;
     draft.enter('Progressing', 'GateFailed', { message });
     return false;
   }
@@ -110,13 +114,40 @@ function isStopped(draft: RolloutDraft, { status }: DraftWave, message: string, 
   return true;
 }
 
-function hasBaked(draft: RolloutDraft, { status, policy: { bake } }: DraftWave): boolean {
-  const leftMs = atMs(status.bakingSince) + durationMs(bake) - draft.input.nowMs;
-  if (leftMs <= 0 || isPromotedFully(draft)) return true;
+/** Whether all that is to be measured was, and is well. */
+function passesMeasuredGates(draft: RolloutDraft, wave: DraftWave): boolean {
+  const steps = stepGates(draft, wave);
+  const failed = steps.filter(({ standing }) => standing === 'failed');
+  if (failed.length > 0) {
+    if (isStopped(draft, wave, failed.map(gateText).join('; '))) return false;
+    acceptGates(wave, failed);
+  }
+  const stuck = steps.filter(({ standing }) => standing === 'stuck');
+  if (stuck.length > 0) {
+    draft.enter('Paused', 'GateInconclusive', { message: stuck.map(gateText).join('; ') });
+    return false;
+  }
+  const waiting = steps.filter(({ standing }) => standing === 'waits');
+  tellOpen(draft, wave, waiting);
+  return waiting.length === 0;
+}
+
+/** What of it holds the wave up. */
+function tellOpen(draft: RolloutDraft, { policy }: DraftWave, waiting: readonly GateStep[]): void {
+  const { phase } = draft.status;
+  if (waiting.length === 0 || phase === 'AwaitingApproval') return;
+  const open = waiting.filter(({ status }) => status.result !== 'pass').map(gateText);
+  draft.status.message = open.join('; ') || (phase === 'Baking' ? `for ${policy.bake}` : '');
+}
+
+function hasBaked(draft: RolloutDraft, wave: DraftWave): boolean {
+  const { status, policy } = wave;
+  const leftMs = bakedAtMs(draft, wave) - draft.input.nowMs;
+  if (leftMs <= 0) return true;
   draft.wakeAfter(leftMs);
   if (draft.status.phase === 'Baking') return false;
   status.phase = 'Baking';
-  draft.enter('Baking', 'WaveBakes', { message: `for ${bake}` });
+  draft.enter('Baking', 'WaveBakes', { message: `for ${policy.bake}` });
   return false;
 }
 

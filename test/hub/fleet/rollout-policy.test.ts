@@ -41,6 +41,8 @@ t.test('defaults: a policy of nothing is one that a cautious operator would writ
   t.same(errorsOf({}), []);
 });
 
+const health = (check: object) => ({ gates: { health: { check } } });
+const measured = (gate: object) => ({ gates: { measured: [{ name: 'm', ...gate }] } });
 const canary = { name: 'canary', limit: 5 };
 for (const [what, spec, error] of [
   ['a wave of nobody', { waves: [{ ...canary, limit: 0 }] }, /^spec\.waves\[0\]\.limit: .*select nobody/],
@@ -113,6 +115,116 @@ for (const [what, spec, error] of [
     { device: { windows: [{ schedule: '0 2 * * *', duration: '1h', timeZone: 'Mars/Base' }] } },
     /^spec\.device\.windows\[0\]\.timeZone/,
   ],
+  ['a check of nothing', health({}), /^spec\.gates\.health\.check: Required value: must have one of exec/],
+  [
+    'a check of two things',
+    health({ exec: { command: ['true'] }, httpGet: { port: 80 } }),
+    /^spec\.gates\.health\.check\.httpGet: .*exec already/,
+  ],
+  ['a command of nothing', health({ exec: { command: [] } }), /^spec\.gates\.health\.check\.exec\.command: /],
+  [
+    'a port that is none',
+    health({ httpGet: { port: 70_000 } }),
+    /^spec\.gates\.health\.check\.httpGet\.port: .*1 to 65535/,
+  ],
+  [
+    'a path that is none',
+    health({ httpGet: { port: 'web', path: 'a' } }),
+    /^spec\.gates\.health\.check\.httpGet\.path: .*begin with \//,
+  ],
+  [
+    'a header that ends another',
+    health({ httpGet: { port: 1, headers: [{ name: 'A', value: 'b\r\nC: d' }] } }),
+    /^spec\.gates\.health\.check\.httpGet\.headers\[0\]\.value/,
+  ],
+  [
+    'a check without a pause',
+    health({ exec: { command: ['true'] }, period: '10ms' }),
+    /^spec\.gates\.health\.check\.period: .*at least 1s/,
+  ],
+  ['a gate of nothing', measured({}), /^spec\.gates\.measured\[0\]: Required value: must have one of/],
+  [
+    'a gate of two',
+    measured({ devices: { expression: 'true' }, webhook: { url: 'https://a.example' } }),
+    /^spec\.gates\.measured\[0\]\.webhook: Forbidden: there is devices already/,
+  ],
+  [
+    'two gates of one name',
+    {
+      gates: {
+        measured: [
+          { name: 'a', devices: { expression: 'true' } },
+          { name: 'a', devices: { expression: 'true' } },
+        ],
+      },
+    },
+    /^spec\.gates\.measured\[1\]: Duplicate value/,
+  ],
+  [
+    'the name of another gate',
+    measured({ name: 'lost', devices: { expression: 'true' } }),
+    /^spec\.gates\.measured\[0\]\.name: .*there is a gate of this name/,
+  ],
+  [
+    'a condition that cannot be read',
+    measured({ devices: { expression: 'metrics.memory <' } }),
+    /^spec\.gates\.measured\[0\]\.devices\.expression: /,
+  ],
+  [
+    'a condition on what there is not',
+    measured({ devices: { expression: 'metrics.mem < 3' } }),
+    /^spec\.gates\.measured\[0\]\.devices\.expression: .*No such key: mem/,
+  ],
+  [
+    'a condition that is none',
+    measured({ devices: { expression: 'restarts + 1' } }),
+    /^spec\.gates\.measured\[0\]\.devices\.expression: .*is of type int/,
+  ],
+  [
+    'a condition on devices in a query',
+    measured({ prometheus: { url: 'https://a.example', query: 'up', expression: 'restarts == 0' } }),
+    /^spec\.gates\.measured\[0\]\.prometheus\.expression: /,
+  ],
+  [
+    'a URL that is none',
+    measured({ webhook: { url: 'a.example' } }),
+    /^spec\.gates\.measured\[0\]\.webhook\.url: .*begins with https/,
+  ],
+  [
+    'a URL of files',
+    measured({ webhook: { url: 'file:///etc/passwd' } }),
+    /^spec\.gates\.measured\[0\]\.webhook\.url: .*begins with https/,
+  ],
+  [
+    'a password in a URL',
+    measured({ webhook: { url: 'https://a:b@a.example' } }),
+    /^spec\.gates\.measured\[0\]\.webhook\.url: .*use tokenSecret/,
+  ],
+  [
+    'a token that all can read',
+    measured({ webhook: { url: 'http://a.example', tokenSecret: { name: 'a', key: 'b' } } }),
+    /^spec\.gates\.measured\[0\]\.webhook\.url: .*https:\/\/ when a token/,
+  ],
+  [
+    'certificates that are none',
+    measured({ webhook: { url: 'https://a.example', caBundle: 'abc' } }),
+    /^spec\.gates\.measured\[0\]\.webhook\.caBundle: /,
+  ],
+  [
+    'an answer that is waited for too long',
+    measured({ webhook: { url: 'https://a.example', timeout: '2m' } }),
+    /^spec\.gates\.measured\[0\]\.webhook\.timeout: .*at most 60s/,
+  ],
+  [
+    'a gate that is asked all the time',
+    measured({ devices: { expression: 'true' }, interval: '1s' }),
+    /^spec\.gates\.measured\[0\]\.interval: .*at least 10s/,
+  ],
+  [
+    'a gate that cannot fail',
+    measured({ devices: { expression: 'true', successThreshold: '0%' } }),
+    /^spec\.gates\.measured\[0\]\.devices\.successThreshold: .*dryRun/,
+  ],
   ['an unknown order', { device: { order: 'at-once' } }, /^spec\.device\.order: Unsupported value/],
 ] as const)
   t.test(`refused: ${what}`, async (t) => {
@@ -120,6 +232,53 @@ for (const [what, spec, error] of [
     t.equal(errors.length, 1, errors.join('\n'));
     t.match(errors[0], error);
   });
+
+t.test('accepted: gates of each sort, with their defaults', async (t) => {
+  const gates = {
+    health: { check: { httpGet: { port: 'web' } } },
+    measured: [
+      {
+        name: 'memory',
+        devices: {
+          expression:
+            'metrics.containers["main"].memory < quantity("200Mi").asInteger() && metrics.cpu < 0.5 && restarts == 0 && !(137 in exitCodes) && !("OOMKilled" in reasons) && pod.ready',
+        },
+      },
+      {
+        name: 'errors',
+        prometheus: {
+          url: 'http://a.example/prometheus',
+          query: 'up',
+          expression: 'result.all(sample, sample.value < 0.02 || sample.labels["job"] == "b")',
+        },
+      },
+      { name: 'verdict', webhook: { url: 'https://a.example/', signingSecret: { name: 'a', key: 'b' } } },
+    ],
+  };
+  t.same(errorsOf({ gates }), []);
+  t.match(policyOf({ gates }).spec.gates, {
+    health: {
+      check: {
+        httpGet: { path: '/', scheme: 'HTTP' },
+        period: '10s',
+        timeout: '1s',
+        failureThreshold: 3,
+      },
+    },
+    measured: [
+      {
+        devices: { successThreshold: '95%', minMeasured: 5 },
+        interval: '1m',
+        deadline: '15m',
+        failureLimit: 0,
+        onInconclusive: 'pause',
+        dryRun: false,
+      },
+      { prometheus: { timeout: '10s' } },
+      {},
+    ],
+  });
+});
 
 t.test('durations', async (t) => {
   for (const [text, ms] of [

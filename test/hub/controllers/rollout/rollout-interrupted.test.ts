@@ -18,7 +18,8 @@ async function begin(test: Test, onFail: string, takes: Takes) {
   const fleet = new FleetCluster(cluster);
   test.teardown(fleet.runAgents(takes));
   const first = startControllers({ registry, log: silent });
-  await fleet.begin(4, { waves: [{ name: 'canary', limit: 1 }], onFail });
+  const gates = { measured: [{ name: 'calm', devices: { expression: 'restarts == 0' } }] };
+  await fleet.begin(4, { waves: [{ name: 'canary', limit: 1 }], gates, onFail });
   await first.stop();
   await fleet.setImage('app:2');
   return { registry, cluster, fleet };
