@@ -3,6 +3,7 @@ import type { StreamOpen } from '../proto/gen/holdfast/v1/link_pb.ts';
 import { formatVersion } from '../proto/snapshot.ts';
 import type { Config } from './config.ts';
 import { type Device, thisDevice } from './device.ts';
+import { ServiceNames } from './dns/service-names.ts';
 import { type Reported, Reporter } from './link/reporter.ts';
 import { Session, type SessionState } from './link/session.ts';
 import { Streams } from './link/streams.ts';
@@ -30,6 +31,7 @@ export class Agent {
   readonly #reporter: Reporter;
   readonly #reconciler: Reconciler;
   readonly #session: Session;
+  readonly #serviceNames: ServiceNames;
   #link: SessionState = { connected: false, transport: undefined, error: undefined };
   #engine: EngineInfo | undefined;
   #engineError: string | undefined = 'not asked yet';
@@ -64,6 +66,12 @@ export class Agent {
       onStatus: (uid, status) => this.#podChanged(uid, status),
       onEngine: (error) => void this.#engineChanged(error),
     });
+    this.#serviceNames = new ServiceNames({
+      services: () => this.#desired.services,
+      pods: () => this.#localPods(),
+      address: () => device.runtime.bridgeAddress(),
+      log: log.child({ part: 'dns' }),
+    });
     this.#session = new Session({
       links: device.links,
       desired: this.#desired,
@@ -71,7 +79,10 @@ export class Agent {
       streams: new Streams({ open: (request, signal) => this.#openStream(request, signal) }),
       agentVersion: agentVersion(),
       log: log.child({ part: 'link' }),
-      onDesired: (uids) => this.#reconciler.desiredChanged(uids),
+      onDesired: (uids) => {
+        this.#reconciler.desiredChanged(uids);
+        this.#serviceNames.changed();
+      },
       onState: (link) => {
         this.#link = link;
         if (link.connected) collectStartUpGarbage();
@@ -88,8 +99,14 @@ export class Agent {
   /** Lets go of everything but the containers, and of the state that was handed in. */
   async close(): Promise<void> {
     this.#closeLocal();
+    this.#serviceNames.close();
     await this.#session.close();
     await this.#reconciler.close();
+  }
+
+  *#localPods() {
+    const statuses = this.#reconciler.statuses();
+    for (const [uid, pod] of this.#desired.pods) yield { pod, status: statuses.get(uid) };
   }
 
   #podChanged(uid: string, status: PodStatus | undefined): void {
@@ -127,6 +144,7 @@ export class Agent {
   }
 
   async #engineChanged(error: Error | undefined): Promise<void> {
+    if (!error) this.#serviceNames.changed();
     const message = error?.message;
     if (message === this.#engineError) return;
     this.#engineError = message;

@@ -1,4 +1,10 @@
-import type { ContainerIdentity, ContainerSpec, Namespace, PortBinding } from '../runtime/runtime.ts';
+import type {
+  ContainerIdentity,
+  ContainerSpec,
+  Namespace,
+  PortBinding,
+  Resolver,
+} from '../runtime/runtime.ts';
 import { ConfigurationError, environment, expand, type Placement } from './environment.ts';
 import type { Joins } from './observation.ts';
 import { type Configuration, type Container, graceSecondsOf, type Pod, specHash } from './pod.ts';
@@ -12,6 +18,8 @@ export interface ContainerContext {
   readonly configuration: Configuration;
   readonly roots: VolumeRoots;
   readonly placement: Placement;
+  /** How the pod looks names up; undefined: as the engine sees fit. */
+  readonly resolver: Resolver | undefined;
   readonly attempt: number;
   readonly crashes: number;
   /** What it shares with containers that run already. */
@@ -38,6 +46,7 @@ export function containerSpec(pod: Pod, container: Container, context: Container
     env,
     ...(container.workingDir && { workingDir: container.workingDir }),
     hostname: hostnameOf(pod),
+    ...(context.resolver && { resolver: context.resolver }),
     mounts: mountsOf(pod, container, context.roots),
     ports: joins.network ? [] : portsOf(container),
     network: namespaceOf(joins.network, hostNetwork),
@@ -52,12 +61,18 @@ export function containerSpec(pod: Pod, container: Container, context: Container
 }
 
 /** The container that holds the pod's network and processes, and publishes the ports of all its containers. */
-export function infraSpec(pod: Pod, image: string, attempt: number): ContainerSpec {
+export function infraSpec(
+  pod: Pod,
+  image: string,
+  attempt: number,
+  resolver: Resolver | undefined,
+): ContainerSpec {
   return {
     identity: { ...identityOf(pod, '', '', { attempt, crashes: 0 }), role: 'infra' },
     image,
     env: [],
     hostname: hostnameOf(pod),
+    ...(resolver && { resolver }),
     mounts: [],
     ports: pod.spec.containers.flatMap(portsOf),
     network: namespaceOf(undefined, pod.spec.hostNetwork),
@@ -104,7 +119,6 @@ function refuseUnsupported(pod: Pod, container: Container): void {
     [Boolean(spec.securityContext?.sysctls?.length), 'securityContext.sysctls'],
     [Boolean(spec.runtimeClassName), 'runtimeClassName'],
     [spec.activeDeadlineSeconds !== undefined, 'activeDeadlineSeconds'],
-    [Boolean(spec.dnsConfig), 'dnsConfig'],
     [Boolean(spec.hostAliases?.length), 'hostAliases'],
   ];
   const unsupported = asks.filter(([asked]) => asked).map(([, field]) => `spec.${field}`);

@@ -4,9 +4,11 @@ import type {
   Container,
   EphemeralContainer,
   Pod as KubePod,
+  Service as KubeService,
   PodSpec,
   PodStatus,
   Secret,
+  ServiceSpec,
 } from 'kubernetes-types/core/v1.d.ts';
 import { canonicalJson } from '../../proto/canonical-json.ts';
 
@@ -16,6 +18,12 @@ export type { ConfigMap, Container, EphemeralContainer, PodSpec, PodStatus, Secr
 export interface Pod extends KubePod {
   readonly metadata: NonNullable<KubePod['metadata']> & { name: string; namespace: string; uid: string };
   readonly spec: PodSpec;
+}
+
+/** A Service that selects pods, as the hub sends it: nothing but where it leads. */
+export interface Service extends KubeService {
+  readonly metadata: NonNullable<KubeService['metadata']> & { name: string; namespace: string };
+  readonly spec: ServiceSpec;
 }
 
 /** What pods refer to: looked up by `namespace/name`. */

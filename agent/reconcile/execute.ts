@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import { readHostResolver } from '../dns/host-resolver.ts';
+import { resolverOf } from '../dns/resolver.ts';
 import { containerSpec, infraSpec } from '../pod/container-spec.ts';
 import { ConfigurationError } from '../pod/environment.ts';
 import { dependsOnImageUser, refuseRoot } from '../pod/non-root.ts';
@@ -7,7 +9,7 @@ import { allContainersOf, type Container, fieldPathOf, type Pod } from '../pod/p
 import { podIpOf } from '../pod/status.ts';
 import { makeVolume, removeDirectories } from '../pod/volume-files.ts';
 import { planVolumes, podDirectories, type VolumeRoots } from '../pod/volumes.ts';
-import { type ObservedContainer, type Runtime, RuntimeError } from '../runtime/runtime.ts';
+import { type ObservedContainer, type Resolver, type Runtime, RuntimeError } from '../runtime/runtime.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import type { ContainerCache } from './container-cache.ts';
 import type { EventRecorder } from './event-recorder.ts';
@@ -123,6 +125,7 @@ export function makeExecutor(options: ExecutorOptions): Executor {
       configuration,
       roots,
       placement,
+      resolver: await resolver(pod),
       attempt,
       crashes,
       joins,
@@ -146,7 +149,16 @@ export function makeExecutor(options: ExecutorOptions): Executor {
   async function runInfra(attempt: number, { pod, memory }: ActionContext): Promise<void> {
     if (!pod) return;
     memory.lastAttempt.set('', attempt);
-    await start(await runtime.create(infraSpec(pod, await runtime.infraImage(), attempt)));
+    await start(
+      await runtime.create(infraSpec(pod, await runtime.infraImage(), attempt, await resolver(pod))),
+    );
+  }
+
+  /** With the device's own servers as they are now: on the road they change. */
+  async function resolver(pod: Pod): Promise<Resolver | undefined> {
+    const [address, host] = await Promise.all([runtime.bridgeAddress(), readHostResolver()]);
+    // Where only the device itself reaches its server, the engine knows better what to give to containers.
+    return resolverOf(pod, host && address, host ?? { servers: [], search: [] });
   }
 
   async function start(id: string): Promise<void> {

@@ -40,6 +40,13 @@ function hostConfig(spec: ContainerSpec): Docker.HostConfig {
   const { network, processes, memoryBytes, cpuMilli, cpuRequestMilli } = spec;
   return {
     NetworkMode: modeOf(network) ?? 'bridge',
+    // In a network that is not its own, names are looked up as the owner does.
+    ...(spec.resolver &&
+      network.type !== 'container' && {
+        Dns: [...spec.resolver.servers],
+        DnsSearch: [...spec.resolver.search],
+        DnsOptions: [...spec.resolver.options],
+      }),
     ...(processes && processes.type !== 'own' && { PidMode: modeOf(processes) }),
     ...(spec.hostIpc && { IpcMode: 'host' }),
     // In a network that is not its own, ports are the owner's to publish.

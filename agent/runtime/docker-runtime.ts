@@ -1,4 +1,5 @@
 import { Agent } from 'node:http';
+import { isIPv4 } from 'node:net';
 import { PassThrough, type Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import Docker from 'dockerode';
@@ -42,6 +43,7 @@ export class DockerRuntime implements Runtime {
   readonly #node: string;
   readonly #monotonicMs: () => number;
   #infraImage: Promise<string> | undefined;
+  #bridgeAddress: Promise<string | undefined> | undefined;
 
   constructor({ host, node, monotonicMs }: DockerRuntimeOptions) {
     this.#docker = new Docker(connectionOptions(host));
@@ -151,6 +153,16 @@ export class DockerRuntime implements Runtime {
     return this.#infraImage;
   }
 
+  /** Asked once for as long as the engine is there. */
+  bridgeAddress(): Promise<string | undefined> {
+    this.#bridgeAddress ??= this.#findBridgeAddress().catch((error: unknown) => {
+      this.#bridgeAddress = undefined;
+      if (error instanceof RuntimeError && error.kind === 'gone') return undefined;
+      throw error;
+    });
+    return this.#bridgeAddress;
+  }
+
   async exec(id: string, command: readonly string[], signal: AbortSignal) {
     const exec = await this.#call('exec in container', () =>
       this.#docker.getContainer(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true }),
@@ -196,7 +208,16 @@ export class DockerRuntime implements Runtime {
         abortSignal: signal,
       } as Docker.GetEventsOptions),
     );
+    this.#bridgeAddress = undefined; // the engine may have come back with another
     return containerChanges(stream as Readable);
+  }
+
+  async #findBridgeAddress(): Promise<string | undefined> {
+    const network = (await this.#call('inspect the bridge network', () =>
+      this.#docker.getNetwork('bridge').inspect(),
+    )) as Docker.NetworkInspectInfo;
+    const addresses = network.IPAM?.Config?.map(({ Gateway }) => Gateway) ?? [];
+    return addresses.find((address) => address !== undefined && isIPv4(address));
   }
 
   /** As a stream in any case: dockerode would hold all of a log that is not followed in memory. */

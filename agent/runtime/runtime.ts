@@ -67,6 +67,8 @@ export interface ContainerSpec {
   readonly env: readonly string[];
   readonly workingDir?: string;
   readonly hostname?: string;
+  /** How its programs look names up. Absent: as the engine sees fit. */
+  readonly resolver?: Resolver;
   readonly mounts: readonly Mount[];
   readonly ports: readonly PortBinding[];
   /** One of its own is on the bridge. */
@@ -87,6 +89,14 @@ export interface ContainerSpec {
   readonly stdin?: boolean;
   /** Its stdin ends with the first who attaches to it. */
   readonly stdinOnce?: boolean;
+}
+
+/** How programs look names up: what /etc/resolv.conf says. */
+export interface Resolver {
+  readonly servers: readonly string[];
+  readonly search: readonly string[];
+  /** Such as `ndots:2`. */
+  readonly options: readonly string[];
 }
 
 /** Why a call to the engine failed, as far as the plan must know. */
@@ -191,6 +201,8 @@ export interface Runtime {
   removeImage(image: string): Promise<void>;
   /** Makes sure that the image of infra containers is there, and returns its name. */
   infraImage(): Promise<string>;
+  /** The device's own address on the bridge that containers are on; undefined where there is none that they reach. */
+  bridgeAddress(): Promise<string | undefined>;
   /** Runs a command in the container. Rejects with the signal's reason when it is aborted. */
   exec(
     id: string,

@@ -15,7 +15,7 @@ import {
   openSnapshot,
   SnapshotRefused,
 } from '../../proto/snapshot.ts';
-import type { ConfigMap, Configuration, Pod, Secret } from '../pod/pod.ts';
+import type { ConfigMap, Configuration, Pod, Secret, Service } from '../pod/pod.ts';
 import { configurationNames } from '../pod/references.ts';
 import type { AgentState, Identity } from './agent-state.ts';
 
@@ -23,6 +23,7 @@ interface Objects {
   readonly version: Version | undefined;
   readonly pods: ReadonlyMap<string, Pod>; // by uid
   readonly configuration: ReadonlyMap<string, ConfigMap | Secret>; // by kind/namespace/name
+  readonly services: ReadonlyMap<string, Service>; // by namespace/name
 }
 
 /**
@@ -34,7 +35,7 @@ export class DesiredState implements Configuration {
   readonly #identity: Pick<Identity, 'cluster' | 'node'>;
   readonly #hubKey: KeyObject;
   readonly #sealingKey: KeyObject;
-  #objects: Objects = { version: undefined, pods: new Map(), configuration: new Map() };
+  #objects: Objects = { version: undefined, pods: new Map(), configuration: new Map(), services: new Map() };
 
   private constructor(state: AgentState, identity: Identity) {
     this.#state = state;
@@ -75,6 +76,11 @@ export class DesiredState implements Configuration {
     return this.#objects.pods;
   }
 
+  /** The Services that lead to pods of this device, by `namespace/name`. */
+  get services(): ReadonlyMap<string, Service> {
+    return this.#objects.services;
+  }
+
   configMap(namespace: string, name: string): ConfigMap | undefined {
     return this.#objects.configuration.get(`ConfigMap/${namespace}/${name}`) as ConfigMap | undefined;
   }
@@ -112,14 +118,18 @@ export class DesiredState implements Configuration {
   #decode(signed: SignedSnapshot): Objects {
     const snapshot = openSnapshot(signed, this.#hubKey);
     this.#checkAddressee(snapshot);
-    const objects = decodeObjects<Pod | ConfigMap>(snapshot.objects);
+    const objects = decodeObjects<Pod | ConfigMap | Service>(snapshot.objects);
     const secrets = decodeObjects<Secret>(this.#unsealed(snapshot));
     const pods = objects.filter((object): object is Pod => object.kind === 'Pod');
+    const services = objects.filter((object): object is Service => object.kind === 'Service');
     const configuration = [...objects.filter(({ kind }) => kind === 'ConfigMap'), ...secrets];
     return {
       version: snapshot.version,
       pods: new Map(pods.map((pod) => [pod.metadata.uid, pod])),
       configuration: new Map(configuration.map((object) => [nameOf(object), object as ConfigMap | Secret])),
+      services: new Map(
+        services.map((service) => [`${service.metadata.namespace}/${service.metadata.name}`, service]),
+      ),
     };
   }
 

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { encodeObjects, type NamedObject } from '../../proto/snapshot.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
-import type { KubeObject } from '../resources/object.ts';
+import { type KubeObject, objectKey } from '../resources/object.ts';
 import { configMaps, pods, secrets } from '../resources/table-of-resources.ts';
+import type { ServiceObject } from '../resources/typed.ts';
 
 /** What a node needs, before it is numbered, sealed and signed. */
 export interface CompiledSnapshot {
-  /** Canonical JSON of the pods and ConfigMaps. */
+  /** Canonical JSON of the pods, the ConfigMaps and the Services. */
   readonly objects: Buffer;
   /** Canonical JSON of the Secrets; undefined when there are none. */
   readonly secrets: Buffer | undefined;
@@ -17,19 +18,30 @@ export interface CompiledSnapshot {
 export interface SnapshotSource {
   /** The pods that are bound to the node. */
   readonly pods: readonly KubeObject[];
+  /** The Services that select the pod. */
+  readonly servicesOf: (pod: KubeObject) => readonly ServiceObject[];
   readonly get: (resource: ResourceDefinition, namespace: string, name: string) => KubeObject | undefined;
   /** SPKI DER, base64. */
   readonly sealingKey: string;
 }
 
 /** The node's pods and everything that they refer to: pure, and the same for the same objects. */
-export function compileSnapshot({ pods: bound, get, sealingKey }: SnapshotSource): CompiledSnapshot {
+export function compileSnapshot({
+  pods: bound,
+  servicesOf,
+  get,
+  sealingKey,
+}: SnapshotSource): CompiledSnapshot {
   const referred = (resource: ResourceDefinition, index: 'configMap' | 'secret') =>
     [...new Set(bound.flatMap((pod) => [...(pods.indexes?.[index]?.(pod) ?? [])]))].flatMap((key) => {
       const [namespace = '', name = ''] = key.split('/');
       return get(resource, namespace, name) ?? [];
     });
-  const plain = encodeObjects([...bound, ...referred(configMaps, 'configMap')].map(forDevice));
+  const services = new Map(bound.flatMap(servicesOf).map((service) => [objectKey(service), service]));
+  const plain = encodeObjects([
+    ...[...bound, ...referred(configMaps, 'configMap')].map(forDevice),
+    ...[...services.values()].map(whereItLeads),
+  ]);
   const sealed = referred(secrets, 'secret').map(forDevice);
   const secretBytes = sealed.length > 0 ? encodeObjects(sealed) : undefined;
   const hash = createHash('sha256')
@@ -60,6 +72,23 @@ function forDevice(object: KubeObject): NamedObject {
       ...(deletionTimestamp && { deletionTimestamp, deletionGracePeriodSeconds }),
     },
   };
+}
+
+/** For the device a Service is a name for pods: what else it has would make new snapshots for nothing. */
+function whereItLeads({ metadata, spec }: ServiceObject): NamedObject {
+  const { name = '', namespace = '' } = metadata;
+  const { selector, ports = [], publishNotReadyAddresses } = spec;
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace },
+    spec: {
+      selector,
+      ports: ports.map(({ name, protocol, port, targetPort }) => ({ name, protocol, port, targetPort })),
+      ...(publishNotReadyAddresses && { publishNotReadyAddresses }),
+    },
+  };
+  return service;
 }
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';

@@ -4,10 +4,11 @@ import type { SignedSnapshot, Version } from '../../proto/gen/holdfast/v1/link_p
 import { seal } from '../../proto/seal.ts';
 import { compareVersions, compressObjects, formatVersion, signSnapshot } from '../../proto/snapshot.ts';
 import type { Registry, WatchEvent } from '../registry/registry.ts';
+import { podsSelectedBy, servicesSelecting } from '../registry/service-selection.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import { objectKey } from '../resources/object.ts';
-import { configMaps, nodes, pods, secrets } from '../resources/table-of-resources.ts';
-import type { PodObject } from '../resources/typed.ts';
+import { configMaps, nodes, pods, secrets, services } from '../resources/table-of-resources.ts';
+import type { PodObject, ServiceObject } from '../resources/typed.ts';
 import { SEALING_KEY_ANNOTATION } from '../security/node-identity.ts';
 import type { Store } from '../store/store.ts';
 import { WorkQueue } from '../sync/work-queue.ts';
@@ -42,6 +43,8 @@ export class Dispatcher {
   readonly #issued = new Map<string, Issued & { readonly storeRevision: number }>();
   /** What each connected node has said that it holds; the newest that was sent to it counts as held. */
   readonly #held = new Map<string, Version | undefined>();
+  /** Each Service as it was last seen: pods that it does not select any more have to learn of it. */
+  readonly #services = new Map<string, ServiceObject>();
   readonly #stopWatching: (() => void)[] = [];
 
   constructor(options: DispatcherOptions) {
@@ -69,6 +72,9 @@ export class Dispatcher {
     follow(pods, (event) => this.#podChanged(event));
     follow(configMaps, (event) => this.#configurationChanged('configMap', event));
     follow(secrets, (event) => this.#configurationChanged('secret', event));
+    for (const service of registry.list(services).items as ServiceObject[])
+      this.#services.set(objectKey(service), service);
+    follow(services, (event) => this.#serviceChanged(event));
     // What was written while no dispatcher ran, or before a crash could issue it.
     for (const { metadata } of registry.list(nodes).items) this.#queue.add(metadata.name ?? '');
   }
@@ -102,12 +108,25 @@ export class Dispatcher {
     }
   }
 
+  #serviceChanged(event: WatchEvent): void {
+    if (event.type === 'SYNCED') return;
+    const service = event.object as ServiceObject;
+    const key = objectKey(service);
+    for (const known of [this.#services.get(key), service]) {
+      for (const { spec } of (known && podsSelectedBy(this.#options.registry, known)) ?? [])
+        if (spec.nodeName) this.#queue.add(spec.nodeName);
+    }
+    if (event.type === 'DELETED') this.#services.delete(key);
+    else this.#services.set(key, service);
+  }
+
   async #sync(node: string): Promise<void> {
     const { registry, epoch } = this.#options;
     const sealingKey = registry.get(nodes, undefined, node)?.metadata.annotations?.[SEALING_KEY_ANNOTATION];
     if (!sealingKey) return; // no device has enrolled under this name
     const compiled = compileSnapshot({
       pods: registry.byIndex(pods, 'spec.nodeName', node),
+      servicesOf: (pod) => servicesSelecting(registry, pod),
       get: (resource, namespace, name) => registry.get(resource, namespace, name),
       sealingKey,
     });

@@ -164,6 +164,11 @@ export class SimulatedRuntime implements Runtime {
     this.#pulled.add(image);
   }
 
+  /** There is no network that names could lead into. */
+  async bridgeAddress(): Promise<undefined> {
+    return undefined;
+  }
+
   async infraImage(): Promise<string> {
     return INFRA_IMAGE;
   }

@@ -106,6 +106,8 @@ export class PrivateEngine extends Engine {
     ip('link', 'show', this.#bridge) ?? ip('link', 'add', this.#bridge, 'type', 'bridge');
     ip('addr', 'replace', this.#subnet, 'dev', this.#bridge);
     ip('link', 'set', this.#bridge, 'up');
+    // Another engine of this machine may have forbidden all forwarding that is not its own.
+    run('iptables', '-I', 'FORWARD', ...this.#amongContainers);
     const options = {
       'data-root': join(this.#dir, 'data'),
       'exec-root': join(this.#dir, 'exec'),
@@ -130,8 +132,13 @@ export class PrivateEngine extends Engine {
     await until('the private engine has stopped', () => !isAlive(pid));
   }
 
+  get #amongContainers(): string[] {
+    return ['-i', this.#bridge, '-o', this.#bridge, '-j', 'ACCEPT'];
+  }
+
   async close(): Promise<void> {
     await this.stop();
+    run('iptables', '-D', 'FORWARD', ...this.#amongContainers);
     ip('link', 'delete', this.#bridge);
     rmSync(this.#dir, { recursive: true, force: true });
   }
@@ -142,20 +149,15 @@ function ignoreGoing(error: { statusCode?: number }): void {
   if (error.statusCode !== 404 && error.statusCode !== 409) throw error;
 }
 
-/** Its output, or undefined when it fails. */
 function ip(...args: string[]): string | undefined {
-  try {
-    return execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
-  } catch {
-    return undefined;
-  }
+  return run('ip', ...args);
 }
 
-function isAlive(pid: number): boolean {
+/** Its output, or undefined when it fails. */
+function run(program: string, ...args: string[]): string | undefined {
   try {
-    process.kill(pid, 0);
-    return true;
+    return execFileSync(program, args, { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
   } catch {
-    return false;
+    return undefined;
   }
 }

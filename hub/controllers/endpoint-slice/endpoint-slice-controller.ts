@@ -1,8 +1,9 @@
 import type { Registry } from '../../registry/registry.ts';
+import { podsSelectedBy, servicesSelecting } from '../../registry/service-selection.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
 import { controllerOf, type KubeObject, objectKey } from '../../resources/object.ts';
 import { endpointSlices, endpoints, nodes, pods, services } from '../../resources/table-of-resources.ts';
-import type { EndpointSliceObject, PodObject, ServiceObject } from '../../resources/typed.ts';
+import type { EndpointSliceObject, ServiceObject } from '../../resources/typed.ts';
 import { sameJson } from '../../schema/json-type.ts';
 import {
   type ControllerContext,
@@ -45,34 +46,24 @@ export function startEndpointSliceController(context: ControllerContext): Runnin
 
 /** Those that select the pod, and those that told of it when it still had other labels. */
 function servicesOf(registry: Registry, pod: KubeObject): string[] {
-  const { namespace = '', labels = {} } = pod.metadata;
-  const selecting = Object.entries(labels)
-    .flatMap(([key, value]) => registry.byIndex(services, 'selector', `${namespace}/${key}=${value}`))
-    .filter((service) => selects(service as ServiceObject, pod));
   const telling = registry.byIndex(endpointSlices, 'pod', objectKey(pod)).filter(isOurs);
-  return [...selecting.map(objectKey), ...telling.flatMap(serviceOf)];
+  return [...servicesSelecting(registry, pod).map(objectKey), ...telling.flatMap(serviceOf)];
 }
 
 function serviceOf({ metadata: { namespace, labels } }: KubeObject): string[] {
   return [`${namespace}/${labels?.[SERVICE_NAME]}`];
 }
 
-function selects({ spec }: ServiceObject, { metadata: { labels } }: KubeObject): boolean {
-  return Object.entries(spec.selector ?? {}).every(([key, value]) => labels?.[key] === value);
-}
-
 async function syncService({ registry }: ControllerContext, key: string): Promise<undefined> {
   const { namespace, name } = splitKey(key);
   const service = registry.get(services, namespace, name) as ServiceObject | undefined;
-  // Without a selector, or with a name outside, somebody else knows where it leads. What is gone is the collector's.
-  if (!service || service.metadata.deletionTimestamp || service.spec.type === 'ExternalName')
-    return undefined;
-  const [selected] = services.indexes?.['selector']?.(service) ?? [];
-  if (selected === undefined) return undefined;
-  const candidates = registry.byIndex(pods, 'label', selected) as readonly PodObject[];
+  // What is gone is the collector's.
+  if (!service || service.metadata.deletionTimestamp) return undefined;
+  const selected = podsSelectedBy(registry, service);
+  if (!selected) return undefined;
   const groups = endpointGroups(
     service,
-    candidates.filter((pod) => selects(service, pod)),
+    selected,
     (node) => registry.get(nodes, undefined, node)?.metadata.labels?.[ZONE],
   );
   await Promise.all([writeSlices(registry, service, groups), writeEndpoints(registry, service, groups)]);
