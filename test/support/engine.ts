@@ -161,3 +161,12 @@ function run(program: string, ...args: string[]): string | undefined {
     return undefined;
   }
 }
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
