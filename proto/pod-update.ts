@@ -26,6 +26,24 @@ export interface UpdateWindow {
   readonly timeZone?: string;
 }
 
+/** What the device tries on the new pod, once that is ready and until it has decided. One of `exec` and `httpGet`. */
+export interface UpdateCheck {
+  /** The first one when absent. */
+  readonly container?: string;
+  readonly exec?: { readonly command: readonly string[] };
+  readonly httpGet?: {
+    /** Or the name of a port of the container. */
+    readonly port: number | string;
+    readonly path: string;
+    readonly scheme: 'HTTP' | 'HTTPS';
+    readonly headers?: readonly { readonly name: string; readonly value: string }[];
+  };
+  readonly periodSeconds: number;
+  readonly timeoutSeconds: number;
+  /** So many failures in a row reject the pod. */
+  readonly failureThreshold: number;
+}
+
 /** The reason of an Accepted condition that is Unknown because the device waits for a window. */
 export const WAITING_FOR_WINDOW = 'WaitingForWindow';
 
@@ -39,6 +57,8 @@ export interface PodUpdate {
   readonly minHealthySeconds: number;
   /** How often its containers may restart. */
   readonly maxRestarts: number;
+  /** What must hold besides, for as long. */
+  readonly check?: UpdateCheck;
   /** How long the device may take to decide, from when it is told to switch. */
   readonly deadlineSeconds: number;
   /** Whether the device goes back by itself; otherwise it keeps on trying, and tells. */
@@ -78,7 +98,19 @@ function isUpdate(given: PodUpdate | null): given is PodUpdate {
     (given.replaces === undefined || typeof given.replaces === 'string') &&
     numbers.every((number) => Number.isFinite(number) && number >= 0) &&
     typeof given.rollback === 'boolean' &&
-    (given.windows === undefined || (Array.isArray(given.windows) && given.windows.every(isWindow)))
+    (given.windows === undefined || (Array.isArray(given.windows) && given.windows.every(isWindow))) &&
+    (given.check === undefined || isCheck(given.check))
+  );
+}
+
+function isCheck(given: UpdateCheck | null): boolean {
+  if (typeof given !== 'object' || given === null) return false;
+  const { exec, httpGet, periodSeconds, timeoutSeconds, failureThreshold } = given;
+  return (
+    (exec === undefined) !== (httpGet === undefined) &&
+    (exec === undefined || Array.isArray(exec?.command)) &&
+    (httpGet === undefined || typeof httpGet?.path === 'string') &&
+    [periodSeconds, timeoutSeconds, failureThreshold].every((number) => Number.isFinite(number) && number > 0)
   );
 }
 

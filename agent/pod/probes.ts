@@ -1,17 +1,7 @@
-import { get as httpGet } from 'node:http';
-import { connect } from 'node:net';
 import type { Probe } from 'kubernetes-types/core/v1.d.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { Container } from './pod.ts';
+import { attempt, type ProbeTarget } from './probe-attempt.ts';
 import type { Health } from './status.ts';
-
-/** What is probed: one running container. */
-export interface ProbeTarget {
-  readonly id: string;
-  readonly container: Container;
-  /** Where HTTP and TCP probes go. */
-  readonly ip: string;
-}
 
 export interface ProbesOptions {
   readonly runtime: Pick<Runtime, 'exec'>;
@@ -104,7 +94,8 @@ class ContainerProbes {
     let successes = 0;
     let failures = 0;
     const runOnce = async () => {
-      const ok = await this.#try(probe, settings.timeoutSeconds * 1000);
+      const timeoutMs = settings.timeoutSeconds * 1000;
+      const ok = (await attempt(probe, this.#target, this.#runtime, timeoutMs, signal)) === undefined;
       if (signal.aborted) return;
       successes = ok ? successes + 1 : 0;
       failures = ok ? 0 : failures + 1;
@@ -138,60 +129,5 @@ class ContainerProbes {
     this.#changed(false);
     this.#afterStart();
     return true;
-  }
-
-  async #try(probe: Probe, timeoutMs: number): Promise<boolean> {
-    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(timeoutMs)]);
-    try {
-      if (probe.exec) {
-        const { exitCode } = await this.#runtime.exec(this.#target.id, probe.exec.command ?? [], signal);
-        return exitCode === 0;
-      }
-      if (probe.httpGet) return await this.#tryHttp(probe.httpGet, signal);
-      if (probe.tcpSocket) return await this.#tryTcp(probe.tcpSocket, signal);
-      return false;
-    } catch {
-      return false; // not reachable, too slow: what a probe is there to find out
-    }
-  }
-
-  async #tryHttp(action: NonNullable<Probe['httpGet']>, signal: AbortSignal): Promise<boolean> {
-    // As the kubelet: a probe asks whether the container answers, not who it is.
-    const get = action.scheme === 'HTTPS' ? (await import('node:https')).get : httpGet;
-    const headers = Object.fromEntries((action.httpHeaders ?? []).map(({ name, value }) => [name, value]));
-    const options = {
-      host: action.host || this.#target.ip,
-      port: this.#port(action.port),
-      path: action.path ?? '/',
-      headers: { 'User-Agent': 'holdfast-probe', ...headers },
-      signal,
-      agent: false as const,
-      rejectUnauthorized: false,
-    };
-    return new Promise((resolve, reject) => {
-      const request = get(options, (response) => {
-        const { statusCode = 0 } = response;
-        response.destroy();
-        resolve(statusCode >= 200 && statusCode < 400);
-      });
-      request.once('error', reject);
-    });
-  }
-
-  #tryTcp(action: NonNullable<Probe['tcpSocket']>, signal: AbortSignal): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      const socket = connect({ host: action.host || this.#target.ip, port: this.#port(action.port), signal });
-      socket.once('connect', () => {
-        socket.destroy();
-        resolve(true);
-      });
-      socket.once('error', reject);
-    });
-  }
-
-  #port(port: number | string): number {
-    if (typeof port === 'number') return port;
-    const named = this.#target.container.ports?.find(({ name }) => name === port);
-    return named?.containerPort ?? Number(port);
   }
 }

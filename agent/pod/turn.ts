@@ -31,9 +31,11 @@ export interface UpdateInput {
     /** It has containers already. */
     readonly hasBegun: boolean;
     readonly isRunning: boolean;
-    /** Since when it has been ready without a break. */
+    /** Since when it has been ready, and its check has held, without a break. */
     readonly readySinceMs: number | undefined;
     readonly restarts: number;
+    /** Its check has failed as often as it may, and why. */
+    readonly failedCheck: string | undefined;
     /** What is in its way, as far as that is known. */
     readonly trouble: string | undefined;
   };
@@ -108,16 +110,23 @@ function judge({ update, next, tryingSinceMs, nowMs }: UpdateInput, record: Upda
     // Who has nowhere to go back to tries on, and tells.
     phase: rollback ? 'rejected' : 'trying',
     reason,
-    message: message + why,
+    message,
   });
   if (next.restarts > maxRestarts)
-    return reject('Restarts', `its containers restarted ${next.restarts} times, ${maxRestarts} are allowed`);
+    return reject(
+      'Restarts',
+      `its containers restarted ${next.restarts} times, ${maxRestarts} are allowed${why}`,
+    );
+  if (next.failedCheck !== undefined) return reject('CheckFailed', next.failedCheck);
   if (record.starts > MOST_STARTS)
-    return reject('DeviceRestarts', `the agent was restarted ${record.starts - 1} times while it was tried`);
+    return reject(
+      'DeviceRestarts',
+      `the agent was restarted ${record.starts - 1} times while it was tried${why}`,
+    );
   if (nowMs - tryingSinceMs >= deadlineSeconds * 1000)
     return reject(
       'DeadlineExceeded',
-      `it was not ready for ${minHealthySeconds} s within ${deadlineSeconds} s`,
+      `it was not ready for ${minHealthySeconds} s within ${deadlineSeconds} s${why}`,
     );
   return { ...record, message: next.trouble ?? '' };
 }

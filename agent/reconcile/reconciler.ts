@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { attemptsOf, type Failure, infraOf, type PodInput } from '../pod/observation.ts';
 import { allContainersOf, isDeleted, needsInfra, type Pod, type PodStatus } from '../pod/pod.ts';
+import type { ProbeTarget } from '../pod/probe-attempt.ts';
 import { Probes } from '../pod/probes.ts';
 import { FRESH_FAILURE_MS, podIpOf, podStatus } from '../pod/status.ts';
 import type { Turn } from '../pod/turn.ts';
@@ -80,6 +81,7 @@ export class Reconciler {
     this.#updates = new Updates({
       ...options,
       images: this.#images,
+      probeTargetOf: (pod, container) => this.#probeTargetOf(pod, container),
       containersOf: (uid) => this.#containers.ofPod(uid),
       isBusy: (container) => this.#containers.isBusy(container),
       statusOf: (pod) => this.#observedStatus(pod),
@@ -154,6 +156,7 @@ export class Reconciler {
   async close(): Promise<void> {
     this.#abort.abort();
     this.#probes.close();
+    this.#updates.close();
     await this.#workers.close();
   }
 
@@ -250,6 +253,14 @@ export class Reconciler {
       if (!pod || !spec || role !== 'container' || state !== 'running') this.#probes.forget(id);
       else this.#probes.watch({ id, container: spec, ip: this.#probeAddress(pod, containers, id) });
     }
+  }
+
+  #probeTargetOf(pod: Pod, name: string): ProbeTarget | undefined {
+    const containers = this.#containers.ofPod(pod.metadata.uid);
+    const spec = pod.spec.containers.find((container) => container.name === name);
+    const running = attemptsOf(containers, name).find(({ state }) => state === 'running');
+    if (!spec || !running) return undefined;
+    return { id: running.id, container: spec, ip: this.#probeAddress(pod, containers, running.id) };
   }
 
   #probeAddress(pod: Pod, containers: readonly ObservedContainer[], id: string): string {

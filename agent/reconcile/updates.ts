@@ -2,6 +2,8 @@ import type { PodCondition, PodStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { Logger } from 'pino';
 import { ACCEPTED_CONDITION, type PodUpdate, podUpdateOf, STAGED_CONDITION } from '../../proto/pod-update.ts';
 import { isDeleted, type Pod } from '../pod/pod.ts';
+import type { ProbeTarget } from '../pod/probe-attempt.ts';
+import type { TrialCheck, TrialCheckOptions } from '../pod/trial-check.ts';
 import {
   downloadsLater,
   planUpdate,
@@ -10,7 +12,7 @@ import {
   type UpdatePlan,
   type UpdateRecord,
 } from '../pod/turn.ts';
-import type { ObservedContainer } from '../runtime/runtime.ts';
+import type { ObservedContainer, Runtime } from '../runtime/runtime.ts';
 import type { AgentState } from '../state/agent-state.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import type { Images } from './images.ts';
@@ -19,6 +21,9 @@ export interface UpdatesOptions {
   readonly desired: Pick<DesiredState, 'pods'>;
   readonly state: Pick<AgentState, 'podUpdates' | 'savePodUpdate' | 'forgetPodUpdate'>;
   readonly images: Images;
+  readonly runtime: Pick<Runtime, 'exec'>;
+  /** Where checks of a pod's container go; undefined while it does not run. */
+  readonly probeTargetOf: (pod: Pod, container: string) => ProbeTarget | undefined;
   readonly containersOf: (uid: string) => readonly ObservedContainer[];
   /** It runs, or the engine still takes down what it had: its ports are not free. */
   readonly isBusy: (container: ObservedContainer) => boolean;
@@ -32,7 +37,7 @@ export interface UpdatesOptions {
   readonly log: Logger;
   /** The pod's turn is another than before. */
   readonly onTurn: (uid: string) => void;
-  /** What windows are read with is there: all that wait for one must be looked at. */
+  /** What windows are read with, or checks done, is there: all that wait for it must be looked at. */
   readonly onLoaded: () => void;
 }
 
@@ -47,9 +52,16 @@ interface Trial {
   /** Since when this agent has been trying it. */
   tryingSinceMs: number;
   readySinceMs: number | undefined;
+  check: TrialCheck | undefined;
   /** Remembered from an agent that ran before. */
   isResumed: boolean;
 }
+
+/** How a pod's check is: whether it holds, why it does not, and why the pod is to be rejected for it. */
+type Checked = Pick<TrialCheck, 'holds'> & {
+  readonly trouble?: string | undefined;
+  readonly failure?: string | undefined;
+};
 
 const ALWAYS: TurnNow = { turn: 'run', wakeAtMs: Number.POSITIVE_INFINITY };
 /** Of two that have a say, who lets less happen. */
@@ -68,6 +80,8 @@ export class Updates {
   readonly #turns = new Map<string, Turn>();
   #opensAt: typeof import('../pod/window.ts').opensAt | undefined;
   #loading: Promise<void> | undefined;
+  #newCheck: ((options: TrialCheckOptions) => TrialCheck) | undefined;
+  #loadingCheck: Promise<void> | undefined;
   #successors: { of: unknown; byUid: ReadonlyMap<string, readonly Pod[]> } | undefined;
 
   constructor(options: UpdatesOptions) {
@@ -78,6 +92,7 @@ export class Updates {
         record,
         tryingSinceMs: options.monotonicMs(),
         readySinceMs: undefined,
+        check: undefined,
         isResumed: true,
       });
     }
@@ -122,7 +137,12 @@ export class Updates {
     const trial = this.#trials.get(uid);
     if (!trial) return;
     this.#trials.delete(uid);
+    endCheck(trial);
     if (trial.record) this.#options.state.forgetPodUpdate(uid);
+  }
+
+  close(): void {
+    for (const trial of this.#trials.values()) endCheck(trial);
   }
 
   #judged(candidate: Pod, side: 'next' | 'old'): TurnNow {
@@ -149,6 +169,8 @@ export class Updates {
   #withdrawn(candidate: Pod): UpdatePlan {
     const { containersOf, isBusy } = this.#options;
     const replaces = podUpdateOf(candidate)?.replaces ?? '';
+    const trial = this.#trials.get(candidate.metadata.uid);
+    if (trial) endCheck(trial);
     const isFree = !containersOf(candidate.metadata.uid).some(isBusy) || containersOf(replaces).some(isBusy);
     return {
       next: 'run',
@@ -169,8 +191,10 @@ export class Updates {
       if (isWorthStoring(record, trial.record)) state.savePodUpdate(uid, JSON.stringify(record));
       if (trial.record?.phase === 'waiting') trial.tryingSinceMs = monotonicMs();
       trial.record = record;
-      if (record.phase === 'accepted' || record.phase === 'rejected')
+      if (record.phase === 'accepted' || record.phase === 'rejected') {
+        endCheck(trial);
         log.info({ pod: uid, ...record }, `the new pod was ${record.phase}`);
+      }
       return plan;
     } catch (error) {
       log.warn({ err: error, pod: uid }, 'a decision could not be stored: free space on the data directory');
@@ -199,6 +223,7 @@ export class Updates {
       record: undefined,
       tryingSinceMs: this.#options.monotonicMs(),
       readySinceMs: undefined,
+      check: undefined,
       isResumed: false,
     };
     if (isApplied) this.#trials.set(uid, trial);
@@ -223,7 +248,8 @@ export class Updates {
     const status = statusOf(candidate);
     const isReady =
       status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
-    trial.readySinceMs = isReady ? (trial.readySinceMs ?? nowMs) : undefined;
+    const check = this.#checked(candidate, update, trial, isReady);
+    trial.readySinceMs = isReady && check.holds ? (trial.readySinceMs ?? nowMs) : undefined;
     const before = containersOf(update.replaces ?? '');
     const { isStaged, trouble } = this.#downloadOf(candidate);
     return {
@@ -235,7 +261,8 @@ export class Updates {
         isRunning: own.some(isBusy),
         readySinceMs: trial.readySinceMs,
         restarts: Math.max(0, ...(status.containerStatuses ?? []).map(({ restartCount }) => restartCount)),
-        trouble: trouble ?? troubleOf(status),
+        failedCheck: check.failure,
+        trouble: trouble ?? troubleOf(status) ?? (check.trouble && `its check failed: ${check.trouble}`),
       },
       old: {
         isRunning: before.some(isBusy),
@@ -245,6 +272,29 @@ export class Updates {
       tryingSinceMs: trial.tryingSinceMs,
       nowMs,
     };
+  }
+
+  /** How its check is. It is done while the pod is tried and ready, and what does it is loaded when the first is met. */
+  #checked(candidate: Pod, { check, step }: PodUpdate, trial: Trial, isReady: boolean): Checked {
+    const isTried = step === 'apply' && trial.record?.phase === 'trying';
+    const name = check?.container ?? candidate.spec.containers[0]?.name ?? '';
+    const target = check && isTried && isReady ? this.#options.probeTargetOf(candidate, name) : undefined;
+    if (trial.check?.target.id !== target?.id) endCheck(trial);
+    if (!check) return { holds: true };
+    if (!candidate.spec.containers.some((container) => container.name === name))
+      return { holds: false, failure: `it has no container ${name}, which its check is for` };
+    if (!target) return { holds: false };
+    const { runtime, onTurn, onLoaded } = this.#options;
+    if (!this.#newCheck) {
+      this.#loadingCheck ??= import('../pod/trial-check.ts').then(({ TrialCheck }) => {
+        this.#newCheck = (options) => new TrialCheck(options);
+        onLoaded();
+      });
+      return { holds: false };
+    }
+    const onChange = () => onTurn(candidate.metadata.uid);
+    trial.check ??= this.#newCheck({ check, target, runtime, onChange });
+    return trial.check;
   }
 
   /** Whether it has to wait for a window. What reads schedules is loaded when the first one is met. */
@@ -309,6 +359,11 @@ export class Updates {
     }
     return this.#successors.byUid.get(uid) ?? [];
   }
+}
+
+function endCheck(trial: Trial): void {
+  trial.check?.stop();
+  trial.check = undefined;
 }
 
 function stricter(a: TurnNow, b: TurnNow): TurnNow {

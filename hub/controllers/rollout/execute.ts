@@ -2,12 +2,14 @@ import {
   encodePodUpdate,
   POD_UPDATE_ANNOTATION,
   type PodUpdate,
+  type UpdateCheck,
   type UpdateWindow,
 } from '../../../proto/pod-update.ts';
 import { rowName } from '../../fleet/current-rollout.ts';
 import { type DeviceUpdateSpec, deviceUpdates } from '../../fleet/device-update.ts';
 import { durationMs } from '../../fleet/duration.ts';
 import { FLEET_API_VERSION } from '../../fleet/fleet-kind.ts';
+import type { HealthCheck } from '../../fleet/health-check.ts';
 import type { RolloutObject, RolloutSpec } from '../../fleet/rollout.ts';
 import type { Window } from '../../fleet/rollout-policy.ts';
 import type { KubeObject } from '../../resources/object.ts';
@@ -106,6 +108,8 @@ export function updateOf(
     order: device.order,
     minHealthySeconds: durationMs(gates.health.minHealthy) / 1000,
     maxRestarts: gates.health.maxRestarts,
+    // What goes back has proved itself before.
+    ...(gates.health.check && type === 'change' && { check: checkOf(gates.health.check) }),
     deadlineSeconds: durationMs(deadline.perDeviceApply) / 1000,
     rollback: device.localRollback && type === 'change',
     ...(device.windows?.length && {
@@ -114,6 +118,10 @@ export function updateOf(
       saidAt: row.appliedAt ?? row.since,
     }),
   };
+}
+
+function checkOf({ period, timeout, ...check }: HealthCheck): UpdateCheck {
+  return { ...check, periodSeconds: durationMs(period) / 1000, timeoutSeconds: durationMs(timeout) / 1000 };
 }
 
 function windowOf({ schedule, duration, timeZone }: Window): UpdateWindow {

@@ -32,6 +32,7 @@ function plan({ update: more = {}, record = trying, next = {}, old = {}, nowMs =
       isRunning: true,
       readySinceMs: undefined,
       restarts: 0,
+      failedCheck: undefined,
       trouble: undefined,
       ...next,
     },
@@ -84,7 +85,13 @@ function inputOf(more: Partial<PodUpdate>): UpdateInput {
   return {
     update: { ...update, ...more },
     record: undefined,
-    next: { ...absent, readySinceMs: undefined, restarts: 0, trouble: undefined },
+    next: {
+      ...absent,
+      readySinceMs: undefined,
+      restarts: 0,
+      failedCheck: undefined,
+      trouble: undefined,
+    },
     old: { isRunning: true, isCleared: false },
     closed: undefined,
     tryingSinceMs: 0,
@@ -113,6 +120,13 @@ t.test('a pod that does not do well is rejected, and stays so', async (t) => {
   t.match(plan({ nowMs: 60_000 }).record, { phase: 'rejected', reason: 'DeadlineExceeded' });
   t.match(plan({ record: { ...trying, starts: 5 } }).record, { phase: 'rejected', reason: 'DeviceRestarts' });
   t.match(plan({ record, next: { readySinceMs: 0 }, nowMs: 99_000 }).record, { phase: 'rejected' });
+});
+
+t.test('a check that fails too often rejects the pod; without a way back it is told', async (t) => {
+  const next = { failedCheck: 'its check failed 3 times in a row: it answered with status 500' };
+  const rejected = { phase: 'rejected', reason: 'CheckFailed', message: next.failedCheck };
+  t.match(plan({ next }).record, rejected);
+  t.match(plan({ next, update: { rollback: false } }).record, { ...rejected, phase: 'trying' });
 });
 
 t.test('after a rejection the old one comes back when the place is free', async (t) => {

@@ -1,10 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PodStatus } from 'kubernetes-types/core/v1.d.ts';
 import { pino } from 'pino';
 import t from 'tap';
 import type { Pod } from '../../../agent/pod/pod.ts';
 import type { Images } from '../../../agent/reconcile/images.ts';
 import { Updates } from '../../../agent/reconcile/updates.ts';
 import type { ObservedContainer } from '../../../agent/runtime/runtime.ts';
-import { encodePodUpdate, POD_UPDATE_ANNOTATION, type PodUpdate } from '../../../proto/pod-update.ts';
+import {
+  encodePodUpdate,
+  POD_UPDATE_ANNOTATION,
+  type PodUpdate,
+  type UpdateCheck,
+} from '../../../proto/pod-update.ts';
 import { makePod, observed } from '../builders.ts';
 
 const update: PodUpdate = {
@@ -32,6 +39,13 @@ function withPods(...pods: Pod[]) {
     nowMs: 0,
     poked,
     stored,
+    status: {} as PodStatus,
+    /** How commands of checks end, and what was asked. */
+    exitCode: 0,
+    commands: [] as (readonly string[])[],
+    onLoaded: () => undefined as unknown,
+    onTurn: () => undefined as unknown,
+    onExec: () => undefined as unknown,
     set: (...next: Pod[]) => {
       world.pods = new Map(next.map((pod) => [pod.metadata.uid, pod]));
     },
@@ -53,15 +67,33 @@ function withPods(...pods: Pod[]) {
         forgetPodUpdate: (uid) => void stored.delete(uid),
       },
       images: { get: () => present } as unknown as Images,
+      runtime: {
+        exec: async (_, command) => {
+          world.commands.push(command);
+          world.onExec();
+          return { exitCode: world.exitCode, output: world.exitCode === 0 ? '' : 'no such table\n' };
+        },
+      },
+      probeTargetOf: ({ metadata, spec }, name) => {
+        const [running] = world.containers.get(metadata.uid) ?? [];
+        const container = spec.containers.find((each) => each.name === name);
+        return running && container && { id: running.id, container, ip: '' };
+      },
       containersOf: (uid) => world.containers.get(uid) ?? [],
       isBusy: ({ state }) => state === 'running',
-      statusOf: () => ({}),
+      statusOf: () => world.status,
       firstSeenAtMs: () => 0,
       monotonicMs: () => world.nowMs,
       now: () => Date.parse('2026-01-01T00:00:00Z') + world.nowMs,
       log: pino({ level: 'silent' }),
-      onTurn: (uid) => void poked.push(uid),
-      onLoaded: () => void poked.push('all'),
+      onTurn: (uid) => {
+        poked.push(uid);
+        world.onTurn();
+      },
+      onLoaded: () => {
+        poked.push('all');
+        world.onLoaded();
+      },
     });
   return { world, open, updates: open() };
 }
@@ -128,4 +160,79 @@ t.test('what was decided outlives the agent; how often it began is counted', asy
   t.match(later.conditionsOf(next)[1], { status: 'False', reason: 'DeviceRestarts' });
   later.forget('next');
   t.equal(world.stored.has('next'), false);
+});
+
+const READY: PodStatus = { conditions: [{ type: 'Ready', status: 'True' }] };
+
+/** A candidate with a check, whose turn has come and whose container runs. */
+async function tried(check: Partial<UpdateCheck>) {
+  const whole = { exec: { command: ['check'] }, periodSeconds: 0.01, timeoutSeconds: 5, failureThreshold: 3 };
+  const said = encodePodUpdate({ ...update, replaces: 'old', check: { ...whole, ...check } });
+  const next = makePod({}, { uid: 'next', name: 'next', annotations: { [POD_UPDATE_ANNOTATION]: said } });
+  const { world, updates } = withPods(podOf('old'), next);
+  updates.turnOf('next');
+  world.containers.set('next', runs(next));
+  /** The next time that something of the check is other than before. */
+  const changed = (on: 'onLoaded' | 'onTurn') =>
+    new Promise<void>((resolve) => {
+      world[on] = () => resolve();
+    });
+  const accepted = () => updates.conditionsOf(next)[1];
+  return { world, updates, changed, accepted, next };
+}
+
+t.test('a check holds before the pod is taken, and from when it holds its time counts', async (t) => {
+  const { world, updates, changed, accepted } = await tried({});
+  updates.turnOf('next');
+  t.same(world.commands, [], 'a pod that is not ready is not checked');
+  world.status = READY;
+  const loaded = changed('onLoaded');
+  updates.turnOf('next');
+  await loaded;
+  world.nowMs = 50_000;
+  const held = changed('onTurn');
+  updates.turnOf('next');
+  await held;
+  t.match(updates.turnOf('next'), { wakeAtMs: 60_000 }, 'what it takes is ten seconds of both');
+  t.match(accepted(), { status: 'Unknown' });
+  world.nowMs = 60_000;
+  updates.turnOf('next');
+  t.match(accepted(), { status: 'True', reason: 'Healthy' });
+  const { length } = world.commands;
+  await sleep(100);
+  t.equal(world.commands.length, length, 'what is decided is checked no more');
+  updates.close();
+});
+
+t.test('a check that fails too often in a row rejects the pod, and says why', async (t) => {
+  const { world, updates, changed, accepted } = await tried({});
+  Object.assign(world, { status: READY, exitCode: 2 });
+  const loaded = changed('onLoaded');
+  updates.turnOf('next');
+  await loaded;
+  const failed = changed('onTurn');
+  updates.turnOf('next');
+  await failed;
+  t.equal(world.commands.length, 3);
+  t.equal(updates.turnOf('next').turn, 'yield');
+  t.match(accepted(), {
+    status: 'False',
+    reason: 'CheckFailed',
+    message: 'its check failed 3 times in a row: the command ended with exit code 2: no such table',
+  });
+  t.match(JSON.parse(world.stored.get('next') ?? ''), { phase: 'rejected', reason: 'CheckFailed' });
+});
+
+t.test('a check of a container that is not there rejects the pod', async (t) => {
+  const { updates, accepted } = await tried({ container: 'other' });
+  updates.turnOf('next');
+  t.match(accepted(), { status: 'False', message: 'it has no container other, which its check is for' });
+});
+
+t.test('what the hub says wrongly of a check is no update', async (t) => {
+  for (const check of [{}, { exec: {} }, { exec: { command: ['a'] }, periodSeconds: 0 }]) {
+    const { updates, accepted } = await tried({ exec: undefined, ...check } as object);
+    updates.turnOf('next');
+    t.equal(accepted(), undefined);
+  }
 });
