@@ -3,14 +3,17 @@ import { dirname, join } from 'node:path';
 import type { EnrolRequest } from '../proto/gen/holdfast/v1/enrolment_pb.ts';
 import { openAccess } from './access.ts';
 import { openPolicies } from './admission/open-policies.ts';
+import { ManifestWriter } from './api/manifest-writer.ts';
 import { ApiServer } from './api/server.ts';
 import { bootstrapObjects } from './bootstrap-objects.ts';
 import { advertisedAddress, type HubConfig, ownHosts } from './config.ts';
 import { startApiService } from './controllers/api-service/api-service.ts';
+import { GitPushes } from './controllers/git-source/git-pushes.ts';
 import { NodeConnections } from './controllers/node-health/node-liveness.ts';
 import { startControllers } from './controllers/start-controllers.ts';
 import { CustomResources } from './custom-resources/custom-resources.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
+import { gitHooks } from './hooks/git-hooks.ts';
 import { GrpcServer } from './link/grpc-server.ts';
 import { LinkHandler } from './link/link-handler.ts';
 import { MqttBroker } from './link/mqtt-broker.ts';
@@ -38,6 +41,9 @@ import { hubVersion } from './version.ts';
 const EPOCH = 1n;
 /** With less than that on the disk, the hub is not ready: SQLite needs room for its log. */
 const LEAST_FREE_BYTES = 1024 * 1024;
+
+/** Who manages the fields of what comes from a repository. */
+const GIT_MANAGER = 'holdfast-git';
 
 /** The ports that a hub listens on: those of its configuration, or free ones where that says 0. */
 export interface HubPorts {
@@ -146,6 +152,16 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     else if (isRevoked(event.object)) sessions.dismiss(name, 'the access of this device was revoked');
   });
   dispatcher.start();
+  const metrics = new HubMetrics({
+    registry,
+    connections: () => sessions.counts(),
+    version: hubVersion(),
+  });
+  const audit = config.auditLog
+    ? new AuditLog(config.auditLog, (error) => log.error({ err: error }, 'the audit log can not be written'))
+    : undefined;
+  const observers = [metrics.requests, ...(audit ? [audit] : [])];
+  const pushes = new GitPushes();
   const controllers = startControllers({
     registry,
     log: log.child({ part: 'controllers' }),
@@ -158,15 +174,12 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       issue: (account, secret) => access.accountTokens.issueLegacy(account, secret),
       sign: (spec) => signRequest({ registry, ca: keys.ca }, spec),
     },
+    git: {
+      writer: new ManifestWriter({ registry, access, fieldManager: GIT_MANAGER, observers }),
+      pushes,
+      directory: join(config.dataDir, 'git'),
+    },
   });
-  const metrics = new HubMetrics({
-    registry,
-    connections: () => sessions.counts(),
-    version: hubVersion(),
-  });
-  const audit = config.auditLog
-    ? new AuditLog(config.auditLog, (error) => log.error({ err: error }, 'the audit log can not be written'))
-    : undefined;
   const api = new ApiServer({
     registry,
     access,
@@ -174,7 +187,8 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     streams,
     usage: (node) => usages.of(node),
     metrics,
-    observers: [metrics.requests, ...(audit ? [audit] : [])],
+    observers,
+    otherPaths: gitHooks({ registry, pushes, now: Date.now }),
     health: { store: () => hasRoom(config.dataDir) },
     onError: (error, id) => log.error({ err: error, id }, 'a request failed'),
   });
@@ -194,9 +208,9 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     ports: { api: apiPort, grpc: grpcPort, mqtt: mqttPort },
     close: async () => {
       await api.close();
-      audit?.close();
       await apiService.stop();
       await controllers.stop();
+      audit?.close();
       await dispatcher.stop();
       policies.close();
       customResources.close();

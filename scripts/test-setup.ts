@@ -17,6 +17,8 @@ function ensureProgram(name: string, debianPackage: string): void {
 try {
   const [{ host }] = await Promise.all([ensureDockerEngine(console.error), kubectlPath()]);
   await ensureBusyboxImage(host);
+  ensureProgram('git', 'git');
+  ensureProgram('ssh', 'openssh-client'); // what git reaches some repositories with
   ensureProgram('ip', 'iproute2'); // engines that a test starts have bridges of their own
 } catch (error) {
   console.error(`npm test: ${(error as Error).message}`);

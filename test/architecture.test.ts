@@ -75,6 +75,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/registry/registry.ts',
   ],
   'hub/controllers': [
+    'hub/api/manifest-writer.ts',
     'hub/custom-resources',
     'hub/fleet',
     'hub/registry/registry.ts',
@@ -87,6 +88,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/controllers',
     'hub/registry/registry.ts',
     'hub/scheduler/scheduler.ts',
+  ],
+  'hub/hooks': [
+    'hub/controllers/git-source/git-pushes.ts',
+    'hub/fleet',
+    'hub/registry/registry.ts',
+    'hub/resources',
   ],
   'hub/scheduler': ['hub/registry/registry.ts', 'hub/resources', 'hub/schema'],
   'hub/dispatch': [
@@ -142,7 +149,9 @@ const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
   'agent/runtime/runtime.ts': ['agent/node', 'agent/usage'],
   'agent/usage': ['agent/streams'],
   'hub/api/access.ts': ['hub/access.ts'],
+  'hub/api/manifest-writer.ts': ['hub/controllers'],
   'hub/api/pod-streams.ts': ['hub/link'],
+  'hub/controllers/git-source/git-pushes.ts': ['hub/hooks'],
   'hub/registry/registry.ts': ['hub/resources'],
   'hub/store/store.ts': ['hub/dispatch'],
 };

@@ -6,7 +6,7 @@ import type { User } from '../authentication/users.ts';
 import { type Attributes, type Authorizer, refusal } from '../authorization/attributes.ts';
 import type { WriteCheck } from '../authorization/write-checks.ts';
 import type { KubeObject } from '../resources/object.ts';
-import type { Exchange } from './exchange.ts';
+import type { Asking } from './exchange.ts';
 import type { ResourceRequest } from './request-info.ts';
 
 /** Who comes in, and what they may do. */
@@ -37,7 +37,7 @@ export function actingUser(authorizer: Authorizer, user: User, headers: Headers)
 
 /** A write by its target, as the checks want it told. Throws what they refuse. */
 export function checkWrite(
-  { context, user }: Exchange,
+  { context, user }: Asking,
   { resource, subresource, namespace, name }: ResourceRequest,
   object: KubeObject | undefined,
   old: KubeObject | undefined,

@@ -18,7 +18,7 @@ import { isJsonObject, type JsonObject } from '../schema/json-type.ts';
 import { type ParsedJson, parseJson } from '../schema/parse-json.ts';
 import { schemaOf } from '../schema/schema.ts';
 import { cleanMetadata } from './client-metadata.ts';
-import { type Exchange, warningsOf } from './exchange.ts';
+import { type Asking, type Exchange, warningsOf } from './exchange.ts';
 import { parseMediaType } from './negotiate.ts';
 import { parseYaml } from './parse-yaml.ts';
 
@@ -157,7 +157,7 @@ function parseText(type: string, body: Buffer): ParsedBody {
 type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 const FIELD_VALIDATIONS = ['Ignore', 'Strict', 'Warn'];
 
-function fieldValidationOf({ url }: Exchange): FieldValidation {
+function fieldValidationOf({ url }: Asking): FieldValidation {
   const value = url.searchParams.get('fieldValidation') || 'Warn';
   if (value === 'Strict' || value === 'Warn' || value === 'Ignore') return value;
   throw invalid('meta.k8s.io', 'CreateOptions', '', [
@@ -166,7 +166,7 @@ function fieldValidationOf({ url }: Exchange): FieldValidation {
 }
 
 /** Makes an object of what a client sent: known fields of the right types only. Throws 400. */
-export function decodeObject(exchange: Exchange, kind: BodyKind, body: ParsedBody): KubeObject {
+export function decodeObject(exchange: Asking, kind: BodyKind, body: ParsedBody): KubeObject {
   const { value } = body;
   if (!isJsonObject(value)) throw badRequest(`the body is no object: a ${kind.kind} is wanted`);
   checkType(kind, value);

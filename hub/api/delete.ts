@@ -90,7 +90,8 @@ function invalidOption(error: FieldError): ApiError {
   return invalid('meta.k8s.io', KIND, '', [error]);
 }
 
-function checkProtected(resource: ResourceRequest['resource'], name: string): void {
+/** Throws 403 for what the cluster cannot be without. */
+export function checkProtected(resource: ResourceRequest['resource'], name: string): void {
   if (resource.protectedNames?.includes(name))
     throw forbidden(resource, name, `this ${resource.singular} may not be deleted`);
 }

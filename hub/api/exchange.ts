@@ -29,8 +29,17 @@ export interface ApiContext {
   readonly closing: AbortSignal;
 }
 
+/** What a write needs of who asks for it: of a request, or of the hub on somebody's behalf. */
+export interface Asking {
+  readonly context: Pick<ApiContext, 'registry' | 'access' | 'now'>;
+  /** Its query says how: fieldManager, dryRun, fieldValidation, force. */
+  readonly url: URL;
+  readonly user: User;
+  readonly warnings: Set<string>;
+}
+
 /** One request and its answer. */
-export interface Exchange {
+export interface Exchange extends Asking {
   /** The connection of a client that asks for another protocol; `response` then answers refusals only. */
   readonly upgrade?: { readonly socket: Socket; readonly head: Buffer };
   readonly context: ApiContext;
@@ -65,7 +74,7 @@ function invalidManager(why: string): ApiError {
 }
 
 /** Whether everything but the storing is wanted; `options` names the kind for the message. */
-export function isDryRun({ url }: Exchange, options: string): boolean {
+export function isDryRun({ url }: Asking, options: string): boolean {
   const values = url.searchParams.getAll('dryRun').filter(Boolean);
   const unknown = values.find((value) => value !== 'All');
   if (unknown !== undefined)
@@ -74,6 +83,6 @@ export function isDryRun({ url }: Exchange, options: string): boolean {
 }
 
 /** Takes warnings for the client, in a form that writes can be given. */
-export function warningsOf({ warnings }: Exchange): (text: string) => void {
+export function warningsOf({ warnings }: Asking): (text: string) => void {
   return (text) => void warnings.add(text);
 }

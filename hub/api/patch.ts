@@ -12,7 +12,7 @@ import { hasStrategicPatch } from '../schema/openapi-paths.ts';
 import { type ObjectSchema, schemaOf } from '../schema/schema.ts';
 import { checkWrite } from './access.ts';
 import { type BodyKind, decodeObject, type ParsedBody, readParsedBody } from './body.ts';
-import { type Exchange, fieldManagerOf, isDryRun, warningsOf } from './exchange.ts';
+import { type Asking, type Exchange, fieldManagerOf, isDryRun, warningsOf } from './exchange.ts';
 import { parseMediaType } from './negotiate.ts';
 import { isYes } from './query.ts';
 import { sendObject } from './reply.ts';
@@ -60,31 +60,47 @@ export async function patch(exchange: Exchange, target: ResourceRequest): Promis
     sendObject(exchange, 200, resource, object);
     return;
   }
+  const { object, created } = await apply(exchange, target, given.body, options);
+  sendObject(exchange, created ? 201 : 200, resource, object);
+}
+
+/**
+ * Server-side apply of a configuration. Resolves with the object in the form that it was asked for in; rejects with what
+ * was refused.
+ */
+export async function apply(
+  asking: Asking,
+  target: ResourceRequest,
+  body: ParsedBody,
+  options: UpdateOptions,
+): Promise<{ object: KubeObject; created: boolean }> {
+  const { resource, namespace, name = '' } = target;
+  const { registry } = asking.context;
   // Who manages which fields is kept in terms of what is stored, whichever form a configuration is written in.
   const stored = registry.storedOf(resource);
-  const configuration = readConfiguration(exchange, target, given);
+  const configuration = readConfiguration(asking, target, body);
   const storedTarget = { ...target, resource: stored?.resource ?? resource };
   const change = checked(
-    exchange,
+    asking,
     storedTarget,
-    applied(exchange, storedTarget, stored?.toStored(configuration) ?? configuration, options),
+    applied(asking, storedTarget, stored?.toStored(configuration) ?? configuration, options),
   );
-  const { object, created } = await registry.modify(stored?.resource ?? resource, namespace, name, change, {
+  const { object, created } = await registry.modify(storedTarget.resource, namespace, name, change, {
     ...options,
     ...stored?.write,
   });
-  sendObject(exchange, created ? 201 : 200, resource, stored?.fromStored(object) ?? object);
+  return { object: stored?.fromStored(object) ?? object, created };
 }
 
 /** The same change, refused when its result is not for this user to write. */
 function checked(
-  exchange: Exchange,
+  asking: Asking,
   target: ResourceRequest,
   change: (current: KubeObject | undefined) => KubeObject,
 ): typeof change {
   return (current) => {
     const next = change(current);
-    if (next !== current) checkWrite(exchange, target, next, current);
+    if (next !== current) checkWrite(asking, target, next, current);
     return next;
   };
 }
@@ -132,14 +148,14 @@ function patchedValue(type: string, schema: ObjectSchema, object: JsonObject, va
     : applyStrategicMergePatch(schema, object, value);
 }
 
-function readConfiguration(exchange: Exchange, target: ResourceRequest, { body }: GivenPatch): KubeObject {
+function readConfiguration(asking: Asking, target: ResourceRequest, body: ParsedBody): KubeObject {
   checkConfiguration(body.value);
-  return placed(decodeObject(exchange, target.resource, body), target);
+  return placed(decodeObject(asking, target.resource, body), target);
 }
 
 /** What a configuration makes of the newest object, or of nothing. */
 function applied(
-  exchange: Exchange,
+  asking: Asking,
   { resource, name = '', subresource }: ResourceRequest,
   configuration: KubeObject,
   { fieldManager }: UpdateOptions,
@@ -157,12 +173,12 @@ function applied(
       schema: schemaOf(resource.schema),
       manager: fieldManager,
       apiVersion: apiVersionOf(resource),
-      time: `${new Date(exchange.context.now()).toISOString().slice(0, 19)}Z`,
+      time: `${new Date(asking.context.now()).toISOString().slice(0, 19)}Z`,
       subresource,
       hasStatus: resource.hasStatus,
       live: current,
       applied: configuration,
-      force: isYes(exchange.url.searchParams, 'force'),
+      force: isYes(asking.url.searchParams, 'force'),
       setDefaults: resource.setDefaults,
     });
     if (result.conflicts) throw applyConflict(result.conflicts);

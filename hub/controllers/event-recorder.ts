@@ -14,6 +14,7 @@ export type EventSource =
   | 'job-controller'
   | 'cronjob-controller'
   | 'node-controller'
+  | 'git-source-controller'
   | 'rollout-controller'
   | 'taint-eviction-controller'
   | 'certificate-controller'

@@ -13,6 +13,7 @@ import { startEndpointSliceController } from './endpoint-slice/endpoint-slice-co
 import { startEventExpiry } from './event-expiry.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { type GitSourceOptions, startGitSourceController } from './git-source/git-source-controller.ts';
 import { startJobController } from './job/job-controller.ts';
 import { startNamespaceController } from './namespace/namespace-controller.ts';
 import { startNodeHealthController } from './node-health/node-health-controller.ts';
@@ -49,6 +50,8 @@ export interface StartControllersOptions {
   readonly gates?: GateSources;
   /** Without it, nothing is signed and no token made. */
   readonly identities?: IdentityOptions;
+  /** Without it, no repository is followed. */
+  readonly git?: GitSourceOptions;
 }
 
 const NODE_MONITOR_GRACE_PERIOD_MS = 40_000;
@@ -63,6 +66,7 @@ export function startControllers({
   nodeMonitorGracePeriodMs: gracePeriodMs = NODE_MONITOR_GRACE_PERIOD_MS,
   gates,
   identities,
+  git,
 }: StartControllersOptions): Running {
   const events = new EventRecorder({ registry, log, now });
   const context: ControllerContext = { registry, log, now, events };
@@ -91,6 +95,7 @@ export function startControllers({
     startGarbageCollector(context),
     startEventExpiry(context),
     startClusterRoleAggregation(context),
+    ...(git ? [startGitSourceController(context, git)] : []),
     ...(identities ? startIdentityControllers(context, identities) : []),
   ];
   return {

@@ -1,5 +1,6 @@
 import { customResourceDefinitions } from '../custom-resources/custom-resource-definitions.ts';
 import { deviceUpdates } from '../fleet/device-update.ts';
+import { gitSources } from '../fleet/git-source.ts';
 import { rollouts } from '../fleet/rollout.ts';
 import { rolloutPolicies } from '../fleet/rollout-policy.ts';
 import { certificateSigningRequests } from './certificate-signing-request.ts';
@@ -131,6 +132,7 @@ export const resources: readonly ResourceDefinition[] = [
   runtimeClasses,
   endpointSlices,
   deviceUpdates,
+  gitSources,
   rolloutPolicies,
   rollouts,
 ];

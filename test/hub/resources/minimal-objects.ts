@@ -82,6 +82,7 @@ const MINIMAL: Readonly<Record<string, Parts>> = {
     type: 'Normal',
     note: 'it was tested',
   },
+  GitSource: { spec: { url: 'https://git.example.com/fleet.git' } },
   HorizontalPodAutoscaler: { spec: { scaleTargetRef, maxReplicas: 3 } },
   Ingress: { spec: { defaultBackend: { service: { name: 'sample', port: { number: 80 } } } } },
   IngressClass: { spec: { controller: 'example.com/ingress' } },
