@@ -138,7 +138,7 @@ export const services = defineResource({
   namespaced: true,
   schema: 'io.k8s.api.core.v1.Service',
   notYet:
-    'no device routes its address, and it has no name yet: reach pods by their hostPort or by port-forward',
+    'no device routes its address: its name leads to its pods on the same device, at their own ports (docs/tools.md)',
   hasStatus: true,
   hasGeneration: false,
   nameRule: 'service',

@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../../scripts/busybox-image.ts';
 import { helmPath } from '../../scripts/kubectl.ts';
-import { Engine } from '../support/engine.ts';
+import { PrivateEngine } from '../support/engine.ts';
 import { Stand } from '../support/stand.ts';
 
 /* The real Helm 4: a chart that `helm create` makes and one of ours, on a hub and a device. */
@@ -16,12 +16,15 @@ const CHART = join(import.meta.dirname, '../../examples/hello-chart');
 /** A server on port 80, as charts that `helm create` makes expect. */
 const NGINX_LIKE = { repository: 'holdfast.test/web', tag: '1' };
 
-const engine = new Engine(process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock');
+/** Its own, for names of Services are answered on one address of an engine's bridge. */
+const engine = new PrivateEngine(8);
+await engine.start();
 const stand = new Stand(engine, 'mqtt', 'device-helm');
 const work = mkdtempSync(join(tmpdir(), 'hf-helm-'));
 t.teardown(async () => {
   rmSync(work, { recursive: true });
   await stand.close();
+  await engine.close();
 });
 await ensureBusyboxImage(engine.host, { name: BUSYBOX_IMAGE });
 await ensureBusyboxImage(engine.host, {
@@ -112,6 +115,11 @@ t.test('a chart of ours, through its life', async (t) => {
 
 t.test('a chart that helm create makes', async (t) => {
   await helm('create', 'made');
+  // The image of its test comes from a registry; this one has the same program and is here.
+  const connecting = join(work, 'made/templates/tests/test-connection.yaml');
+  const manifest = await readFile(connecting, 'utf8');
+  t.match(manifest, /image: busybox\n/);
+  await writeFile(connecting, manifest.replace('image: busybox\n', `image: ${BUSYBOX_IMAGE}\n`));
   const image = Object.entries(NGINX_LIKE).flatMap(([key, value]) => [
     '--set-string',
     `image.${key}=${value}`,
@@ -139,6 +147,9 @@ t.test('a chart that helm create makes', async (t) => {
     'name',
   );
   t.same(kinds.split('\n'), ['deployment.apps/made', 'service/made', 'serviceaccount/made']);
+  // A pod that fetches a page from the Service, by its name.
+  const tested = await helm('test', 'made', '-n', 'shop', '--timeout', '60s', '--logs');
+  t.match(tested, /Phase: +Succeeded/);
   await helm(
     'upgrade',
     'made',

@@ -51,10 +51,17 @@ const fetches = (host: string, wanted: string) =>
 const ready = (name: string) =>
   stand.kubectl('wait', '--for=condition=Ready', `pod/${name}`, '--timeout=40s');
 
-await stand.apply({
-  ...serving('client', 'exec sleep 3600'),
-  spec: { containers: [{ name: 'main', image: appImage(1), command: shell('exec sleep 3600') }] },
-});
+// The device's own name servers cannot be reached from this engine's bridge: nobody waits for them long.
+const impatient = [
+  { name: 'timeout', value: '1' },
+  { name: 'attempts', value: '1' },
+];
+await stand.apply(
+  serving('client', '', {
+    dnsConfig: { options: impatient },
+    containers: [{ name: 'main', image: appImage(1), command: shell('exec sleep 3600') }],
+  }),
+);
 await stand.apply(serving('web', SERVE));
 await Promise.all([ready('client'), ready('web')]);
 
@@ -63,13 +70,13 @@ t.test('a Service is found under each of its names, though it came last', async 
   await fetches('web', 'it is web');
   for (const host of ['web.default', 'web.default.svc', 'web.default.svc.cluster.local'])
     t.equal(await fetched(host), 'it is web', host);
-  await t.rejects(fetched('nothing'), /bad address|not known|resolution|Unknown|exit/);
+  await t.rejects(fetched('nothing.default.svc.cluster.local'), /bad address/);
 });
 
 t.test('what is not ready is not found', async (t) => {
   await stand.kubectl('exec', 'web', '--', 'rm', '/tmp/www/index.html');
   await stand.kubectl('wait', '--for=condition=Ready=false', 'pod/web', '--timeout=30s');
-  await t.rejects(fetched('web'));
+  await t.rejects(fetched('web'), /bad address/);
   await stand.kubectl('exec', 'web', '--', 'sh', '-c', 'echo again >/tmp/www/index.html');
   await fetches('web', 'again');
 });

@@ -87,5 +87,5 @@ t.test('who creates what is only stored is told so', async (t) => {
   const options = { fieldManager: 'test', warn: (text: string) => void warnings.push(text) };
   const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 's', namespace: 'default' }, spec };
   await registry.create(table.services, service, options);
-  t.match(warnings, [/^Service s: no device routes its address, and it has no name yet/]);
+  t.match(warnings, [/^Service s: no device routes its address: its name leads to its pods/]);
 });

@@ -11,6 +11,7 @@ import {
   pods,
   resources,
   secrets,
+  services,
 } from '../../../hub/resources/table-of-resources.ts';
 import { SEALING_KEY_ANNOTATION } from '../../../hub/security/node-identity.ts';
 import { SqliteStore } from '../../../hub/store/sqlite-store.ts';
@@ -161,6 +162,50 @@ t.test('only a change in what a node needs makes a new snapshot', async (t) => {
     ['1.2 ConfigMap used,Pod web', '1.3 ConfigMap used,Pod web', '1.4 '],
     'the status made none',
   );
+});
+
+t.test('a node knows the Services that lead to its pods, as far as it needs them', async (t) => {
+  const { registry, sent, snapshots } = await setUp(t);
+  const labelled = (name: string, node: string, app: string) => ({
+    ...pod(name, node),
+    metadata: { name, namespace: 'default', labels: { app } },
+  });
+  const service = (app: string, labels: Record<string, string> = {}) => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'front', namespace: 'default', labels },
+    spec: { selector: { app }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
+  });
+  const select = (app: string, labels?: Record<string, string>) =>
+    registry.modify(
+      services,
+      'default',
+      'front',
+      (current) => {
+        const { spec, ...rest } = service(app, labels);
+        return { ...rest, spec: { ...(current as { spec?: object })?.spec, ...spec } };
+      },
+      by,
+    );
+  await registry.create(pods, labelled('one', 'a', 'web'), by);
+  await registry.create(pods, labelled('two', 'b', 'db'), by);
+  await snapshots(2);
+  await registry.create(services, service('web'), by);
+  await snapshots(3);
+  await select('web', { irrelevant: 'here' });
+  await select('db');
+  await snapshots(5);
+  await registry.delete(services, 'default', 'front', {});
+  await snapshots(6);
+  const seen = sent.slice(2).map(({ node, snapshot }) => `${node}: ${names(snapshot).join(', ')}`);
+  t.equal(seen[0], 'a: Pod one, Service front');
+  t.same(seen.slice(1, 3).sort(), ['a: Pod one', 'b: Pod two, Service front'], 'a label of it made none');
+  t.same(seen.slice(3), ['b: Pod two']);
+  const front = decodeObjects<{ kind: string; spec: object }>(sent[2]?.snapshot.objects ?? Buffer.alloc(0));
+  t.same(front.find(({ kind }) => kind === 'Service')?.spec, {
+    selector: { app: 'web' },
+    ports: [{ name: 'http', protocol: 'TCP', port: 80, targetPort: 8080 }],
+  });
 });
 
 t.test(
