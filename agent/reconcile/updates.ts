@@ -76,8 +76,8 @@ const CLOCK_RETRY_MS = 60_000;
 export class Updates {
   readonly #options: UpdatesOptions;
   readonly #trials = new Map<string, Trial>();
-  /** By candidate and side. */
-  readonly #turns = new Map<string, Turn>();
+  /** By candidate and side: whose turn was told. */
+  readonly #turns = new Map<string, { readonly uid: string; readonly turn: Turn }>();
   #opensAt: typeof import('../pod/window.ts').opensAt | undefined;
   #loading: Promise<void> | undefined;
   #newCheck: ((options: TrialCheckOptions) => TrialCheck) | undefined;
@@ -131,9 +131,11 @@ export class Updates {
     return { type, status: 'False', reason: 'Downloading', ...(trouble && { message: trouble }) };
   }
 
-  /** Nothing is left of the pod. */
+  /** Nothing is left of the pod. Who waited for its place may go on. */
   forget(uid: string): void {
+    const old = this.#turns.get(`${uid} old`);
     for (const side of ['next', 'old']) this.#turns.delete(`${uid} ${side}`);
+    if (old && old.turn !== 'run') this.#options.onTurn(old.uid);
     const trial = this.#trials.get(uid);
     if (!trial) return;
     this.#trials.delete(uid);
@@ -160,8 +162,8 @@ export class Updates {
    */
   #tell(candidate: string, side: 'next' | 'old', uid: string, turn: Turn): void {
     const key = `${candidate} ${side}`;
-    const before = this.#turns.get(key) ?? 'run';
-    this.#turns.set(key, turn);
+    const before = this.#turns.get(key)?.turn ?? 'run';
+    this.#turns.set(key, { uid, turn });
     if (before !== turn) this.#options.onTurn(uid);
   }
 

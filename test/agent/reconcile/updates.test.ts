@@ -139,6 +139,21 @@ t.test(
   },
 );
 
+t.test('a pod that is gone with all that it had lets go on who had made room for it', async (t) => {
+  const [old, next] = [podOf('old'), podOf('next', 'old')];
+  const { world, updates } = withPods(old, next);
+  world.containers.set('old', runs(old));
+  updates.turnOf('next');
+  t.equal(updates.turnOf('old').turn, 'yield');
+  world.set(old);
+  world.poked.length = 0;
+  updates.forget('next');
+  t.same(world.poked, ['old']);
+  t.equal(updates.turnOf('old').turn, 'run');
+  updates.forget('next');
+  t.same(world.poked, ['old']);
+});
+
 t.test('a decision that cannot be stored is not acted on', async (t) => {
   const { world, updates } = withPods(makePod({}, { uid: 'old', name: 'old' }), podOf('next', 'old'));
   world.isFull = true;
