@@ -81,6 +81,12 @@ await api.call('POST', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
   subjects: [{ kind: 'ServiceAccount', name: ADMIN, namespace: 'default' }],
 });
 
+const polled = server.repository('polled');
+const polledFirst = polled.commit({ 'a.yaml': map('polled', {}) });
+await follow('polled', { url: server.httpsUrl(polled), interval: '10s' });
+await applied('polled', polledFirst);
+const polledNext = polled.commit({ 'a.yaml': map('polled', { k: 'new' }) }); // looked for at the end
+
 t.test('a commit is applied, its change too, and what goes is pruned', async (t) => {
   const repository = server.repository('life');
   const first = repository.commit({
@@ -546,4 +552,9 @@ t.test('a hub that was killed goes on where it was', async (t) => {
   await client.call('PATCH', `${SOURCES}/restart`, { metadata: { annotations } }, MERGE);
   await has(second);
   t.notOk(await client.find(`${MAPS}/kept`), 'what was applied before the restart is pruned after it');
+});
+
+t.test('without a word from anybody, the repository is asked from time to time', async (t) => {
+  await applied('polled', polledNext);
+  t.same(await dataOf('polled'), { k: 'new' });
 });

@@ -43,6 +43,10 @@ export class FollowedSources {
       if (!known.has(entry)) rmSync(join(this.#directory, entry), { recursive: true, force: true });
   }
 
+  get isEmpty(): boolean {
+    return this.#sources.size === 0;
+  }
+
   get(key: string): FollowedSource | undefined {
     return this.#sources.get(key);
   }

@@ -72,7 +72,8 @@ export function startGitSourceController(
     ],
     watchesAll: {
       select: () => true,
-      keys: (resource, event) => sources.touched(writer.keyOfStored(resource, event.object), event),
+      keys: (resource, event) =>
+        sources.isEmpty ? [] : sources.touched(writer.keyOfStored(resource, event.object), event),
     },
     sync: (key, signal) => sync(parts, key, signal),
   });

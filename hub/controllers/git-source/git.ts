@@ -195,7 +195,7 @@ const CAUSES: readonly (readonly [RegExp, GitReason, string])[] = [
     'there is no repository at spec.url, or none for these credentials',
   ],
   [
-    /redirect/i,
+    /redirect|returned error: 30\d/i,
     'FetchFailed',
     'the server sends to another address, which is not followed: put that one into spec.url',
   ],

@@ -37,20 +37,13 @@ export function readManifests(
   const failures: Failure[] = [];
   for (const { path: file, text } of files) {
     for (const { start, content } of documentsOf(file, text)) {
-      if (manifests.length > maxObjects)
-        return {
-          manifests: [],
-          failures: [
-            {
-              file,
-              message: `there are more than ${maxObjects} objects: split them over several GitSources`,
-            },
-          ],
-        };
       try {
         const body = parse(content);
         if (body.value === null || body.value === undefined) continue;
-        for (const object of objectsOf(body.value)) manifests.push(manifestOf(file, object, body.duplicates));
+        for (const object of objectsOf(body.value)) {
+          if (manifests.length >= maxObjects) return tooMany(file, maxObjects);
+          manifests.push(manifestOf(file, object, body.duplicates));
+        }
       } catch (error) {
         failures.push({ file, message: atLine(error, start) });
         if (failures.length >= MAX_FAILURES) return { manifests, failures };
@@ -58,6 +51,11 @@ export function readManifests(
     }
   }
   return { manifests, failures: [...failures, ...repeated(manifests)] };
+}
+
+function tooMany(file: string, maxObjects: number): ReadManifests {
+  const message = `there are more than ${maxObjects} objects: split them over several GitSources`;
+  return { manifests: [], failures: [{ file, message }] };
 }
 
 /** The documents of a file with the number of lines before each. */
