@@ -168,7 +168,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     liveness: connections,
     quotas: policies.quotas,
     nodeMonitorGracePeriodMs: config.nodeGraceSeconds * 1000,
-    gates: { usageOf: (node) => usages.of(node), servers: config.gateServers },
+    gates: { usageOf: (node, sinceMs) => usages.of(node, sinceMs), servers: config.gateServers },
     identities: {
       rootCertificate: keys.ca.certificate,
       issue: (account, secret) => access.accountTokens.issueLegacy(account, secret),

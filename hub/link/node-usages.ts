@@ -16,6 +16,11 @@ export interface NodeUsagesOptions {
   readonly timeoutMs?: number;
 }
 
+interface AskedUsage {
+  readonly askedMs: number;
+  readonly answer: Promise<NodeUsage | undefined>;
+}
+
 const FRESH_MS = 10_000;
 /** A device that is asked for the first time takes a second. */
 const TIMEOUT_MS = 5_000;
@@ -27,23 +32,26 @@ export class NodeUsages {
   readonly #options: Required<NodeUsagesOptions>;
   readonly #limit = new Limit(AT_ONCE);
   /** Of connected nodes alone, and no longer than they are fresh. */
-  readonly #answers = new Map<string, Promise<NodeUsage | undefined>>();
+  readonly #answers = new Map<string, AskedUsage>();
 
   constructor(options: NodeUsagesOptions) {
     this.#options = { freshMs: FRESH_MS, timeoutMs: TIMEOUT_MS, ...options };
     options.sessions.onChange((node) => this.#answers.delete(node));
   }
 
-  /** Undefined when the node is not connected or does not answer in time: never rejects. */
-  async of(node: string): Promise<NodeUsage | undefined> {
-    const { sessions, freshMs } = this.#options;
+  /**
+   * Undefined when the node is not connected or does not answer in time: never rejects. Who must know how it is since
+   * something happened gets no answer to a question from before `sinceMs`.
+   */
+  async of(node: string, sinceMs = 0): Promise<NodeUsage | undefined> {
+    const { sessions, freshMs, now } = this.#options;
     if (!sessions.get(node)) return undefined;
     const known = this.#answers.get(node);
-    if (known !== undefined) return known;
-    const answer = this.#limit.run(() => this.#ask(node));
-    this.#answers.set(node, answer);
-    void answer.then(() => setTimeout(() => this.#forget(node, answer), freshMs).unref());
-    return answer;
+    if (known !== undefined && known.askedMs >= sinceMs) return known.answer;
+    const asked = { askedMs: now(), answer: this.#limit.run(() => this.#ask(node)) };
+    this.#answers.set(node, asked);
+    void asked.answer.then(() => setTimeout(() => this.#forget(node, asked), freshMs).unref());
+    return asked.answer;
   }
 
   async #ask(node: string): Promise<NodeUsage | undefined> {
@@ -57,8 +65,8 @@ export class NodeUsages {
     }
   }
 
-  #forget(node: string, answer: Promise<NodeUsage | undefined>): void {
-    if (this.#answers.get(node) === answer) this.#answers.delete(node);
+  #forget(node: string, asked: AskedUsage): void {
+    if (this.#answers.get(node) === asked) this.#answers.delete(node);
   }
 }
 

@@ -35,7 +35,8 @@ function fleet(nodes: readonly string[], { freshMs = 60_000, timeoutMs = 60_000 
     freshMs,
     timeoutMs,
   });
-  const cpu = async (node: string) => (await usages.of(node))?.device?.cpuNanocores;
+  const cpu = async (node: string, sinceMs?: number) =>
+    (await usages.of(node, sinceMs))?.device?.cpuNanocores;
   return {
     sessions,
     asked,
@@ -58,6 +59,15 @@ t.test('what is no longer fresh is asked anew', async (t) => {
   await cpu('a');
   while ((await cpu('a')) === 1n) await new Promise((resolve) => setImmediate(resolve));
   t.ok(asked.length > 1);
+});
+
+t.test('who must know how it is since something happened is not told what was before', async (t) => {
+  const { asked, cpu } = fleet(['a']);
+  t.equal(await cpu('a'), 1n);
+  t.equal(await cpu('a', 5), 1n, 'asked then');
+  t.equal(await cpu('a', 6), 2n);
+  t.equal(await cpu('a'), 2n);
+  t.same(asked, ['a', 'a']);
 });
 
 t.test('a node that is not connected is not asked, and a new connection is', async (t) => {

@@ -13,8 +13,8 @@ import type { PodObject } from '../../../resources/typed.ts';
 import { Limit } from '../../../sync/limit.ts';
 import type { Finding } from '../measured-gates.ts';
 
-/** What a device and its pods use now. Undefined when it cannot be had: never rejects. */
-export type UsageOf = (node: string) => Promise<NodeUsage | undefined>;
+/** What a device and its pods use, at `sinceMs` or later. Undefined when it cannot be had: never rejects. */
+export type UsageOf = (node: string, sinceMs: number) => Promise<NodeUsage | undefined>;
 
 /** A device that has taken the revision. */
 export interface MeasuredDevice {
@@ -38,15 +38,19 @@ export interface Tally {
   readonly why?: string;
 }
 
+export interface DevicesQuestion {
+  readonly devices: readonly MeasuredDevice[];
+  readonly usageOf: UsageOf;
+  /** What was measured before says nothing of what they do now. */
+  readonly sinceMs: number;
+  readonly signal: AbortSignal;
+}
+
 /** Asks each device once. Rejects when the condition takes too long. */
-export async function askDevices(
-  gate: DevicesGate,
-  devices: readonly MeasuredDevice[],
-  usageOf: UsageOf,
-  signal: AbortSignal,
-): Promise<Finding> {
+export async function askDevices(gate: DevicesGate, question: DevicesQuestion): Promise<Finding> {
+  const { devices, signal } = question;
   const expression = deviceExpression(gate.expression);
-  const usages = expression.uses('metrics') ? await usagesOf(devices, usageOf, signal) : undefined;
+  const usages = expression.uses('metrics') ? await usagesOf(question) : undefined;
   let [passed, unknown, why]: [number, number, string | undefined] = [0, 0, undefined];
   const failed: string[] = [];
   for (let from = 0; from < devices.length; from += JUDGED_AT_ONCE) {
@@ -75,16 +79,17 @@ export async function askDevices(
   }
 }
 
-async function usagesOf(
-  devices: readonly MeasuredDevice[],
-  usageOf: UsageOf,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, NodeUsage>> {
+async function usagesOf({
+  devices,
+  usageOf,
+  sinceMs,
+  signal,
+}: DevicesQuestion): Promise<ReadonlyMap<string, NodeUsage>> {
   const limit = new Limit(AT_ONCE);
   const usages = new Map<string, NodeUsage>();
   const ask = async ({ node, isOnline }: MeasuredDevice) => {
     if (signal.aborted || !isOnline) return;
-    const usage = await usageOf(node);
+    const usage = await usageOf(node, sinceMs);
     if (usage) usages.set(node, usage);
   };
   await Promise.all(devices.map((device) => limit.run(() => ask(device))));

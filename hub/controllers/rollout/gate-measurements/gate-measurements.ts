@@ -4,7 +4,7 @@ import type { MeasuredGate } from '../../../fleet/measured-gate.ts';
 import type { RolloutObject, WaveStatus } from '../../../fleet/rollout.ts';
 import type { Registry } from '../../../registry/registry.ts';
 import { Limit } from '../../../sync/limit.ts';
-import type { Tracked } from '../device-plan.ts';
+import { atMs, type Tracked } from '../device-plan.ts';
 import type { Answer, Finding, Question } from '../measured-gates.ts';
 import { askDevices, type MeasuredDevice, type UsageOf } from './ask-devices.ts';
 import { askPrometheus } from './ask-prometheus.ts';
@@ -100,7 +100,12 @@ export class GateMeasurements {
     const { rollout, devices } = measured;
     const gate = rollout.spec.policy.gates.measured?.find(({ name }) => name === question.gate);
     if (gate?.devices)
-      return askDevices(gate.devices, measuredOf(question, devices), this.#options.usageOf, signal);
+      return askDevices(gate.devices, {
+        devices: measuredOf(question, devices),
+        usageOf: this.#options.usageOf,
+        sinceMs: atMs(question.askedAt),
+        signal,
+      });
     return this.#limit.run(() => this.#findOutside(gate, question, measured, signal));
   }
 

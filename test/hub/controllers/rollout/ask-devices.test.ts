@@ -42,9 +42,7 @@ function usageOf(node: string, memory: number): NodeUsage {
 const ask = (expression: string, devices: readonly MeasuredDevice[], usages = new Map<string, NodeUsage>()) =>
   askDevices(
     { ...gate, expression, minMeasured: 1 },
-    devices,
-    async (node) => usages.get(node),
-    AbortSignal.timeout(20_000),
+    { devices, usageOf: async (node) => usages.get(node), sinceMs: 0, signal: AbortSignal.timeout(20_000) },
   );
 
 t.test('what a condition can name', async (t) => {
@@ -78,17 +76,20 @@ t.test('what a condition can name', async (t) => {
 t.test('only conditions on metrics ask devices, each once, and only those that can be reached', async (t) => {
   const asked: string[] = [];
   const devices = [device('a'), device('b'), device('away', {}, false)];
-  const usage = async (node: string) => {
+  const question = {
+    devices,
+    usageOf: (node: string, sinceMs: number) => usage(node, sinceMs),
+    sinceMs: 7,
+    signal: AbortSignal.timeout(20_000),
+  };
+  const usage = async (node: string, sinceMs: number) => {
+    t.equal(sinceMs, 7);
     asked.push(node);
     return node === 'a' ? usageOf(node, MI) : undefined;
   };
-  const signal = AbortSignal.timeout(20_000);
-  t.equal(
-    (await askDevices({ ...gate, expression: 'restarts == 0' }, devices, usage, signal)).result,
-    'pass',
-  );
+  t.equal((await askDevices({ ...gate, expression: 'restarts == 0' }, question)).result, 'pass');
   t.same(asked, []);
-  const found = await askDevices({ ...gate, expression: 'metrics.cpu < 1.0' }, devices, usage, signal);
+  const found = await askDevices({ ...gate, expression: 'metrics.cpu < 1.0' }, question);
   t.same(asked, ['a', 'b']);
   t.match(found, {
     result: 'inconclusive',
