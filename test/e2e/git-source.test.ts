@@ -277,6 +277,14 @@ t.test('an account does what it may', async (t) => {
   t.ok(await dataOf('elsewhere'), 'targetNamespace is where everything goes');
 });
 
+t.test('the example is right', async (t) => {
+  const kubectl = await Kubectl.of('1.35', hub.kubeconfig, t.testdir({}), 'default');
+  const { code, out, err } = await kubectl.run('apply --dry-run=server -f examples/git-source.yaml');
+  t.equal(code, 0, err);
+  t.match(out, /gitsource\.fleet\.holdfast\.dev\/fleet created/);
+  t.match(await kubectl.run('explain gitsource.spec.secretRef'), { out: /known_hosts/ });
+});
+
 t.test('two GitSources do not fight for an object', async (t) => {
   const [one, two] = [server.repository('one'), server.repository('two')];
   const revision = one.commit({ 'a.yaml': map('shared', { of: 'one' }) });
