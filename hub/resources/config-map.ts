@@ -1,5 +1,5 @@
 import { ageColumn, column, nameColumn } from './cells.ts';
-import { defineResource } from './define.ts';
+import { byController, defineResource } from './define.ts';
 import { storedDataErrors } from './stored-data.ts';
 import type { ConfigMapObject } from './typed.ts';
 
@@ -13,6 +13,7 @@ export const configMaps = defineResource({
   schema: 'io.k8s.api.core.v1.ConfigMap',
   validate: (object, old) =>
     storedDataErrors(object as ConfigMapObject, old as ConfigMapObject | undefined, ['binaryData']),
+  indexes: { controller: byController },
   columns: [
     nameColumn,
     column('Data', 'The number of values.', (object) => {

@@ -5,6 +5,7 @@ import { defineResource, setDefault, specOf } from './define.ts';
 import { invalidValue, notSupported } from './field-errors.ts';
 import type { KubeObject } from './object.ts';
 import { setPodSpecDefaults } from './pod-spec-defaults.ts';
+import { templateConfiguration } from './pod-spec-references.ts';
 import { countErrors, intOrPercentErrors, isZeroAmount, validateWorkload } from './template-validation.ts';
 import type { DaemonSetObject } from './typed.ts';
 
@@ -75,6 +76,7 @@ export const daemonSets = defineResource({
       ...strategyErrors(spec),
     ];
   },
+  indexes: { configuration: templateConfiguration },
   columns: [
     nameColumn,
     count('Desired', 'Number of nodes that should run the pod.', (status) => status.desiredNumberScheduled),

@@ -6,6 +6,7 @@ import { defineResource, setDefault, specOf } from './define.ts';
 import { forbiddenField, invalidValue, notSupported } from './field-errors.ts';
 import type { KubeObject } from './object.ts';
 import { setPodSpecDefaults } from './pod-spec-defaults.ts';
+import { templateConfiguration } from './pod-spec-references.ts';
 import { labelSelectorText } from './selector.ts';
 import { countErrors, intOrPercentErrors, isZeroAmount, validateWorkload } from './template-validation.ts';
 import type { DeploymentObject } from './typed.ts';
@@ -100,6 +101,7 @@ export const deployments = defineResource({
   bumpsGeneration: (object, old) =>
     !isDeepStrictEqual(object.spec, old.spec) ||
     !isDeepStrictEqual(annotationsOfOthers(object), annotationsOfOthers(old)),
+  indexes: { configuration: templateConfiguration },
   columns: [
     nameColumn,
     column(

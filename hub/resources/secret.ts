@@ -1,6 +1,6 @@
 import type { FieldError } from './api-error.ts';
 import { ageColumn, column, nameColumn } from './cells.ts';
-import { defineResource } from './define.ts';
+import { byController, defineResource } from './define.ts';
 import { immutable, invalidValue, required } from './field-errors.ts';
 import { type KubeObject, ownValue } from './object.ts';
 import { storedDataErrors } from './stored-data.ts';
@@ -64,6 +64,7 @@ export const secrets = defineResource({
   setDefaults,
   validate,
   fieldSelectors: { type: (object) => (object as SecretObject).type ?? '' },
+  indexes: { controller: byController },
   columns: [
     nameColumn,
     column('Type', 'What the values are for.', (object) => (object as SecretObject).type ?? ''),
