@@ -1,3 +1,4 @@
+import type { PodCondition } from 'kubernetes-types/core/v1.d.ts';
 import {
   ACCEPTED_CONDITION,
   podUpdateOf,
@@ -24,10 +25,10 @@ export interface Device {
   readonly isOnline: boolean;
   /** For how long it has been there, or away. */
   readonly steadyMs: number;
-  /** The live pod of another revision than the new one. */
-  readonly old: PodObject | undefined;
-  /** The live pod of the new revision. */
-  readonly next: PodObject | undefined;
+  /** The live pods of other revisions than the new one: one, where the workload is a DaemonSet. */
+  readonly old: readonly PodObject[];
+  /** The live pods of the new revision. */
+  readonly next: readonly PodObject[];
   /** What was written of it; of this rollout or of one before. */
   readonly row: DeviceUpdateSpec | undefined;
 }
@@ -61,8 +62,7 @@ export const DECIDED: readonly Step[] = ['Succeeded', 'Rejected', 'Failed'];
 /** What becomes of a device's row by what is seen of it. Pure. */
 export function observe(context: DeviceContext, device: Device): Tracked {
   const row = rowOf(context, device);
-  const accepted = device.next && podCondition(device.next, ACCEPTED_CONDITION);
-  const isAcknowledged = accepted !== undefined;
+  const isAcknowledged = device.next.some((pod) => podCondition(pod, ACCEPTED_CONDITION) !== undefined);
   const seen = { ...row, ...stepSeen(context, device, row) };
   const placed = { ...seen, class: classOf(context, device, seen, isAcknowledged) };
   const since = placed.step === row.step ? row.since : isoTime(context.nowMs);
@@ -72,7 +72,8 @@ export function observe(context: DeviceContext, device: Device): Tracked {
   return {
     ...device,
     row: next,
-    isUnhealthy: placed.step === 'Succeeded' && device.isOnline && isUnwell(context, device.next),
+    isUnhealthy:
+      placed.step === 'Succeeded' && device.isOnline && device.next.some((pod) => isUnwell(context, pod)),
     wakeInMs: wakeInMs(context, device, next, isAcknowledged),
   };
 }
@@ -93,12 +94,18 @@ function wakeInMs(
       if (isOnline) return deadlineMs(spec) - spentMs(row.appliedAt);
       return isAcknowledged && row.class !== 'lost' ? durationMs(gates.lost.lostAfter) - steadyMs : undefined;
     case 'Succeeded':
-      return next && !isReady(next)
-        ? durationMs(gates.health.minHealthy) - unreadyMs(next, nowMs)
-        : undefined;
+      return soonest(
+        next
+          .filter((pod) => !isReady(pod))
+          .map((pod) => durationMs(gates.health.minHealthy) - unreadyMs(pod, nowMs)),
+      );
     default:
       return undefined;
   }
+}
+
+function soonest(times: readonly number[]): number | undefined {
+  return times.length > 0 ? Math.min(...times) : undefined;
 }
 
 /** The row of a device that this rollout has not met. A device that runs the new revision has nothing left to do. */
@@ -122,7 +129,9 @@ function stepSeen(context: DeviceContext, device: Device, row: DeviceUpdateSpec)
   switch (row.step) {
     case 'Waiting':
       // It runs there already, as after a rollout that went another way: there is nothing to switch.
-      return next && !old && !isCandidate(next) ? told('Succeeded', 'AlreadyThere') : undefined;
+      return next.length > 0 && old.length === 0 && !next.some(isCandidate)
+        ? told('Succeeded', 'AlreadyThere')
+        : undefined;
     case 'Staging':
       return staging(context, device, row);
     case 'Applying':
@@ -137,20 +146,32 @@ function told(step: Step, reason: string, message?: string): Seen {
 }
 
 function staging({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
-  const staged = device.next && podCondition(device.next, STAGED_CONDITION);
+  const staged = verdictOf(device, STAGED_CONDITION);
   if (staged?.status === 'True') return told('Staged', 'Downloaded');
   if (!isLate(device, row.since, durationMs(spec.policy.deadline.perDeviceApply), nowMs)) return undefined;
   return told('Failed', 'StageDeadlineExceeded', staged?.message ?? 'the images were not downloaded in time');
 }
 
 function applying({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
-  const accepted = device.next && podCondition(device.next, ACCEPTED_CONDITION);
+  const accepted = verdictOf(device, ACCEPTED_CONDITION);
   if (accepted?.status === 'True') return told('Succeeded', accepted.reason ?? 'Accepted');
   if (accepted?.reason === WAITING_FOR_WINDOW) return told('Applying', accepted.reason, accepted.message);
   if (accepted?.status === 'False') return told('Rejected', accepted.reason ?? 'Rejected', accepted.message);
   if (isWaiting(row)) return told('Applying', '');
   if (!isLate(device, row.appliedAt, deadlineMs(spec), nowMs)) return undefined;
   return told('Failed', 'DeadlineExceeded', accepted?.message ?? 'the device did not decide in time');
+}
+
+/**
+ * What the device says of its new pods, and all that are to be there: of several, which switch one by one, the one that
+ * keeps the device from going on.
+ */
+function verdictOf({ old, next }: Device, type: string): PodCondition | undefined {
+  const said = next.map((pod) => podCondition(pod, type));
+  const refused = said.filter((each) => each?.status === 'False');
+  if (refused.length > 0)
+    return refused.find(({ reason } = {} as PodCondition) => reason !== WAITING_FOR_WINDOW) ?? refused[0];
+  return next.length >= old.length && said.every((each) => each !== undefined) ? said[0] : undefined;
 }
 
 /** A device that was away is given its time anew: it could not use what passed, or not tell what it decided. */
@@ -185,8 +206,7 @@ function classOf(
 }
 
 /** It restarts too often, or has not been ready for as long as it had to be healthy at first. */
-function isUnwell({ spec, nowMs }: DeviceContext, pod: PodObject | undefined): boolean {
-  if (!pod) return false;
+function isUnwell({ spec, nowMs }: DeviceContext, pod: PodObject): boolean {
   const { maxRestarts, minHealthy } = spec.policy.gates.health;
   const restarts = (pod.status?.containerStatuses ?? []).reduce(
     (sum, { restartCount }) => sum + restartCount,
@@ -203,32 +223,62 @@ function unreadyMs(pod: PodObject, nowMs: number): number {
 /** What is to be done with a device's pods, so that they fit its row. */
 export type PodStep =
   | { readonly type: 'none' }
-  /** The new pod should be there, to this end. */
-  | { readonly type: 'offer'; readonly step: 'stage' | 'apply' }
-  /** The device has taken the new pod: the old one goes. */
-  | { readonly type: 'confirm'; readonly old: PodObject }
-  /** The device did not take the new pod: it goes. */
-  | { readonly type: 'withdraw'; readonly next: PodObject };
+  /** The new pods should be there, to this end. */
+  | { readonly type: 'offer'; readonly step: 'stage' | 'apply'; readonly offers: readonly Offer[] }
+  /** The device has taken the new pods: the old ones go. */
+  | { readonly type: 'confirm'; readonly old: readonly PodObject[] }
+  /** The device did not take the new pods: they go. */
+  | { readonly type: 'withdraw'; readonly next: readonly PodObject[] };
+
+/** A new pod in the place of an old one: to be made, or, if it is there, to be told something else. */
+export interface Offer {
+  readonly old: PodObject | undefined;
+  readonly next: PodObject | undefined;
+}
+
+const NONE: PodStep = { type: 'none' };
 
 /** Pure. */
 export function podStep({ row, next, old }: Tracked, { spec }: Pick<DeviceContext, 'spec'>): PodStep {
   switch (row.step) {
     case 'Waiting':
-      return next && isCandidate(next) ? { type: 'withdraw', next } : { type: 'none' };
+      return withdrawal(next.filter(isCandidate));
     case 'Staging':
     case 'Staged':
-      return next ? { type: 'none' } : { type: 'offer', step: 'stage' };
+      return offer('stage', old, next);
     case 'Applying':
-      return next && podUpdateOf(next)?.step === 'apply'
-        ? { type: 'none' }
-        : { type: 'offer', step: 'apply' };
+      return offer('apply', old, next);
     case 'Succeeded':
-      return old && next ? { type: 'confirm', old } : { type: 'none' };
+      return old.length > 0 && next.length > 0 ? { type: 'confirm', old } : NONE;
     case 'Rejected':
     case 'Failed':
       // What goes back has nothing to go back to: it is left to try on.
-      return next && spec.type === 'change' ? { type: 'withdraw', next } : { type: 'none' };
+      return spec.type === 'change' ? withdrawal(next) : NONE;
   }
+}
+
+function withdrawal(next: readonly PodObject[]): PodStep {
+  return next.length > 0 ? { type: 'withdraw', next } : NONE;
+}
+
+function offer(step: 'stage' | 'apply', old: readonly PodObject[], next: readonly PodObject[]): PodStep {
+  const isOpen = ({ next: pod }: Offer) =>
+    pod === undefined || (step === 'apply' && podUpdateOf(pod)?.step !== 'apply');
+  const offers = offersOf(old, next).filter(isOpen);
+  return offers.length > 0 ? { type: 'offer', step, offers } : NONE;
+}
+
+/**
+ * A new pod for each old one; one also where there is none to replace. One whose old pod was made anew meanwhile stands
+ * for the one that came in its place.
+ */
+function offersOf(old: readonly PodObject[], next: readonly PodObject[]): Offer[] {
+  const replacing = new Map(next.map((pod) => [podUpdateOf(pod)?.replaces, pod]));
+  const paired = old.flatMap((pod) => replacing.get(pod.metadata.uid) ?? []);
+  const free = next.filter((pod) => !paired.includes(pod));
+  const pairs = old.map((pod) => ({ old: pod, next: replacing.get(pod.metadata.uid) ?? free.shift() }));
+  const all: Offer[] = [...pairs, ...free.map((pod) => ({ old: undefined, next: pod }))];
+  return all.length > 0 ? all : [{ old: undefined, next: undefined }];
 }
 
 export function atMs(time: string | undefined): number {
