@@ -89,6 +89,8 @@ const IMAGE = fields({
   sizeBytes: count,
   pullMs: ms,
   exit: fields({ afterMs: ms, code: number(0, 255, 'an exit code from 0 to 255') }, ['afterMs']),
+  memoryBytes: range(count),
+  cpuMilli: range(count),
   ignoresTerm: flag,
   commands: list(fields({ contains: text, okFromMs: ms, okUntilMs: ms, tookMs: ms })),
 });

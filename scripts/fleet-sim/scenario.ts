@@ -17,6 +17,9 @@ export interface ImageBehaviour {
   readonly pullMs?: Range;
   /** Its containers end by themselves. */
   readonly exit?: { readonly afterMs: Range; readonly code?: number };
+  /** What each of its containers uses: bytes (8 MiB), and millicores (10). */
+  readonly memoryBytes?: Range;
+  readonly cpuMilli?: Range;
   /** They do not end when they are asked to, and must be killed. */
   readonly ignoresTerm?: boolean;
   /** How commands in its containers end: the first that matches counts, and what matches none ends well. */

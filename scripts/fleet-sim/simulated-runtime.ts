@@ -45,7 +45,7 @@ interface Container {
 const INFRA_IMAGE = 'holdfast.dev/simulated-infra';
 const KILLED = 137;
 const NO_SPACE = 'no space left on device';
-const CPU_SHARE = 0.01;
+const CPU_MILLI = 10;
 const WORKING_SET_BYTES = 8 * 1024 * 1024;
 const MS_IN_NS = 1e6;
 
@@ -204,8 +204,14 @@ export class SimulatedRuntime implements Runtime {
   async stats(id: string): Promise<ContainerStats | undefined> {
     const observed = this.#containers.get(id)?.observed;
     if (observed?.state !== 'running') return undefined;
-    const ageMs = this.#options.now() - (observed.startedAtMs ?? 0);
-    return { cpuNanoseconds: ageMs * MS_IN_NS * CPU_SHARE, workingSetBytes: WORKING_SET_BYTES };
+    const { now, draw, image: behaviourOf } = this.#options;
+    const { memoryBytes = WORKING_SET_BYTES, cpuMilli = CPU_MILLI } = behaviourOf(observed.image);
+    const ageMs = now() - (observed.startedAtMs ?? 0);
+    const cores = within(cpuMilli, draw('cpu', observed.image)) / 1000;
+    return {
+      cpuNanoseconds: Math.round(ageMs * MS_IN_NS * cores),
+      workingSetBytes: Math.round(within(memoryBytes, draw('memory', observed.image))),
+    };
   }
 
   async changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange>> {

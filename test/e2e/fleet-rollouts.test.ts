@@ -28,6 +28,7 @@ const FAST: Scenario = {
     'app:2': { pullMs: [1, 20] },
     'app:3': { pullMs: [1, 20] },
     'app:bad': { pullMs: [1, 20], exit: { afterMs: [5, 20], code: 1 } },
+    'app:fat': { pullMs: [1, 20], memoryBytes: [300_000_000, 400_000_000] },
     'app:missing': { absent: true },
   },
   labels: { [SITE]: { prefix: 'site-', count: 4 } },
@@ -43,7 +44,11 @@ interface RolloutSeen {
     readonly failed?: number;
     readonly dark?: number;
     readonly lost?: number;
-    readonly waves?: readonly { readonly name: string; readonly succeeded: number }[];
+    readonly waves?: readonly {
+      readonly name: string;
+      readonly succeeded: number;
+      readonly gates?: readonly object[];
+    }[];
   };
 }
 
@@ -185,6 +190,24 @@ function daemonSet(image: string): object {
 }
 
 const CANARY = { waves: [{ name: 'canary', limit: 4, spreadBy: [SITE] }] };
+
+const MEMORY = { name: 'memory', devices: { expression: 'metrics.memory < 100 * 1024 * 1024' } };
+
+t.test('devices are asked what they use: a revision that takes too much stays in the canary', async (t) => {
+  const world = await World.start(t, 24, FAST, { ...CANARY, gates: { ...GATES, measured: [MEMORY] } });
+  await world.setImage('app:2');
+  const good = await world.untilPhase('app-2', 'Succeeded');
+  t.match(
+    good.status?.waves?.map(({ gates }) => gates?.[0]),
+    [{ result: 'pass', message: /^holds for 4 of 4/ }, { message: /^holds for 20 of 20 devices/ }],
+  );
+  await world.setImage('app:fat');
+  const { status } = await world.untilPhase('app-3', 'Paused');
+  t.match(status, { succeeded: 4, message: /^gate memory: holds for 0 of 4 devices, not for sim-/ });
+  await world.act('app-3', { type: 'undo' });
+  await world.untilPhase('app-4', 'Succeeded');
+  await world.untilRunning('app:2', 24);
+});
 
 t.test('a bad revision touches the canary alone; the devices restore themselves; then undone', async (t) => {
   const world = await World.start(t, 24, FAST, CANARY);

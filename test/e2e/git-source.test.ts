@@ -275,6 +275,52 @@ t.test('an account does what it may', async (t) => {
   await api.call('PATCH', `${SOURCES}/limited`, { spec: { targetNamespace: 'default' } }, MERGE);
   await when('limited', 'is applied', (object) => conditionOf(object, 'Ready')?.status === 'True');
   t.ok(await dataOf('elsewhere'), 'targetNamespace is where everything goes');
+
+  repository.commit({ 'b.yaml': undefined });
+  await api.call('PATCH', `${SOURCES}/limited`, { spec: { prune: true } }, MERGE);
+  const { status: unpruned } = await failed('limited', 'PruneFailed');
+  t.match(unpruned?.failures, [{ object: 'ConfigMap default/elsewhere', message: /cannot delete resource/ }]);
+  t.equal(unpruned?.inventory?.length, 2, 'what could not be removed is not forgotten');
+  const more = [{ ...rules[0], verbs: ['patch', 'create', 'delete'] }];
+  await api.call(
+    'PATCH',
+    '/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/tenant',
+    { rules: more },
+    MERGE,
+  );
+  await ask('limited');
+  await when('limited', 'is applied', (object) => conditionOf(object, 'Ready')?.status === 'True');
+  t.notOk(await dataOf('elsewhere'));
+});
+
+t.test('what fails when it is applied keeps nothing else from being applied', async (t) => {
+  await api.call('POST', '/api/v1/namespaces', { metadata: { name: 'tight' } });
+  const QUOTAS = '/api/v1/namespaces/tight/resourcequotas';
+  await api.call('POST', QUOTAS, { metadata: { name: 'maps' }, spec: { hard: { 'count/configmaps': '2' } } });
+  const tight = async () =>
+    (
+      await api.call<{ items: { metadata: { name: string } }[] }>(
+        'GET',
+        '/api/v1/namespaces/tight/configmaps',
+      )
+    ).items.length;
+  await until('the root certificate is one of two', async () => (await tight()) === 1);
+  const repository = server.repository('partly');
+  const revision = repository.commit({
+    'a.yaml': map('a', {}),
+    'b.yaml': map('b', {}),
+    'c.yaml': map('c', {}),
+  });
+  await follow('partly', { url: server.httpsUrl(repository), targetNamespace: 'tight', prune: true });
+  const { status } = await failed('partly', 'ApplyFailed');
+  t.equal(await tight(), 2);
+  t.match(status?.failures, [{ message: /exceeded quota/ }, { message: /exceeded quota/ }]);
+  t.equal(status?.inventory?.length, 1);
+  t.notOk(status?.lastAppliedRevision);
+  await api.call('PATCH', `${QUOTAS}/maps`, { spec: { hard: { 'count/configmaps': '9' } } }, MERGE);
+  await ask('partly');
+  await applied('partly', revision);
+  t.equal(await tight(), 4);
 });
 
 t.test('the example is right', async (t) => {

@@ -10,6 +10,7 @@ import { parseTime } from '../../resources/time.ts';
 import type { DaemonSetObject, NodeObject } from '../../resources/typed.ts';
 import { oneLine } from '../print.ts';
 import { isOver, POLICY_ANNOTATION } from './find-rollout.ts';
+import { openGate } from './gates-text.ts';
 
 /** What is known of a device and a DaemonSet. */
 export interface Question {
@@ -265,6 +266,13 @@ function forLaterWave(question: Tracked, lacks: string, present: WaveStatus | un
   const { rollout } = question;
   const { name } = rollout.metadata;
   const own = waveText(question, present);
+  const gate = openGate(rollout, present);
+  if (present && gate && present.phase !== 'AwaitingApproval')
+    return because(
+      'WaitsForGate',
+      `${lacks}: ${own}, and wave ${present.name} waits for gate ${gate.name}: ${oneLine(gate.message)}`,
+      gate.openSince,
+    );
   switch (present?.phase) {
     case 'AwaitingApproval':
       return because(

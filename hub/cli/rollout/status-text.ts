@@ -1,6 +1,7 @@
 import type { RolloutObject, Transition, WaveStatus } from '../../fleet/rollout.ts';
 import { since } from '../../resources/human-duration.ts';
 import { cut, oneLine, tableText } from '../print.ts';
+import { gateChanges, gatesText } from './gates-text.ts';
 
 /*
  * What people see of a rollout that is on its way. Pure.
@@ -11,7 +12,7 @@ const BAR_WIDTH = 12;
 const OTHER_LINES = 9;
 const LEAST_WAVES_SHOWN = 3;
 /** Reasons to be paused that no person gave. */
-const STOPPED_BY_ITSELF = ['GateFailed', 'NoProgress', 'CatchUpFailed'];
+const STOPPED_BY_ITSELF = ['GateFailed', 'GateInconclusive', 'NoProgress', 'CatchUpFailed'];
 
 export type Verdict = 'done' | 'failed' | 'open';
 
@@ -47,12 +48,15 @@ export function statusText(rollout: RolloutObject, { nowMs, columns, rows }: Pic
     ...(spec.type === 'undo' ? ['an undo: straight to all devices'] : []),
     ...(spec.cause ? [`cause: ${oneLine(spec.cause)}`] : []),
   ];
+  const gates = gatesText(rollout, nowMs, columns);
+  const free = rows === undefined || gates.length === 0 ? rows : rows - gates.length - 1;
   const lines = [
     `${rollout.metadata.name}: ${headline(rollout)}`,
     `  DaemonSet ${spec.workload.name}, ${details.join(', ')}`,
     ...(status.message ? [`  ${oneLine(status.message)}`] : []),
     '',
-    wavesText(rollout, columns, rows),
+    wavesText(rollout, columns, free),
+    ...(gates.length > 0 ? ['', ...gates] : []),
     ...hints(rollout).map((hint, index) => `${index === 0 ? '\n' : ''}${hint}`),
   ];
   return fitted(lines.join('\n'), columns);
@@ -169,7 +173,8 @@ export function changeLines(before: RolloutObject | undefined, next: RolloutObje
   const from = seen ? all.findLastIndex((each) => isSame(each, seen)) + 1 : 0;
   const lines = all.slice(from).map((transition) => `${name}: ${transitionText(transition)}`);
   const isFurther = tenthsOf(before) !== tenthsOf(next);
-  return [...lines, ...(isFurther ? [`${name}: ${headline(next)}${counted(next)}`] : [])];
+  const found = gateChanges(before, next).map((text) => `${name}: ${text}`);
+  return [...found, ...lines, ...(isFurther ? [`${name}: ${headline(next)}${counted(next)}`] : [])];
 }
 
 function isSame(a: Transition, b: Transition): boolean {

@@ -89,7 +89,7 @@ export class Clone {
         ),
       );
       if ((await sizeOf(this.#directory)) > repositoryBytes) throw tooLarge(repositoryBytes);
-      const answer = await this.#git(['rev-parse', '--verify', '--end-of-options', `${TIP}^{commit}`], run);
+      const answer = await this.#git(['rev-parse', '--verify', `${TIP}^{commit}`], run);
       return answer.toString().trim();
     } catch (error) {
       const isBroken = error instanceof GitError && BROKEN.test(error.message);
@@ -154,6 +154,7 @@ export class Clone {
 
   async #init(run: Run): Promise<void> {
     this.remove();
+    checkVersion((await this.#git(['version'], run)).toString());
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     await this.#git(['init', '--quiet', '--bare', '--template='], run);
   }
@@ -187,6 +188,17 @@ export class Clone {
   #git(args: readonly string[], run: Partial<GitRun> & Run): Promise<Buffer> {
     return runGit(args, { maxOutputBytes: MAX_ANSWER_BYTES, ...run, repository: this.#directory });
   }
+}
+
+/** Older ones do not take settings from their environment. */
+const OLDEST = [2, 31] as const;
+
+/** Throws for what `git version` says of a git that is too old. */
+export function checkVersion(said: string): void {
+  const [, major = 0, minor = 0] = (/version (\d+)\.(\d+)/.exec(said) ?? []).map(Number);
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
+  const message = `the hub's machine has ${said.trim().slice(0, 40)}: ${OLDEST.join('.')} or later is needed`;
+  throw new GitError('GitMissing', message);
 }
 
 interface TreeEntry {

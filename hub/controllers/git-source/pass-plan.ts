@@ -25,7 +25,8 @@ export type Pass =
 /** Whether it is time to look into the repository. */
 export function planPass(source: GitSourceObject, memory: PassMemory, nowMs: number): Pass {
   if (source.spec.suspend) return { type: 'suspended' };
-  const isAsked = askedAt(source) !== (source.status?.lastHandledReconcileAt ?? '');
+  const asked = askedAt(source);
+  const isAsked = asked !== '' && asked !== source.status?.lastHandledReconcileAt;
   const isChanged = memory.generation !== source.metadata.generation;
   if (isAsked || isChanged || memory.isPushed || nowMs >= memory.nextMs) return { type: 'fetch', isAsked };
   return { type: 'wait', waitMs: memory.nextMs - nowMs };

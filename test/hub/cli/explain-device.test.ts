@@ -177,6 +177,35 @@ const ROWS: readonly Row[] = [
     message: 'does not have revision 3 of app, and waits for its turn to catch up: 50 devices do at a time',
   },
   {
+    what: 'a gate of the wave before',
+    given: {
+      row: rowOf(),
+      rollout: rolloutOf(
+        {
+          phase: 'Baking',
+          wave: 'canary',
+          waves: [
+            waveOf('canary', 'Baking', {
+              gates: [
+                {
+                  name: 'errors',
+                  result: 'inconclusive',
+                  message: 'the query found no data',
+                  askedAt: '2026-01-01T11:59:00Z',
+                  openSince: '2026-01-01T11:58:00Z',
+                },
+              ],
+            }),
+          ],
+        },
+        { waves: [{ name: 'canary', limit: 2 }] },
+      ),
+    },
+    reason: 'WaitsForGate',
+    message:
+      'does not have revision 3 of app: it waits for wave rest, and wave canary waits for gate errors: the query found no data',
+  },
+  {
     what: 'paused by a gate',
     given: { row: rowOf(), rollout: over('Paused', 'GateFailed') },
     reason: 'Paused',

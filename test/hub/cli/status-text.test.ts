@@ -1,6 +1,6 @@
 import t from 'tap';
 import { bar, changeLines, statusText, verdictOf } from '../../../hub/cli/rollout/status-text.ts';
-import type { RolloutPhase } from '../../../hub/fleet/rollout.ts';
+import type { GateStatus, RolloutPhase } from '../../../hub/fleet/rollout.ts';
 import { NOW_MS, rolloutOf, waveOf } from './objects.ts';
 
 const AT = '2026-01-01T11:55:00Z';
@@ -25,6 +25,7 @@ t.test('who waits is told when it is over, and how', async (t) => {
     ['AwaitingApproval', '', 'open'],
     ['Paused', 'PauseRequested', 'open'],
     ['Paused', 'GateFailed', 'failed'],
+    ['Paused', 'GateInconclusive', 'failed'],
     ['Paused', 'NoProgress', 'failed'],
     ['Paused', 'CatchUpFailed', 'failed'],
     ['Succeeded', '', 'done'],
@@ -52,6 +53,62 @@ pilot    Progressing   ███▒▒▒░░░░░░   4         1      2
 rest     Pending       ░░░░░░░░░░░░   0         0      0          0         0        0      0
 all                    ███▒░░░░░░░░   10        3      2          4         1        0      0`,
   );
+});
+
+const gated = (...gates: GateStatus[]) =>
+  rolloutOf(
+    {
+      ...progressing.status,
+      wave: 'canary',
+      waves: [waveOf('canary', 'Baking', { devices: 2, succeeded: 2, gates }), waveOf('rest', 'Pending')],
+    },
+    {
+      waves: [{ name: 'canary', limit: 2 }],
+      gates: {
+        measured: [
+          { name: 'errors', webhook: { url: 'https://a.example' } },
+          { name: 'memory', dryRun: true, devices: { expression: 'true' } },
+        ],
+      },
+    },
+  );
+const errors: GateStatus = {
+  name: 'errors',
+  result: 'inconclusive',
+  message: 'it has not answered yet',
+  askedAt: '2026-01-01T11:59:50Z',
+};
+const memory: GateStatus = {
+  name: 'memory',
+  result: 'fail',
+  message: 'holds for 1 of 2 devices',
+  askedAt: '2026-01-01T11:59:00Z',
+  answeredAt: '2026-01-01T11:59:01Z',
+};
+
+t.test('what gates have found', async (t) => {
+  const text = statusText(gated(errors, memory), { nowMs: NOW_MS });
+  t.match(
+    text,
+    `
+GATE     WAVE     RESULT           ASKED     FOUND
+errors   canary   asked            10s ago   it has not answered yet
+memory   canary   fail (dry run)   60s ago   holds for 1 of 2 devices`,
+  );
+  const lines = statusText(gated(errors, memory), { nowMs: NOW_MS, columns: 50, rows: 14 }).split('\n');
+  t.ok(lines.every((line) => [...line].length <= 50));
+});
+
+t.test('for those who read no terminal: a line when a gate has found something else', async (t) => {
+  const answeredAt = '2026-01-01T12:00:00Z';
+  const failed = { ...errors, result: 'fail', message: 'no', answeredAt } as const;
+  for (const [before, after, lines] of [
+    [errors, failed, ['app-3: wave canary, gate errors: fail: no']],
+    [failed, { ...failed, askedAt: answeredAt }, []],
+    [failed, { ...failed, accepted: true }, ['app-3: wave canary, gate errors: fail (accepted): no']],
+    [failed, { ...errors, message: 'no', result: 'fail' }, []],
+  ] as const)
+    t.same(changeLines(gated(before), gated(after)), lines);
 });
 
 t.test('it fits the terminal, in both directions', async (t) => {

@@ -4,7 +4,12 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { Clone, GIT_LIMITS, type GitLimits } from '../../../../hub/controllers/git-source/clone.ts';
+import {
+  Clone,
+  checkVersion,
+  GIT_LIMITS,
+  type GitLimits,
+} from '../../../../hub/controllers/git-source/clone.ts';
 import { type Credentials, credentialsFor } from '../../../../hub/controllers/git-source/credentials.ts';
 import { type GitReason, gitError, runGit } from '../../../../hub/controllers/git-source/git.ts';
 import { GitServer, type ServedRepository } from '../../../support/git-server.ts';
@@ -87,6 +92,19 @@ t.test('without a program git, that is said', async (t) => {
   const run = { repository: '/nowhere', env: { PATH: '/nowhere' }, maxOutputBytes: 1, ...RUN };
   await t.rejects(runGit(['version'], run), { reason: 'GitMissing', message: /install it/ });
 });
+
+for (const [said, isOld] of [
+  ['git version 2.31.0', false],
+  ['git version 2.39.5 (Apple Git-154)', false],
+  ['git version 3.0.0', false],
+  ['git version 2.30.9\n', true],
+  ['git version 1.99.0', true],
+  ['', true],
+] as const)
+  t.test(`"${said}" is ${isOld ? 'too old' : 'new enough'}`, async (t) => {
+    if (isOld) t.throws(() => checkVersion(said), { reason: 'GitMissing', message: /2\.31 or later/ });
+    else t.doesNotThrow(() => checkVersion(said));
+  });
 
 t.test('git gets nothing of our environment, and no more than its share', async (t) => {
   process.env['GIT_TRACE'] = '1';
