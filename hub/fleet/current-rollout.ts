@@ -27,6 +27,11 @@ export function nameInFleet(kind: string, name: string): string {
   return kind === 'Deployment' ? `deploy-${name}` : name;
 }
 
+/** Whether a pod that goes comes again on the same device: then a device has one, or none yet. */
+export function keepsPlaces(kind: string): boolean {
+  return kind === 'DaemonSet';
+}
+
 /** The row of one device for one workload, by its name in the fleet. */
 export function rowName(workload: string, node: string): string {
   return `${workload}.${node}`;

@@ -28,7 +28,6 @@ export const daemonSetWorkloads: WorkloadKind = {
   pods: (registry, set) =>
     registry.byIndex(pods, 'controller', set.metadata.uid ?? '') as readonly PodObject[],
   hashOf: ({ metadata }) => metadata.labels?.[REVISION_HASH],
-  keepsPlaces: true,
   runsOn: (set, node) => placementOn(set as DaemonSetObject, node).shouldRun,
   isConcerned: (_registry, set, node) => placementOn(set as DaemonSetObject, node).shouldRun,
   newPod: (_registry, set, { version: { template, hash }, node, annotations }) =>

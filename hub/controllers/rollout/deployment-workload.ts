@@ -35,7 +35,6 @@ export const deploymentWorkloads: WorkloadKind = {
       ({ metadata: { uid = '' } }) => registry.byIndex(pods, 'controller', uid) as readonly PodObject[],
     ),
   hashOf: ({ metadata }) => metadata.labels?.[HASH_LABEL],
-  keepsPlaces: false,
   runsOn: (_deployment, _node, there) => there.some((pod) => !isCandidate(pod)),
   isConcerned: (registry, deployment, node) =>
     registry

@@ -6,6 +6,7 @@ import {
   WAITING_FOR_WINDOW,
 } from '../../../proto/pod-update.ts';
 import { isCandidate } from '../../fleet/candidate.ts';
+import { keepsPlaces } from '../../fleet/current-rollout.ts';
 import type { DeviceUpdateSpec, Step } from '../../fleet/device-update.ts';
 import { durationMs } from '../../fleet/duration.ts';
 import type { RolloutSpec } from '../../fleet/rollout.ts';
@@ -66,8 +67,9 @@ export function observe(context: DeviceContext, device: Device): Tracked {
   const seen = { ...row, ...stepSeen(context, device, row) };
   const placed = { ...seen, class: classOf(context, device, seen, isAcknowledged) };
   const since = placed.step === row.step ? row.since : isoTime(context.nowMs);
-  // The device's time counts from when its window opens.
-  const hasBegun = isWaiting(row) && placed.step === 'Applying' && !isWaiting(placed);
+  // The device's time counts from when its window opens, or when it is told again.
+  const isTold = row.step === 'Applying' && !isWaiting(row);
+  const hasBegun = placed.step === 'Applying' && !isWaiting(placed) && !isTold;
   const next = { ...placed, since, ...(hasBegun && { appliedAt: isoTime(context.nowMs) }) };
   return {
     ...device,
@@ -136,9 +138,16 @@ function stepSeen(context: DeviceContext, device: Device, row: DeviceUpdateSpec)
       return staging(context, device, row);
     case 'Applying':
       return applying(context, device, row);
+    case 'Succeeded':
+      return hasUnmet(context, device) ? told('Applying', 'AnotherPod') : undefined;
     default:
       return undefined;
   }
+}
+
+/** A pod of the old revision came to a device that has the new one: the workload was scaled, or a pod was moved. */
+function hasUnmet({ spec }: Pick<DeviceContext, 'spec'>, { old, next }: Device): boolean {
+  return next.length > 0 && offersOf(spec, old, next).some((pair) => pair.next === undefined);
 }
 
 function told(step: Step, reason: string, message?: string): Seen {
@@ -146,14 +155,14 @@ function told(step: Step, reason: string, message?: string): Seen {
 }
 
 function staging({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
-  const staged = verdictOf(device, STAGED_CONDITION);
+  const staged = verdictOf(spec, device, STAGED_CONDITION);
   if (staged?.status === 'True') return told('Staged', 'Downloaded');
   if (!isLate(device, row.since, durationMs(spec.policy.deadline.perDeviceApply), nowMs)) return undefined;
   return told('Failed', 'StageDeadlineExceeded', staged?.message ?? 'the images were not downloaded in time');
 }
 
 function applying({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
-  const accepted = verdictOf(device, ACCEPTED_CONDITION);
+  const accepted = verdictOf(spec, device, ACCEPTED_CONDITION);
   if (accepted?.status === 'True') return told('Succeeded', accepted.reason ?? 'Accepted');
   if (accepted?.reason === WAITING_FOR_WINDOW) return told('Applying', accepted.reason, accepted.message);
   if (accepted?.status === 'False') return told('Rejected', accepted.reason ?? 'Rejected', accepted.message);
@@ -166,12 +175,12 @@ function applying({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpd
  * What the device says of its new pods, and all that are to be there: of several, which switch one by one, the one that
  * keeps the device from going on.
  */
-function verdictOf({ old, next }: Device, type: string): PodCondition | undefined {
+function verdictOf(spec: RolloutSpec, { old, next }: Device, type: string): PodCondition | undefined {
   const said = next.map((pod) => podCondition(pod, type));
   const refused = said.filter((each) => each?.status === 'False');
-  if (refused.length > 0)
-    return refused.find(({ reason } = {} as PodCondition) => reason !== WAITING_FOR_WINDOW) ?? refused[0];
-  return next.length >= old.length && said.every((each) => each !== undefined) ? said[0] : undefined;
+  if (refused.length > 0) return refused.find((each) => each?.reason !== WAITING_FOR_WINDOW) ?? refused[0];
+  const areAllThere = offersOf(spec, old, next).every((pair) => pair.next !== undefined);
+  return areAllThere && said.every((each) => each !== undefined) ? said[0] : undefined;
 }
 
 /** A device that was away is given its time anew: it could not use what passed, or not tell what it decided. */
@@ -245,38 +254,50 @@ export function podStep({ row, next, old }: Tracked, { spec }: Pick<DeviceContex
       return withdrawal(next.filter(isCandidate));
     case 'Staging':
     case 'Staged':
-      return offer('stage', old, next);
+      return offer('stage', offersOf(spec, old, next));
     case 'Applying':
-      return offer('apply', old, next);
+      return offer('apply', offersOf(spec, old, next));
     case 'Succeeded':
       return old.length > 0 && next.length > 0 ? { type: 'confirm', old } : NONE;
     case 'Rejected':
     case 'Failed':
       // What goes back has nothing to go back to: it is left to try on.
-      return spec.type === 'change' ? withdrawal(next) : NONE;
+      return spec.type === 'change' ? withdrawal(next.filter((pod) => hasWayBack(pod, old))) : NONE;
   }
+}
+
+/** What the device took before, and whose old pod is gone, stays. */
+function hasWayBack(pod: PodObject, old: readonly PodObject[]): boolean {
+  const replaced = podUpdateOf(pod)?.replaces;
+  return isCandidate(pod) || old.some(({ metadata }) => metadata.uid === replaced);
 }
 
 function withdrawal(next: readonly PodObject[]): PodStep {
   return next.length > 0 ? { type: 'withdraw', next } : NONE;
 }
 
-function offer(step: 'stage' | 'apply', old: readonly PodObject[], next: readonly PodObject[]): PodStep {
+function offer(step: 'stage' | 'apply', all: readonly Offer[]): PodStep {
   const isOpen = ({ next: pod }: Offer) =>
     pod === undefined || (step === 'apply' && podUpdateOf(pod)?.step !== 'apply');
-  const offers = offersOf(old, next).filter(isOpen);
+  const offers = all.filter(isOpen);
   return offers.length > 0 ? { type: 'offer', step, offers } : NONE;
 }
 
 /**
- * A new pod for each old one; one also where there is none to replace. One whose old pod was made anew meanwhile stands
- * for the one that came in its place.
+ * A new pod for each old one; one also where there is none to replace. One whose old pod was made anew in its place
+ * stands for the one that came.
  */
-function offersOf(old: readonly PodObject[], next: readonly PodObject[]): Offer[] {
+function offersOf(
+  { workload }: Pick<RolloutSpec, 'workload'>,
+  old: readonly PodObject[],
+  next: readonly PodObject[],
+): Offer[] {
   const replacing = new Map(next.map((pod) => [podUpdateOf(pod)?.replaces, pod]));
   const paired = old.flatMap((pod) => replacing.get(pod.metadata.uid) ?? []);
   const free = next.filter((pod) => !paired.includes(pod));
-  const pairs = old.map((pod) => ({ old: pod, next: replacing.get(pod.metadata.uid) ?? free.shift() }));
+  const comesAgain = keepsPlaces(workload.kind);
+  const standIn = () => (comesAgain ? free.shift() : undefined);
+  const pairs = old.map((pod) => ({ old: pod, next: replacing.get(pod.metadata.uid) ?? standIn() }));
   const all: Offer[] = [...pairs, ...free.map((pod) => ({ old: undefined, next: pod }))];
   return all.length > 0 ? all : [{ old: undefined, next: undefined }];
 }

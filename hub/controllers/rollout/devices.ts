@@ -1,6 +1,6 @@
 import { podUpdateOf } from '../../../proto/pod-update.ts';
 import { isCandidate } from '../../fleet/candidate.ts';
-import { nameInFleet, rowName } from '../../fleet/current-rollout.ts';
+import { keepsPlaces, nameInFleet, rowName } from '../../fleet/current-rollout.ts';
 import { type DeviceUpdateObject, deviceUpdates } from '../../fleet/device-update.ts';
 import type { RolloutSpec } from '../../fleet/rollout.ts';
 import type { Registry } from '../../registry/registry.ts';
@@ -51,7 +51,10 @@ export function fleetOf(
   return { devices, leftOver };
 }
 
-/** A pod that a device is still to decide on: of this rollout, and for a place that is still there. */
+/**
+ * A pod that a device is still to decide on: of this rollout, and for a place that is still there and that no other
+ * stands for.
+ */
 function isWanted(
   kind: WorkloadKind,
   pod: PodObject,
@@ -59,8 +62,10 @@ function isWanted(
   there: readonly PodObject[],
 ): boolean {
   if (kind.hashOf(pod) !== to.hash) return false;
+  if (keepsPlaces(kind.resource.kind)) return true;
   const replaced = podUpdateOf(pod)?.replaces;
-  return kind.keepsPlaces || there.some(({ metadata }) => metadata.uid === replaced);
+  const [first] = there.filter((other) => podUpdateOf(other)?.replaces === replaced);
+  return first === pod && there.some(({ metadata }) => metadata.uid === replaced);
 }
 
 /** When the node's readiness last changed. */

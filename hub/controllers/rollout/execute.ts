@@ -50,7 +50,10 @@ export async function carryOut(
       await carryOutStep(device, step);
     });
   }
-  await Promise.all(writes.slice(0, WRITES_AT_ONCE).map((write) => write()));
+  const results = await Promise.allSettled(writes.slice(0, WRITES_AT_ONCE).map((write) => write()));
+  // Not before all are settled: the next pass must see what this one wrote.
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
   return writes.length <= WRITES_AT_ONCE;
 
   async function writeRow(before: KubeObject | undefined, row: DeviceUpdateSpec): Promise<boolean> {

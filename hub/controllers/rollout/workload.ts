@@ -36,8 +36,6 @@ export interface WorkloadKind {
   pods(registry: Registry, workload: Workload): readonly PodObject[];
   /** The hash of the revision that a pod is of. */
   hashOf(pod: PodObject): string | undefined;
-  /** Whether a pod that goes comes again on the same device. */
-  readonly keepsPlaces: boolean;
   /** The devices that it runs on, by what of its pods is there. */
   runsOn(workload: Workload, node: NodeObject, there: readonly PodObject[]): boolean;
   /** Whether a change of the node may change where it runs. */
