@@ -172,7 +172,7 @@ const SPEC = struct(
       'What is changed.',
       {
         apiVersion: text('Its API version.'),
-        kind: choice('Its kind.', ['DaemonSet']),
+        kind: choice('Its kind.', ['DaemonSet', 'Deployment']),
         name: text('Its name.'),
       },
       needs('apiVersion', 'kind', 'name'),
