@@ -1,9 +1,13 @@
 import type { PodSpec, PodTemplateSpec } from 'kubernetes-types/core/v1.d.ts';
+import { stamped } from '../fleet/configuration-stamp.ts';
 import type { KubeObject, OwnerReference } from '../resources/object.ts';
 
-/** A pod as a controller asks for it: the template's metadata and spec, and the owner. */
+/**
+ * A pod as a controller asks for it: the template's metadata and spec, and the owner. It reads the ConfigMaps and
+ * Secrets that the template's stamp names.
+ */
 export function podFromTemplate(
-  { metadata = {}, spec }: PodTemplateSpec,
+  template: PodTemplateSpec,
   owner: { readonly namespace: string | undefined; readonly reference: OwnerReference },
   own: {
     readonly labels?: Readonly<Record<string, string>>;
@@ -11,6 +15,7 @@ export function podFromTemplate(
     readonly spec?: Partial<PodSpec>;
   } = {},
 ): KubeObject {
+  const { metadata = {}, spec } = stamped(template);
   const { finalizers } = metadata;
   const annotations = own.annotations
     ? { ...metadata.annotations, ...own.annotations }

@@ -3,6 +3,7 @@ import type { Registry } from '../registry/registry.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { type Sign, startCertificateController } from './certificates/certificate-controller.ts';
 import { startClusterRoleAggregation } from './cluster-role-aggregation/cluster-role-aggregation.ts';
+import { startConfigurationController } from './configuration-revision/configuration-controller.ts';
 import type { ControllerContext, Running } from './controller.ts';
 import { startCronJobController } from './cron-job/cron-job-controller.ts';
 import { startCustomResourceController } from './custom-resources/custom-resource-controller.ts';
@@ -83,6 +84,8 @@ export function startControllers({
     startDaemonSetController(context),
     startRolloutController(context, daemonSetWorkloads, gates),
     startRolloutController(context, deploymentWorkloads, gates),
+    startConfigurationController(context, daemonSetWorkloads),
+    startConfigurationController(context, deploymentWorkloads),
     startJobController(context),
     startCronJobController(context),
     new Scheduler({

@@ -52,6 +52,8 @@ export type UpdateOrder =
 /** A RolloutPolicy's spec with its defaults. Durations are texts such as `15m`. */
 export interface RolloutPolicySpec {
   readonly start: 'automatic' | 'manual';
+  /** How ConfigMaps and Secrets that a template reads reach its pods. */
+  readonly configuration: 'live' | 'revisioned';
   readonly stage?: {
     readonly maxConcurrent: number;
     readonly rate?: {
@@ -174,6 +176,11 @@ export const POLICY_SPEC = struct('How a change reaches a fleet.', {
     'Whether a change of the workload starts its rollout, or makes one that waits until it is started.',
     ['automatic', 'manual'],
     { default: 'automatic' },
+  ),
+  configuration: choice(
+    'How ConfigMaps and Secrets that the template reads reach its pods: as they are at the time, in the way of Kubernetes; or as part of the revision, from copies, so that a change of one goes by waves and back like a change of the template.',
+    ['live', 'revisioned'],
+    { default: 'live' },
   ),
   stage: struct(
     'Downloads ahead of time: all devices get the images of the new revision while the old one runs on. Without it, a device downloads when its turn comes.',

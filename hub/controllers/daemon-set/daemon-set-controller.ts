@@ -10,6 +10,7 @@ import type {
   PodObject,
 } from '../../resources/typed.ts';
 import { Backoff } from '../backoff.ts';
+import { awaitsConfiguration } from '../configuration-seen.ts';
 import {
   type ControllerContext,
   type ObjectEvent,
@@ -23,7 +24,7 @@ import { changeExisting, writeStatus } from '../status.ts';
 import { daemonPod, templateOf } from './daemon-pod.ts';
 import { type DaemonSetPlan, planDaemonSet } from './daemon-set-plan.ts';
 import { isSamePlace, placementOn } from './placement.ts';
-import { hashOf, planRevisions, REVISION_HASH, type RevisionPlan } from './revisions.ts';
+import { hashOf, planRevisions, REVISION_HASH, type RevisionPlan, unchangedRevisions } from './revisions.ts';
 
 const SOURCE = 'daemonset-controller';
 /**
@@ -97,7 +98,11 @@ async function syncDaemonSet(
   const owned = (await settleClaims(registry, pods, reference, claims, SOURCE)) as readonly PodObject[];
   const started = performance.now();
   const history = ownedBy(context, controllerRevisions, set) as readonly ControllerRevisionObject[];
-  const revisions = planRevisions(set, reference, history, neededRevisions(registry, set, owned));
+  const awaits = awaitsConfiguration(registry, set);
+  const revisions = awaits
+    ? unchangedRevisions(history)
+    : planRevisions(set, reference, history, neededRevisions(registry, set, owned));
+  if (!revisions) return undefined;
   const plan = planOf(context, set, revisions.hash, owned);
   const planMs = performance.now() - started;
   const isEnding = set.metadata.deletionTimestamp !== undefined;
@@ -107,9 +112,11 @@ async function syncDaemonSet(
   const after = hasActed
     ? planOf(context, set, revisions.hash, ownedBy(context, pods, set) as readonly PodObject[])
     : plan;
-  const status = collided
-    ? { ...after.status, collisionCount: (after.status.collisionCount ?? 0) + 1 }
-    : after.status;
+  const status = {
+    ...after.status,
+    ...(collided && { collisionCount: (after.status.collisionCount ?? 0) + 1 }),
+    ...(awaits && { observedGeneration: set.status?.observedGeneration ?? 0 }),
+  };
   await unlessGone(writeStatus(registry, daemonSets, set, status, SOURCE));
   if (failure) throw failure;
   if (planMs > CHEAP_PASS_MS) await delay(planMs * SPACING, undefined, { signal }).catch(() => undefined);
@@ -213,8 +220,7 @@ function revisionFor(registry: Registry, set: DaemonSetObject, current: string, 
   const hash = newest ? revisionOn(registry, set, newest, node) : current;
   const history = registry.byIndex(controllerRevisions, 'controller', set.metadata.uid ?? '');
   const revision = history.find(({ metadata }) => metadata.labels?.[REVISION_HASH] === hash);
-  const template =
-    hash === current ? undefined : revision && templateOf(revision as ControllerRevisionObject);
+  const template = revision && templateOf(revision as ControllerRevisionObject);
   return template ? { template, hash } : { template: set.spec.template, hash: current };
 }
 

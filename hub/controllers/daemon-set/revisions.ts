@@ -48,6 +48,14 @@ export function planRevisions(
   };
 }
 
+/** While the template must not be acted on, the newest revision is as before what pods are made of, if there is one. */
+export function unchangedRevisions(revisions: readonly ControllerRevisionObject[]): RevisionPlan | undefined {
+  const [newest] = revisions.toSorted((a, b) => b.revision - a.revision);
+  return (
+    newest && { hash: hashOf(newest), create: undefined, renumber: undefined, remove: [], collided: false }
+  );
+}
+
 function surplus(
   { spec }: DaemonSetObject,
   revisions: readonly ControllerRevisionObject[],

@@ -6,6 +6,7 @@ import { isTerminal } from '../../resources/pod-state.ts';
 import { deployments, pods, replicaSets } from '../../resources/table-of-resources.ts';
 import { sooner } from '../../resources/time.ts';
 import type { DeploymentObject, PodObject, ReplicaSetObject } from '../../resources/typed.ts';
+import { awaitsConfiguration } from '../configuration-seen.ts';
 import {
   type ControllerContext,
   type ObjectEvent,
@@ -69,7 +70,7 @@ async function syncDeployment(
   const { registry, now } = context;
   const { namespace, name } = splitKey(key);
   const deployment = registry.get(deployments, namespace, name) as DeploymentObject | undefined;
-  if (!deployment) return undefined;
+  if (!deployment || awaitsConfiguration(registry, deployment)) return undefined;
   const owned = registry.byIndex(replicaSets, 'controller', deployment.metadata.uid ?? '');
   const claims = planClaims(deployment, deployment.spec.selector, owned, orphans.in(namespace));
   const reference = controllerReference(deployments, deployment);

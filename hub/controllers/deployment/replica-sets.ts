@@ -3,6 +3,7 @@ import { REVISION } from '../../resources/deployment.ts';
 import type { KubeObject } from '../../resources/object.ts';
 import { replicaSets } from '../../resources/table-of-resources.ts';
 import type { DeploymentObject, ReplicaSetObject } from '../../resources/typed.ts';
+import { SEEN_ANNOTATION } from '../configuration-seen.ts';
 import { canonicalJson, stableHash } from '../stable-hash.ts';
 
 export const HASH_LABEL = 'pod-template-hash';
@@ -18,6 +19,7 @@ const NOT_INHERITED: ReadonlySet<string> = new Set([
   REVISION_HISTORY,
   DESIRED_REPLICAS,
   MAX_REPLICAS,
+  SEEN_ANNOTATION,
 ]);
 
 export interface Generations {

@@ -16,7 +16,7 @@ export interface ChangeInput {
   readonly current: Revision;
 }
 
-const CHANGE_CAUSE = 'kubernetes.io/change-cause';
+export const CHANGE_CAUSE = 'kubernetes.io/change-cause';
 
 /**
  * The rollout that a change of the workload's template asks for; undefined when there is none to make. The first

@@ -23,6 +23,7 @@ const errorsOf = (spec: object) =>
 t.test('defaults: a policy of nothing is one that a cautious operator would write', async (t) => {
   t.same(policyOf({}).spec, {
     start: 'automatic',
+    configuration: 'live',
     gates: {
       health: {
         successThreshold: '95%',
