@@ -1,7 +1,7 @@
 /** Changes that come together, as `kubectl apply` of several files makes them, become one revision. */
 const SETTLE_MS = 1_000;
 /** The soonest that another content makes another revision. */
-const INTERVAL_MS = 10_000;
+const INTERVAL_MS = 5_000;
 
 /** When content that changes is taken up, by workload: soon, all at once, and not too often. */
 export class Settling {

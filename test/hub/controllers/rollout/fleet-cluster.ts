@@ -19,17 +19,22 @@ export class FleetCluster {
   }
 
   /** Nodes `n0`, `n1` …, a policy, and a DaemonSet `app` of image `app:1` that has come up everywhere. */
-  async begin(count: number, policy: object): Promise<void> {
+  async begin(count: number, policy: object, podSpec: object = {}): Promise<void> {
     await this.#addFleet(count, policy);
-    await this.#createApp('DaemonSet', {});
+    await this.#createApp('DaemonSet', {}, podSpec);
     await this.cluster.until('it runs everywhere', () => this.running('app:1') === count);
   }
 
   /** The same with a Deployment, its pods where the scheduler put them. */
-  async beginDeployment(count: number, replicas: number, policy: object): Promise<void> {
+  async beginDeployment(
+    count: number,
+    replicas: number,
+    policy: object,
+    podSpec: object = {},
+  ): Promise<void> {
     this.#workload = deployments;
     await this.#addFleet(count, policy);
-    await this.#createApp('Deployment', { replicas });
+    await this.#createApp('Deployment', { replicas }, podSpec);
     const bound = () => this.pods('app:1').filter(({ spec }) => spec.nodeName).length;
     await this.cluster.until('all its pods have a node', () => bound() === replicas);
   }
@@ -45,12 +50,16 @@ export class FleetCluster {
     });
   }
 
-  #createApp(kind: string, spec: object): Promise<unknown> {
+  #createApp(kind: string, spec: object, podSpec: object): Promise<unknown> {
     return this.cluster.create(this.#workload, {
       apiVersion: 'apps/v1',
       kind,
       metadata: { name: 'app', namespace: 'default', annotations: { [POLICY]: 'careful' } },
-      spec: { ...spec, selector: { matchLabels: { app: 'app' } }, template: template('app', 'app:1') },
+      spec: {
+        ...spec,
+        selector: { matchLabels: { app: 'app' } },
+        template: template('app', 'app:1', podSpec),
+      },
     });
   }
 
