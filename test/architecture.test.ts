@@ -123,6 +123,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'proto',
   ],
   'hub/cli': [
+    'hub/controllers/configuration-seen.ts',
     'hub/controllers/daemon-set',
     'hub/controllers/rollout',
     'hub/fleet',

@@ -29,7 +29,7 @@ export interface TemplateOwner extends KubeObject {
 }
 
 /** Undefined when nothing was seen, or when somebody else wrote something there. */
-export function seenOf({ metadata }: KubeObject): Seen | undefined {
+export function seenOf({ metadata }: Pick<KubeObject, 'metadata'>): Seen | undefined {
   const text = metadata.annotations?.[SEEN_ANNOTATION];
   if (text === undefined) return undefined;
   try {

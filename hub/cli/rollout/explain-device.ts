@@ -85,8 +85,8 @@ function withoutRollout({ set }: Question): Explanation {
       );
 }
 
-function revisionText({ rollout }: Known): string {
-  return `revision ${rollout.spec.to.number} of ${rollout.spec.workload.name}`;
+function revisionText({ rollout: { spec } }: Known): string {
+  return `revision ${spec.to.number} of ${spec.workload.name}${spec.cause ? ` (${oneLine(spec.cause)})` : ''}`;
 }
 
 /** The newest rollout has not looked at the device: it has just begun, or is over for all who were not there. */

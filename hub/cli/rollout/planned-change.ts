@@ -1,5 +1,7 @@
+import { seenOf } from '../../controllers/configuration-seen.ts';
 import { hashOf, planRevisions } from '../../controllers/daemon-set/revisions.ts';
 import { planChange } from '../../controllers/rollout/new-rollout.ts';
+import { stampOf } from '../../fleet/configuration-stamp.ts';
 import type { Revision, RolloutObject, RolloutSpec } from '../../fleet/rollout.ts';
 import type { RolloutPolicyObject } from '../../fleet/rollout-policy.ts';
 import type { ControllerRevisionObject, DaemonSetObject } from '../../resources/typed.ts';
@@ -48,9 +50,21 @@ export function plannedChange({ before, after, policy, revisions, rollouts }: Ch
       ...(newest && !isOver(newest) && newest.metadata.name !== rollout
         ? [`rollout ${newest.metadata.name} is ${newest.status?.phase ?? 'Pending'}: it would be superseded`]
         : []),
+      ...contentTaken(after, policy),
       ...(isManual ? [`the policy does not start by itself: holdfast rollout start ${rollout}`] : []),
     ],
   };
+}
+
+/** After an undo, what is live is other than what pods read: the next change takes it. */
+function contentTaken({ metadata, spec }: DaemonSetObject, policy: RolloutPolicyObject): string[] {
+  const live = seenOf({ metadata })?.live;
+  if (policy.spec.configuration !== 'revisioned' || !live) return [];
+  const stamp = stampOf(spec.template) ?? {};
+  const other = Object.keys(live).filter((key) => live[key] && live[key] !== stamp[key]);
+  return other.length === 0
+    ? []
+    : [`the next change takes ${other.join(', ')} as it is live, which was undone`];
 }
 
 function revisionOf(
