@@ -141,6 +141,11 @@ t.test('kubectl apply, diff, history, undo', async (t) => {
   t.match((await holdfast.run('rollout history ds/app')).out, /^2 +app-2 .*ConfigMap\/app changed/m);
   t.match(await run('describe daemonset/app'), /ConfigurationChanged .*ConfigMap\/app changed/);
 
+  t.match(
+    (await holdfast.run('rollout explain sim-0 ds/app')).out,
+    /has revision 2 of app \(ConfigMap\/app changed\)/,
+  );
+
   await run('rollout undo daemonset/app');
   await run('rollout undo deployment/web');
   await Promise.all([succeeds('app-3'), succeeds('deploy-web-3')]);
@@ -148,6 +153,10 @@ t.test('kubectl apply, diff, history, undo', async (t) => {
   t.equal(await run('diff -f -', all('two')), '', 'the ConfigMap is as it was written');
   t.notMatch(await run('apply -f -', all('two')), /configured|created/);
   t.equal(await texts('app'), 'one', 'to apply what is there changes nothing');
+  t.match(
+    (await holdfast.run('rollout plan app --image main=app:2')).out,
+    /Warning: the next change takes ConfigMap\/app as it is live, which was undone/,
+  );
   t.equal((await holdfast.run('rollout undo ds/app --to 2')).code, 0);
   await succeeds('app-4');
   await readAll('app', 'two');

@@ -129,7 +129,7 @@ t.test('image and content that change together are one revision', async (t) => {
   await fleet.begin(2, REVISIONED, POD_SPEC);
   await world.write('two');
   await cluster.change(secrets, 'db', (object) => {
-    object['data'] = (secret('db', 'two') as { data: object }).data;
+    object['data'] = secret('db', 'two')['data'];
   });
   await fleet.setImage('app:2');
   await fleet.untilPhase('app-2', 'Succeeded');

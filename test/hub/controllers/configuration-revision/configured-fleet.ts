@@ -83,11 +83,11 @@ export class ConfiguredFleet {
   }
 }
 
-export function configMap(name: string, text: string): object {
+export function configMap(name: string, text: string): KubeObject {
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data: { text } };
 }
 
-export function secret(name: string, text: string): object {
+export function secret(name: string, text: string): KubeObject {
   const data = { text: Buffer.from(text).toString('base64') };
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'default' }, data };
 }
