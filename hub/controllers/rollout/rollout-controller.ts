@@ -5,7 +5,6 @@ import { type Revision, type RolloutObject, rollouts } from '../../fleet/rollout
 import { type RolloutPolicyObject, rolloutPolicies } from '../../fleet/rollout-policy.ts';
 import { controllerOf, type KubeObject, objectKey } from '../../resources/object.ts';
 import { nodes, pods } from '../../resources/table-of-resources.ts';
-import type { NodeObject } from '../../resources/typed.ts';
 import { sameJson } from '../../schema/json-type.ts';
 import {
   type ControllerContext,
@@ -15,7 +14,7 @@ import {
   startController,
   unlessGone,
 } from '../controller.ts';
-import { isSamePlace } from '../daemon-set/placement.ts';
+import { NodePlaces } from '../node-places.ts';
 import { controllerReference } from '../ownership.ts';
 import { changeExisting, writeStatus } from '../status.ts';
 import { fleetOf } from './devices.ts';
@@ -58,7 +57,7 @@ export function startRolloutController(
   const onAnswer = (key: string) => controller.add(key);
   const measurements = new GateMeasurements({ registry, log, usageOf, servers, onAnswer });
   const context: RolloutContext = { ...given, kind, measurements };
-  const places = new Map<string, NodeObject>();
+  const places = new NodePlaces();
   const isManaged = (workload: KubeObject) =>
     policyNameOf(workload) !== undefined ||
     rolloutsOf(registry, workload).some(({ status = {} }) => !isOver(status));
@@ -91,7 +90,7 @@ export function startRolloutController(
       {
         resource: nodes,
         keys: (event) => {
-          const touched = placesTouched(places, event);
+          const touched = places.touchedBy(event);
           if (touched.length === 0) return [];
           const isConcerned = (workload: KubeObject) =>
             touched.some((node) => kind.isConcerned(registry, workload as Workload, node));
@@ -109,20 +108,6 @@ export function startRolloutController(
     return controller.stop();
   };
   return { ...controller, stop };
-}
-
-/** The node before and after, when anything changed that rollouts look at. */
-function placesTouched(
-  places: Map<string, NodeObject>,
-  { type, object }: ObjectEvent,
-): readonly NodeObject[] {
-  const node = object as NodeObject;
-  const name = node.metadata.name ?? '';
-  const before = places.get(name);
-  if (type === 'DELETED') places.delete(name);
-  else places.set(name, node);
-  if (before && type !== 'DELETED' && isSamePlace(before, node)) return [];
-  return before ? [before, node] : [node];
 }
 
 async function syncWorkload(
