@@ -83,7 +83,15 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     now: Date.now,
     log: log.child({ part: 'link' }),
   });
-  const registration = new NodeRegistration({ registry, ca: keys.ca, now: Date.now });
+  const registration = new NodeRegistration({
+    registry,
+    ca: keys.ca,
+    now: Date.now,
+    onReplaced: (node) => {
+      sessions.dismiss(node, 'another device has taken the place of this one');
+      dispatcher.nodeReplaced(node);
+    },
+  });
   const dispatcher = new Dispatcher({
     registry,
     store,

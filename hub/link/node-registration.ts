@@ -6,8 +6,9 @@ import { subdomainNameErrors } from '../resources/names.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { nodes } from '../resources/table-of-resources.ts';
 import type { CertificateAuthority } from '../security/certificate-authority.ts';
-import { redeemJoinToken } from '../security/join-tokens.ts';
+import { readJoinToken, redeemJoinToken, type TokenTerms } from '../security/join-tokens.ts';
 import {
+  isRevokedKey,
   KEY_ANNOTATION,
   keyHash,
   NODES_GROUP,
@@ -35,6 +36,8 @@ export interface NodeRegistrationOptions {
   readonly registry: Registry;
   readonly ca: CertificateAuthority;
   readonly now: () => number;
+  /** Another device is the node's from now on. */
+  readonly onReplaced: (node: string) => void;
 }
 
 /** Makes devices nodes: checks their tokens, issues their certificates, keeps their Node objects. */
@@ -49,20 +52,17 @@ export class NodeRegistration {
 
   /** The device's certificate, PEM. Throws EnrolmentRefused. */
   async enrol(request: EnrolRequest): Promise<string> {
-    const { registry, ca, now } = this.#options;
-    const { nodeName, publicKey, sealingKey } = request;
+    const { registry, ca, now, onReplaced } = this.#options;
+    const { nodeName, publicKey, token } = request;
     checkRequest(request);
-    const known = registry.get(nodes, undefined, nodeName)?.metadata.annotations?.[KEY_ANNOTATION];
-    if (known && known !== keyHash(publicKey)) {
-      throw new EnrolmentRefused(
-        'exists',
-        `node "${nodeName}" is enrolled with another key: choose another --node-name, or, if this device replaces it, ` +
-          `delete it first with "kubectl delete node ${nodeName}"`,
-      );
-    }
-    const refusal = await this.#redemptions.run(() => redeemJoinToken(registry, request.token, now()));
+    const bearer = { credential: token, node: nodeName };
+    const found = readJoinToken(registry, bearer, now());
+    if ('refusal' in found) throw new EnrolmentRefused('unauthenticated', found.refusal);
+    const before = this.#checkName(nodeName, keyHash(publicKey), found.terms);
+    const refusal = await this.#redemptions.run(() => redeemJoinToken(registry, bearer, now()));
     if (refusal) throw new EnrolmentRefused('unauthenticated', refusal);
-    await this.#pinKeys(nodeName, keyHash(publicKey), Buffer.from(sealingKey).toString('base64'));
+    await this.#pinKeys(request, found.terms);
+    if (before !== undefined && before !== keyHash(publicKey)) onReplaced(nodeName);
     const subject = { user: userOfNode(nodeName), groups: [NODES_GROUP] };
     return ca.issueClient(subject, publicKey, CERTIFICATE_DAYS);
   }
@@ -82,19 +82,52 @@ export class NodeRegistration {
     return pinned === undefined || pinned === hash;
   }
 
-  async #pinKeys(node: string, hash: string, sealingKey: string): Promise<void> {
-    const pinned = { [KEY_ANNOTATION]: hash, [SEALING_KEY_ANNOTATION]: sealingKey };
+  /** The key of the device that has the name now. Throws EnrolmentRefused when this one may not take it. */
+  #checkName(node: string, hash: string, terms: TokenTerms): string | undefined {
+    const known = this.#options.registry.get(nodes, undefined, node)?.metadata.annotations?.[KEY_ANNOTATION];
+    const problem = nameProblem(node, known, hash, terms);
+    if (problem) throw new EnrolmentRefused('exists', problem);
+    return known;
+  }
+
+  async #pinKeys({ nodeName, publicKey, sealingKey }: EnrolRequest, terms: TokenTerms): Promise<void> {
+    const hash = keyHash(publicKey);
+    const pinned = {
+      [KEY_ANNOTATION]: hash,
+      [SEALING_KEY_ANNOTATION]: Buffer.from(sealingKey).toString('base64'),
+    };
     await this.#options.registry.modify(
       nodes,
       undefined,
-      node,
-      (current = newNode(node)) => {
+      nodeName,
+      (current = newNode(nodeName)) => {
         const { metadata } = current;
+        // Another device may have come under the same name since it was looked at.
+        const problem = nameProblem(nodeName, metadata.annotations?.[KEY_ANNOTATION], hash, terms);
+        if (problem) throw new EnrolmentRefused('exists', problem);
         return { ...current, metadata: { ...metadata, annotations: { ...metadata.annotations, ...pinned } } };
       },
       MANAGER,
     );
   }
+}
+
+/** Why a device with this key may not have the name; undefined when it may. Pure. */
+export function nameProblem(
+  node: string,
+  known: string | undefined,
+  hash: string,
+  { replaces }: Pick<TokenTerms, 'replaces'>,
+): string | undefined {
+  if (known === undefined || known === hash) return undefined;
+  if (!replaces)
+    return (
+      `node "${node}" is enrolled with another key: choose another --node-name, or, if this device replaces it, ` +
+      `join with the token of "holdfast node replace ${node}"`
+    );
+  // The token is for the place of the device that had it then. One that was revoked since has lost it anyway.
+  if (replaces.key === known || isRevokedKey(known)) return undefined;
+  return `node "${node}" has had another device since this token was made: make a new one with "holdfast node replace ${node}"`;
 }
 
 function newNode(name: string): KubeObject {
