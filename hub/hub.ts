@@ -89,6 +89,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     now: Date.now,
     onReplaced: (node) => {
       sessions.dismiss(node, 'another device has taken the place of this one');
+      broker.endIfStranger(node);
       dispatcher.nodeReplaced(node);
     },
   });
@@ -157,7 +158,10 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     if (event.type === 'SYNCED') return;
     const { name = '' } = event.object.metadata;
     if (event.type === 'DELETED') sessions.dismiss(name, 'the Node of this device was deleted');
-    else if (isRevoked(event.object)) sessions.dismiss(name, 'the access of this device was revoked');
+    else if (isRevoked(event.object)) {
+      sessions.dismiss(name, 'the access of this device was revoked');
+      broker.endIfStranger(name);
+    }
   });
   dispatcher.start();
   const metrics = new HubMetrics({
