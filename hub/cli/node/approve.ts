@@ -1,13 +1,10 @@
 import type { Call, Command } from '../command.ts';
 import { dataText, tableText } from '../print.ts';
 import { SELECTION } from './find-nodes.ts';
-import {
-  approvalPath,
-  listPending,
-  type PendingDevice,
-  pendingNamed,
-  pendingTable,
-} from './pending-requests.ts';
+import type { PendingDevice } from './pending-requests.ts';
+
+/** It loads what reads certificate requests: who needs none is to be answered at once. */
+const requests = () => import('./pending-requests.ts');
 
 export const pending: Command = {
   arguments: '',
@@ -19,6 +16,7 @@ export const pending: Command = {
   isClusterWide: true,
   run: async (call) => {
     const { client, output, surroundings } = call;
+    const { listPending, pendingTable } = await requests();
     const waiting = await listPending(client, call.text('selector'));
     if (output === 'json' || output === 'yaml') {
       const items = waiting.map(({ request }) => request);
@@ -60,6 +58,7 @@ async function meant(call: Call): Promise<readonly PendingDevice[]> {
   const selector = call.text('selector');
   const names = call.arguments;
   if (names.length > 0 && selector !== undefined) throw new Error('give names or --selector, not both');
+  const { listPending, pendingNamed } = await requests();
   const waiting = await listPending(call.client, selector);
   if (selector !== undefined && waiting.length === 0)
     throw new Error(`no device that waits has the labels "${selector}"`);
@@ -73,6 +72,7 @@ async function decide(call: Call, { request }: PendingDevice, type: 'Approved' |
   const reason = type === 'Approved' ? 'ApprovedByOperator' : 'DeniedByOperator';
   const condition = { type, status: 'True', reason, message: call.text('reason') ?? '' };
   const body = { ...request, status: { ...request.status, conditions: [...conditions, condition] } };
+  const { approvalPath } = await requests();
   await call.client.call('PUT', approvalPath(request.metadata.name ?? ''), body);
 }
 

@@ -1,8 +1,6 @@
 import { readinessOf } from '../../resources/node-matching.ts';
-import { newJoinToken } from '../../security/join-tokens.ts';
 import { KEY_ANNOTATION } from '../../security/node-identity.ts';
 import type { Command } from '../command.ts';
-import { parseTtl, storeToken } from '../token.ts';
 import { findNode } from './find-nodes.ts';
 
 export const replace: Command = {
@@ -14,6 +12,11 @@ export const replace: Command = {
   isClusterWide: true,
   run: async (call) => {
     const [name = ''] = call.arguments;
+    // What tokens are made of is loaded by who needs it only.
+    const [{ newJoinToken }, { parseTtl, storeToken }] = await Promise.all([
+      import('../../security/join-tokens.ts'),
+      import('../token.ts'),
+    ]);
     const ttlMs = parseTtl(call.text('ttl') ?? '1h');
     const node = await findNode(call.client, name);
     const key = node.metadata.annotations?.[KEY_ANNOTATION] ?? '';
