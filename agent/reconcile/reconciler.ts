@@ -23,6 +23,7 @@ import { Images } from './images.ts';
 import { planPod } from './plan.ts';
 import { PodMemory } from './pod-memory.ts';
 import { PodWorkers } from './pod-workers.ts';
+import { imagesOfOthers } from './update-downloads.ts';
 import { Updates } from './updates.ts';
 
 export interface ReconcilerOptions {
@@ -242,7 +243,7 @@ export class Reconciler {
       finished: this.#finished.has(uid),
       lastAttempt: memory.lastAttempt,
       turn,
-      keptImages: turn === 'clear' ? this.#updates.imagesOfOthers(uid) : NO_IMAGES,
+      keptImages: turn === 'clear' ? imagesOfOthers(this.#options, uid) : NO_IMAGES,
       nowMs: this.#options.monotonicMs(),
     };
   }
