@@ -29,10 +29,21 @@ export function endCheck(trial: Trial): void {
 }
 
 export function sameRecord(a: UpdateRecord, b: UpdateRecord | undefined): boolean {
-  return a.phase === b?.phase && a.reason === b.reason && a.message === b.message && a.starts === b.starts;
+  return (
+    a.phase === b?.phase &&
+    a.reason === b.reason &&
+    a.message === b.message &&
+    a.starts === b.starts &&
+    a.isSwitching === b.isSwitching &&
+    a.deferral?.lease === b.deferral?.lease
+  );
 }
 
-/** What is in the way of a trial changes often and need not outlive the agent. */
+/**
+ * What is in the way of a trial changes often and need not outlive the agent. That it was put off must: the time for
+ * which it may be does not begin again.
+ */
 export function isWorthStoring(a: UpdateRecord, b: UpdateRecord | undefined): boolean {
-  return a.phase !== 'waiting' && (a.phase !== b?.phase || a.starts !== b.starts);
+  if (a.phase === 'waiting') return a.deferral?.lease !== b?.deferral?.lease;
+  return a.phase !== b?.phase || a.starts !== b.starts || a.isSwitching !== b.isSwitching;
 }

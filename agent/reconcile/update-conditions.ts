@@ -1,5 +1,10 @@
 import type { PodCondition, PodStatus } from 'kubernetes-types/core/v1.d.ts';
-import { ACCEPTED_CONDITION, type PodUpdate, STAGED_CONDITION } from '../../proto/pod-update.ts';
+import {
+  ACCEPTED_CONDITION,
+  INSUFFICIENT_DISK,
+  type PodUpdate,
+  STAGED_CONDITION,
+} from '../../proto/pod-update.ts';
 import { downloadsLater, type UpdateRecord } from '../pod/turn.ts';
 import type { Download } from './update-downloads.ts';
 
@@ -21,12 +26,15 @@ export function updateConditions(
 function stagedCondition(
   update: PodUpdate,
   record: UpdateRecord | undefined,
-  { isStaged, trouble }: Download,
+  { isStaged, digests, reason, trouble }: Download,
 ): PodCondition {
   const type = STAGED_CONDITION;
-  if (isStaged || record?.phase === 'accepted') return { type, status: 'True', reason: 'Downloaded' };
+  const message = isStaged ? digests.join(', ') : '';
+  if (isStaged || record?.phase === 'accepted')
+    return { type, status: 'True', reason: 'Downloaded', ...(message && { message }) };
   if (downloadsLater(update)) return { type, status: 'True', reason: 'DownloadsLater' };
-  return { type, status: 'False', reason: 'Downloading', ...(trouble && { message: trouble }) };
+  const why = reason === INSUFFICIENT_DISK ? reason : 'Downloading';
+  return { type, status: 'False', reason: why, ...(trouble && { message: trouble }) };
 }
 
 /** The first thing that keeps a container from being ready. */

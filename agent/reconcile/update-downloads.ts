@@ -13,19 +13,27 @@ export interface DownloadsView {
 /** How far the download of a pod's images is. */
 export interface Download {
   readonly isStaged: boolean;
+  /** What names of images stand for here, as far as they do not say so themselves. */
+  readonly digests: readonly string[];
+  /** Why it is not done, in one word. */
+  readonly reason: string | undefined;
   /** What is in its way, as far as that is known. */
   readonly trouble: string | undefined;
 }
 
 export function downloadOf({ images, firstSeenAtMs }: DownloadsView, { metadata, spec }: Pod): Download {
   const states = spec.containers.map(({ image = '', imagePullPolicy }) => {
-    const { present, failure, triedAtMs = Number.NEGATIVE_INFINITY } = images.get(image);
+    const { present, failure, digest, triedAtMs = Number.NEGATIVE_INFINITY } = images.get(image);
     const isFresh = imagePullPolicy !== 'Always' || triedAtMs >= firstSeenAtMs(metadata.uid);
-    return { isThere: present && isFresh, failure };
+    const resolved = digest && !image.includes('@') ? `${image} is ${digest}` : undefined;
+    return { isThere: present && isFresh, failure, resolved };
   });
+  const failed = states.find(({ isThere, failure }) => !isThere && failure)?.failure;
   return {
     isStaged: states.every(({ isThere }) => isThere),
-    trouble: states.find(({ isThere, failure }) => !isThere && failure)?.failure?.message,
+    digests: [...new Set(states.flatMap(({ resolved }) => resolved ?? []))],
+    reason: failed?.reason,
+    trouble: failed?.message,
   };
 }
 

@@ -1,5 +1,5 @@
-import type { PodUpdate } from '../../proto/pod-update.ts';
-import type { UpdateInput } from '../pod/turn.ts';
+import { type PodUpdate, WAITING_FOR_WINDOW } from '../../proto/pod-update.ts';
+import type { Wait } from '../pod/consent.ts';
 
 export interface UpdateWindowsOptions {
   readonly monotonicMs: () => number;
@@ -12,6 +12,7 @@ export interface UpdateWindowsOptions {
 /** Between hub and device; what is more is wrong. */
 const CLOCK_TOLERANCE_MS = 60_000;
 const CLOCK_RETRY_MS = 60_000;
+const CLOSED = { reason: WAITING_FOR_WINDOW };
 
 /** When new pods may begin, by the windows of their policies. */
 export class UpdateWindows {
@@ -24,28 +25,32 @@ export class UpdateWindows {
   }
 
   /** Whether it has to wait for a window. What reads schedules is loaded when the first one is met. */
-  closed({ windows, clockUntrusted, saidAt }: PodUpdate): UpdateInput['closed'] {
+  closed({ windows, clockUntrusted, saidAt }: PodUpdate): Wait | undefined {
     const { now, monotonicMs, onLoaded } = this.#options;
     if (!windows?.length) return undefined;
     const wallMs = now();
     const nowMs = monotonicMs();
     if (saidAt !== undefined && wallMs < Date.parse(saidAt) - CLOCK_TOLERANCE_MS) {
       const message = 'the clock of this device is behind the time at which the hub asked: it is not trusted';
-      return clockUntrusted === 'run' ? undefined : { message, untilMs: nowMs + CLOCK_RETRY_MS };
+      return clockUntrusted === 'run' ? undefined : { ...CLOSED, message, untilMs: nowMs + CLOCK_RETRY_MS };
     }
     if (!this.#opensAt) {
       this.#loading ??= import('../pod/window.ts').then(({ opensAt }) => {
         this.#opensAt = opensAt;
         onLoaded();
       });
-      return { message: 'its windows are looked at', untilMs: Number.POSITIVE_INFINITY };
+      return { ...CLOSED, message: 'its windows are looked at', untilMs: Number.POSITIVE_INFINITY };
     }
     const opensAtMs = this.#opensAt(windows, wallMs);
     if (opensAtMs === wallMs) return undefined;
     if (opensAtMs === undefined)
-      return { message: 'none of its windows ever opens', untilMs: Number.POSITIVE_INFINITY };
+      return { ...CLOSED, message: 'none of its windows ever opens', untilMs: Number.POSITIVE_INFINITY };
     // The clock of the wall may be set meanwhile: it is looked at again before long.
     const waitMs = Math.min(opensAtMs - wallMs, CLOCK_RETRY_MS);
-    return { message: `its window opens at ${new Date(opensAtMs).toISOString()}`, untilMs: nowMs + waitMs };
+    return {
+      ...CLOSED,
+      message: `its window opens at ${new Date(opensAtMs).toISOString()}`,
+      untilMs: nowMs + waitMs,
+    };
   }
 }

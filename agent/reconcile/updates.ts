@@ -1,10 +1,13 @@
 import type { PodCondition, PodStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { Logger } from 'pino';
-import { podUpdateOf } from '../../proto/pod-update.ts';
+import { type PodUpdate, podUpdateOf, WAITING_FOR_CONSENT } from '../../proto/pod-update.ts';
+import { consentWait, type Wait } from '../pod/consent.ts';
+import type { Moment } from '../pod/moment.ts';
 import { isDeleted, type Pod } from '../pod/pod.ts';
 import { planUpdate, type Turn, type UpdateInput, type UpdatePlan, type UpdateRecord } from '../pod/turn.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import type { AgentState } from '../state/agent-state.ts';
+import type { Leases } from './leases.ts';
 import { endCheck, isWorthStoring, newTrial, sameRecord, type Trial } from './trial.ts';
 import { TrialChecks, type TrialChecksOptions } from './trial-checks.ts';
 import { troubleOf, updateConditions } from './update-conditions.ts';
@@ -13,6 +16,8 @@ import { UpdateWindows, type UpdateWindowsOptions } from './update-windows.ts';
 
 export interface UpdatesOptions extends DownloadsView, TrialChecksOptions, UpdateWindowsOptions {
   readonly state: Pick<AgentState, 'podUpdates' | 'savePodUpdate' | 'forgetPodUpdate'>;
+  readonly leases: Pick<Leases, 'over'>;
+  readonly moment: () => Moment;
   readonly containersOf: (uid: string) => readonly ObservedContainer[];
   /** It runs, or the engine still takes down what it had: its ports are not free. */
   readonly isBusy: (container: ObservedContainer) => boolean;
@@ -82,6 +87,12 @@ export class Updates {
     this.#trials.delete(uid);
     endCheck(trial);
     if (trial.record) this.#options.state.forgetPodUpdate(uid);
+  }
+
+  /** Leases are others than before. */
+  leasesChanged(): void {
+    const { desired, onTurn } = this.#options;
+    for (const [uid, pod] of desired.pods) if (podUpdateOf(pod)?.consent) onTurn(uid);
   }
 
   close(): void {
@@ -155,8 +166,9 @@ export class Updates {
     const { uid } = candidate.metadata;
     const known = this.#trials.get(uid);
     const isApplied = podUpdateOf(candidate)?.step === 'apply';
-    if (known?.isResumed && known.record?.phase === 'trying') {
-      known.isResumed = false;
+    const isResumed = known?.isResumed ?? false;
+    if (known) known.isResumed = false;
+    if (known && isResumed && known.record?.phase === 'trying') {
       const resumed = { ...known.record, starts: known.record.starts + 1 };
       known.record = resumed;
       this.#store(uid, resumed);
@@ -206,9 +218,25 @@ export class Updates {
         isCleared: before.length === 0 && isCleared(this.#options, update.replaces),
       },
       closed: this.#windows.closed(update),
+      deferred: this.#deferred(update, trial),
       tryingSinceMs: trial.tryingSinceMs,
       nowMs,
     };
+  }
+
+  /** Whether somebody on the device puts it off. Where nothing runs yet there is nobody to ask. */
+  #deferred({ consent, replaces = '' }: PodUpdate, { record }: Trial): Wait | undefined {
+    const { desired, leases, moment, monotonicMs } = this.#options;
+    const old = consent && desired.pods.get(replaces);
+    if (!old) return undefined;
+    const wait = consentWait({
+      maxDeferMs: consent.maxDeferSeconds * 1000,
+      lease: leases.over(old),
+      before: record?.deferral,
+      now: moment(),
+      nowMs: monotonicMs(),
+    });
+    return wait && { reason: WAITING_FOR_CONSENT, ...wait };
   }
 
   /** Who is to take the pod's place: the newest, and those that the hub is taking back. Looked up once for a snapshot. */

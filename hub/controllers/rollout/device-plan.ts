@@ -1,8 +1,9 @@
 import {
   ACCEPTED_CONDITION,
+  INSUFFICIENT_DISK,
   podUpdateOf,
   STAGED_CONDITION,
-  WAITING_FOR_WINDOW,
+  WAITING_REASONS,
 } from '../../../proto/pod-update.ts';
 import { isCandidate } from '../../fleet/candidate.ts';
 import type { DeviceUpdateSpec, Step } from '../../fleet/device-update.ts';
@@ -48,9 +49,9 @@ export interface DeviceContext {
   readonly nowMs: number;
 }
 
-/** It has been told to switch, and will when its window opens. */
-export function isWaiting({ step, reason }: DeviceUpdateSpec): boolean {
-  return step === 'Applying' && reason === WAITING_FOR_WINDOW;
+/** It has been told to switch, and will when its window opens, or when a program on it has no objection any more. */
+export function isWaiting({ step, reason = '' }: DeviceUpdateSpec): boolean {
+  return step === 'Applying' && WAITING_REASONS.has(reason);
 }
 
 /** Longer than it takes until a node that is silent is not Ready any more. */
@@ -139,18 +140,28 @@ function told(step: Step, reason: string, message?: string): Seen {
 function staging({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
   const staged = device.next && podCondition(device.next, STAGED_CONDITION);
   if (staged?.status === 'True') return told('Staged', 'Downloaded');
-  if (!isLate(device, row.since, durationMs(spec.policy.deadline.perDeviceApply), nowMs)) return undefined;
+  if (!isLate(device, row.since, durationMs(spec.policy.deadline.perDeviceApply), nowMs))
+    return shortOfDisk(device, row);
   return told('Failed', 'StageDeadlineExceeded', staged?.message ?? 'the images were not downloaded in time');
 }
 
 function applying({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
   const accepted = device.next && podCondition(device.next, ACCEPTED_CONDITION);
   if (accepted?.status === 'True') return told('Succeeded', accepted.reason ?? 'Accepted');
-  if (accepted?.reason === WAITING_FOR_WINDOW) return told('Applying', accepted.reason, accepted.message);
+  if (accepted?.reason && WAITING_REASONS.has(accepted.reason))
+    return told('Applying', accepted.reason, accepted.message);
   if (accepted?.status === 'False') return told('Rejected', accepted.reason ?? 'Rejected', accepted.message);
   if (isWaiting(row)) return told('Applying', '');
-  if (!isLate(device, row.appliedAt, deadlineMs(spec), nowMs)) return undefined;
+  if (!isLate(device, row.appliedAt, deadlineMs(spec), nowMs)) return shortOfDisk(device, row);
   return told('Failed', 'DeadlineExceeded', accepted?.message ?? 'the device did not decide in time');
+}
+
+/** It does not download because its disk is too full: its row says so for as long. */
+function shortOfDisk({ next }: Device, { step, reason }: DeviceUpdateSpec): Seen | undefined {
+  const staged = next && podCondition(next, STAGED_CONDITION);
+  if (staged?.status === 'False' && staged.reason === INSUFFICIENT_DISK)
+    return told(step, INSUFFICIENT_DISK, staged.message);
+  return reason === INSUFFICIENT_DISK ? told(step, '') : undefined;
 }
 
 /** A device that was away is given its time anew: it could not use what passed, or not tell what it decided. */

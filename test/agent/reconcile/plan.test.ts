@@ -12,6 +12,7 @@ const unknown: ImageState = {
   absent: false,
   present: false,
   pulling: false,
+  digest: undefined,
   triedAtMs: undefined,
   failure: undefined,
 };
