@@ -25,7 +25,10 @@ export function consentSocketPath(runDir: string): string {
 }
 
 const CONNECTIONS_AT_ONCE = 64;
-const REQUEST_TIMEOUT_MS = 5_000;
+/** Who is silent for so long in the middle of a request is let go. */
+const SILENCE_MS = 5_000;
+/** Who is slow is looked for this often only: a device at rest is not to be woken for it. */
+const LOOK_FOR_SLOW_MS = 600_000;
 const MAX_HEADER_BYTES = 8 * 1024;
 
 /** Rejects with what to do when another agent answers there. */
@@ -58,8 +61,9 @@ async function serve(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<Server> {
   rmSync(path, { force: true }); // left by an agent that was killed
-  const limits = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS };
-  const server = createServer({ ...limits, maxHeaderSize: MAX_HEADER_BYTES }, handle);
+  const limits = { connectionsCheckingInterval: LOOK_FOR_SLOW_MS, maxHeaderSize: MAX_HEADER_BYTES };
+  const server = createServer(limits, handle);
+  server.timeout = SILENCE_MS;
   server.maxConnections = CONNECTIONS_AT_ONCE;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -152,13 +152,10 @@ export class Updates {
       return plan;
     } catch (error) {
       log.warn({ err: error, pod: uid }, 'a decision could not be stored: free space on the data directory');
-      const held = trial.record ? 'run' : 'yield';
-      return {
-        next: held,
-        old: trial.record ? 'yield' : 'run',
-        record: undefined,
-        wakeAtMs: monotonicMs() + STORE_RETRY_MS,
-      };
+      const turns = hasTakenPlace(trial, candidate)
+        ? ({ next: 'run', old: 'yield' } as const)
+        : ({ next: 'yield', old: 'run' } as const);
+      return { ...turns, record: undefined, wakeAtMs: monotonicMs() + STORE_RETRY_MS };
     }
   }
 
@@ -248,6 +245,12 @@ export class Updates {
     }
     return this.#successors.byUid.get(uid) ?? [];
   }
+}
+
+/** By what is stored: so it stays while nothing more can be. */
+function hasTakenPlace({ record }: Trial, candidate: Pod): boolean {
+  if (!record || record.phase === 'waiting') return false;
+  return record.isSwitching === true || podUpdateOf(candidate)?.consent === undefined;
 }
 
 function stricter(a: TurnNow, b: TurnNow): TurnNow {

@@ -343,6 +343,12 @@ t.test('a record that could not be stored puts nothing off less', async (t) => {
   hold(600);
   t.match(updates.turnOf('old'), { turn: 'run' });
   t.match(updates.turnOf('next'), { turn: 'yield', wakeAtMs: 10_000 });
+  world.isFull = false;
+  updates.turnOf('next');
+  Object.assign(world, { isFull: true, nowMs: 600_000 });
+  t.match(updates.turnOf('old'), { turn: 'run', wakeAtMs: 610_000 }, 'nor is it over before that is stored');
+  world.isFull = false;
+  t.equal(updates.turnOf('old').turn, 'yield');
 });
 
 t.test('that it waited begins no trial, in whatever agent it goes on', async (t) => {
