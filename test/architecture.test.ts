@@ -124,6 +124,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'hub/cli': [
     'hub/controllers/daemon-set',
+    'hub/controllers/deployment/replica-sets.ts',
     'hub/controllers/rollout',
     'hub/fleet',
     'hub/resources',

@@ -5,9 +5,16 @@ import type { KubeObject, OwnerReference } from '../resources/object.ts';
 export function podFromTemplate(
   { metadata = {}, spec }: PodTemplateSpec,
   owner: { readonly namespace: string | undefined; readonly reference: OwnerReference },
-  own: { readonly labels?: Readonly<Record<string, string>>; readonly spec?: Partial<PodSpec> } = {},
+  own: {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly spec?: Partial<PodSpec>;
+  } = {},
 ): KubeObject {
-  const { annotations, finalizers } = metadata;
+  const { finalizers } = metadata;
+  const annotations = own.annotations
+    ? { ...metadata.annotations, ...own.annotations }
+    : metadata.annotations;
   return {
     apiVersion: 'v1',
     kind: 'Pod',

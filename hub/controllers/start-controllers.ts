@@ -22,6 +22,8 @@ import { startRemovedNodesController } from './node-health/removed-nodes.ts';
 import { startPodCollector } from './pod-collector/pod-collector.ts';
 import { startReplicaSetController } from './replica-set/replica-set-controller.ts';
 import { type QuotaUsage, startResourceQuotaController } from './resource-quota/resource-quota-controller.ts';
+import { daemonSetWorkloads } from './rollout/daemon-set-workload.ts';
+import { deploymentWorkloads } from './rollout/deployment-workload.ts';
 import { type GateSources, startRolloutController } from './rollout/rollout-controller.ts';
 import { startRootCertificatePublisher } from './root-certificate/root-certificate-publisher.ts';
 import {
@@ -79,7 +81,8 @@ export function startControllers({
     startDeploymentController(context),
     startReplicaSetController(context),
     startDaemonSetController(context),
-    startRolloutController(context, gates),
+    startRolloutController(context, daemonSetWorkloads, gates),
+    startRolloutController(context, deploymentWorkloads, gates),
     startJobController(context),
     startCronJobController(context),
     new Scheduler({

@@ -19,7 +19,20 @@ export function rolloutsOf(registry: Registry, workload: KubeObject): readonly R
   return found.toSorted((a, b) => b.spec.to.number - a.spec.to.number);
 }
 
-/** The row of one device for one workload. */
+/**
+ * How the objects of a workload's rollouts are named after it: those of a DaemonSet as it is, for most are; a Deployment
+ * may have the same name.
+ */
+export function nameInFleet(kind: string, name: string): string {
+  return kind === 'Deployment' ? `deploy-${name}` : name;
+}
+
+/** Whether a pod that goes comes again on the same device: then a device has one, or none yet. */
+export function keepsPlaces(kind: string): boolean {
+  return kind === 'DaemonSet';
+}
+
+/** The row of one device for one workload, by its name in the fleet. */
 export function rowName(workload: string, node: string): string {
   return `${workload}.${node}`;
 }

@@ -7,7 +7,7 @@ export const FLEET_GROUP = 'fleet.holdfast.dev';
 export const FLEET_VERSION = 'v1';
 export const FLEET_API_VERSION = `${FLEET_GROUP}/${FLEET_VERSION}`;
 
-/** A DaemonSet names its RolloutPolicy by this annotation. */
+/** A DaemonSet or Deployment names its RolloutPolicy by this annotation. */
 export const POLICY_ANNOTATION = `${FLEET_GROUP}/rollout-policy`;
 
 interface FleetKind {

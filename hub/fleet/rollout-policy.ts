@@ -307,7 +307,7 @@ export const rolloutPolicies = defineFleetKind(
     plural: 'rolloutpolicies',
     shortNames: ['rop'],
     description:
-      'RolloutPolicy says how changes of a workload reach a fleet of devices: in which waves, what must hold in between, and what happens when it does not. A DaemonSet refers to one by the annotation fleet.holdfast.dev/rollout-policy.',
+      'RolloutPolicy says how changes of a workload reach a fleet of devices: in which waves, what must hold in between, and what happens when it does not. A DaemonSet or Deployment refers to one by the annotation fleet.holdfast.dev/rollout-policy.',
     spec: POLICY_SPEC,
   },
   {

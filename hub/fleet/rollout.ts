@@ -104,6 +104,8 @@ export interface GateStatus {
   /** How often in a row it has failed, or been inconclusive. */
   readonly failures?: number;
   readonly tries?: number;
+  /** What it found stopped the rollout. */
+  readonly stopped?: boolean;
   /** Somebody has seen what it found, and gone on. */
   readonly accepted?: boolean;
 }
@@ -170,7 +172,7 @@ const SPEC = struct(
       'What is changed.',
       {
         apiVersion: text('Its API version.'),
-        kind: choice('Its kind.', ['DaemonSet']),
+        kind: choice('Its kind.', ['DaemonSet', 'Deployment']),
         name: text('Its name.'),
       },
       needs('apiVersion', 'kind', 'name'),
@@ -211,6 +213,7 @@ const GATE_STATUS = struct('What one gate has found.', {
   openSince: time('Since when there has been no conclusive answer.'),
   failures: count('How often in a row it has failed.'),
   tries: count('How often in a row it has been inconclusive.'),
+  stopped: { type: 'boolean', description: 'What it found stopped the rollout.' },
   accepted: { type: 'boolean', description: 'Somebody has seen what it found, and gone on.' },
 });
 

@@ -217,7 +217,7 @@ t.test('undo --to goes to a revision of the history; abort ends it where it is',
   });
   t.match(await rollout('status app-6 -w'), { code: 1 });
   const { out: listed } = await rollout('list ds/app');
-  t.match(listed, /^NAME +WORKLOAD.*\napp-6 +app +6 +Aborted/);
+  t.match(listed, /^NAME +WORKLOAD.*\napp-6 +ds\/app +6 +Aborted/);
 });
 
 t.test('start, promote, skip-wave; what is done can be undone', async (t) => {
@@ -271,8 +271,8 @@ t.test('mistakes are told with what was wanted and found', async (t) => {
     err: /no rollout "nope".*there are app-9 \(Succeeded\), app-8/,
   });
   t.match(await rollout('status app'), { code: 1, err: /write ds\/app/ });
-  t.match(await rollout('status deploy/app'), { code: 1, err: /rollouts go over no "deploy"/ });
-  t.match(await rollout('pause'), { code: 1, err: /takes NAME\|ds\/NAME, was given nothing/ });
+  t.match(await rollout('status sts/app'), { code: 1, err: /rollouts go over no "sts"/ });
+  t.match(await rollout('pause'), { code: 1, err: /takes NAME\|ds\/NAME\|deploy\/NAME, was given nothing/ });
   t.match(await rollout('pause app-6 --why x'), { code: 1, err: /no flag "--why": there are --reason/ });
   t.match(await rollout('stop'), { code: 1, err: /no command "stop": there are plan, status/ });
   t.match(await rollout('explain nobody'), { code: 1, err: /no device "nobody": there are sim-0, sim-1/ });
@@ -405,4 +405,69 @@ t.test('a device that is revoked is refused, whatever certificate it has', async
     device.containers.some(({ state }) => state === 'running'),
     'what runs there goes on running',
   );
+});
+
+t.test('the same words for a Deployment', async (t) => {
+  const shop = (image: string) => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'shop', annotations: { 'fleet.holdfast.dev/rollout-policy': 'quick' } },
+    spec: {
+      replicas: 3,
+      selector: { matchLabels: { app: 'shop' } },
+      template: {
+        metadata: { labels: { app: 'shop' } },
+        spec: { containers: [{ name: 'main', image }] },
+      },
+    },
+  });
+  await hub.api.call('POST', `${FLEET}/rolloutpolicies`, {
+    metadata: { name: 'quick' },
+    spec: { waves: [{ name: 'canary', limit: 1 }], gates: { health: { minHealthy: '300ms' } } },
+  });
+  await hub.api.call('POST', '/apis/apps/v1/namespaces/default/deployments', shop('app:1'));
+  t.match(await rollout('status deploy/shop --watch --timeout 60s'), {
+    code: 0,
+    out: /at its first revision/,
+  });
+  const pods = async () =>
+    (
+      await hub.api.call<{ items: { spec: { nodeName?: string } }[] }>(
+        'GET',
+        '/api/v1/namespaces/default/pods?labelSelector=app%3Dshop',
+      )
+    ).items;
+  await until(
+    'its pods have nodes',
+    async () => (await pods()).filter(({ spec }) => spec.nodeName).length === 3,
+  );
+  const { out, code } = await rollout('plan deploy/shop -f - -o json', dump(shop('app:2')));
+  t.equal(code, 0);
+  const planned = JSON.parse(out) as {
+    kind: string;
+    change: { rollout: string };
+    waves: { devices: string[] }[];
+  };
+  t.match(planned, { kind: 'Deployment', change: { rollout: 'deploy-shop-2' } });
+  t.equal(planned.waves.flatMap(({ devices }) => devices).length, 3, 'those that it runs on');
+  await hub.api.call(
+    'PATCH',
+    '/apis/apps/v1/namespaces/default/deployments/shop',
+    { spec: { template: shop('app:2').spec.template } },
+    MERGE,
+  );
+  t.match(await rollout('status deploy/shop --watch --timeout 60s'), { code: 0 });
+  t.match(
+    (await rollout('status deploy/shop')).out,
+    /deploy-shop-2: Succeeded\n {2}Deployment shop, revision 2, from 1/,
+  );
+  t.match((await rollout('list deploy/shop')).out, /^deploy-shop-2 +deploy\/shop +2 +Succeeded/m);
+  const [canary = ''] = planned.waves[0]?.devices ?? [];
+  t.match((await rollout(`explain ${canary} deploy/shop`)).out, /has revision 2 of shop since 20/);
+  t.match(await rollout(`explain ${DARK} deploy/shop`), { code: 0, out: /runs no pod of Deployment shop/ });
+  t.match((await rollout('history deploy/shop')).out, /^2 +deploy-shop-2 .*app:2 *\n1 +first .*app:1/m);
+  t.match(await rollout('undo deploy/shop --to 1'), { code: 0, out: /goes to the template of revision 1/ });
+  t.match(await rollout('status deploy/shop --watch --timeout 60s'), { code: 0 });
+  t.match((await rollout('history deploy/shop')).out, /^3 +deploy-shop-3 +undo +Succeeded/m);
+  t.match(await rollout('status deploy/none'), { code: 1, err: /no Deployment "none".*there are shop/ });
 });

@@ -1,4 +1,8 @@
+import { createHmac } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
+import { GateServer, json } from '../hub/controllers/rollout/gate-server.ts';
 import { Engine } from '../support/engine.ts';
 import { appImage, makeAppImages, WORK } from '../support/images.ts';
 import { Stand } from '../support/stand.ts';
@@ -63,7 +67,8 @@ const EXEC = { exec: { command: ['test', '-f', '/tmp/www/good'] }, period: '1s',
 const HTTP = { httpGet: { port: 'web', path: '/good' }, period: '1s', failureThreshold: 2 };
 
 const engine = new Engine(process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock');
-const stand = new Stand(engine, 'mqtt', 'rollout-gates');
+const outside = await GateServer.start(t, json({ result: 'inconclusive', message: 'not yet' }));
+const stand = new Stand(engine, 'mqtt', 'rollout-gates', ['--gate-servers', outside.url]);
 t.teardown(() => stand.close());
 const image = (version: number) => appImage(version, NAME);
 const running = async () => (await engine.containers(stand.node)).filter((container) => container.running);
@@ -149,6 +154,28 @@ await t.test('what the device measures: within bounds, and not', async (t) => {
   await stand.apply(daemonSet(image(2), ''));
   const paused = await rollout('app-7', 'Paused');
   t.match(paused.status?.message, `gate memory: holds for 0 of 1 devices, not for ${stand.node}`);
+});
+
+await t.test('another system is asked, with a signature, until it has decided', async (t) => {
+  const key = join(stand.dir, 'hmac');
+  writeFileSync(key, 'between us\n');
+  const type = '--type=fleet.holdfast.dev/gate';
+  await stand.kubectl('create', 'secret', 'generic', 'gates', type, `--from-file=hmac=${key}`);
+  const signingSecret = { name: 'gates', key: 'hmac' };
+  const webhook = { url: `${outside.url}/gate`, caBundle: outside.ca, signingSecret };
+  await stand.apply(policy({}, [{ name: 'verdict', webhook }]));
+  await stand.apply(daemonSet(image(3), 'fresh'));
+  await until('it is asked', () => outside.seen.length > 0, PATIENCE_MS);
+  outside.respond = json({ result: 'pass', message: 'go' });
+  const { status } = await rollout('app-8', 'Succeeded');
+  t.match(status?.waves?.[0]?.gates, [{ name: 'verdict', result: 'pass', message: 'go' }]);
+  const [first] = outside.seen;
+  const hmac = createHmac('sha256', 'between us').update(first?.body ?? '');
+  t.equal(first?.headers['x-holdfast-signature'], `sha256=${hmac.digest('hex')}`);
+  t.match(JSON.parse(first?.body ?? ''), {
+    rollout: { name: 'app-8' },
+    wave: { name: 'rest', succeeded: 1 },
+  });
 });
 
 await t.test('servers that the hub may not ask are refused with the field', async (t) => {

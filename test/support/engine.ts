@@ -140,7 +140,8 @@ export class PrivateEngine extends Engine {
     await this.stop();
     run('iptables', '-D', 'FORWARD', ...this.#amongContainers);
     ip('link', 'delete', this.#bridge);
-    rmSync(this.#dir, { recursive: true, force: true });
+    // What was mounted for its containers goes a moment after they have ended.
+    rmSync(this.#dir, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
   }
 }
 

@@ -1,44 +1,45 @@
 import type { RolloutObject } from '../../fleet/rollout.ts';
-import type { ControllerRevisionObject, DaemonSetObject } from '../../resources/typed.ts';
 import type { ApiClient, WatchEvent } from '../api-client.ts';
+import { newestFirst, rolloutsPath } from './find-rollout.ts';
 import {
-  daemonSetsPath,
-  newestFirst,
-  noDaemonSet,
+  isOf,
+  noWorkload,
   POLICY_ANNOTATION,
-  rolloutsPath,
+  versionsOf,
+  type WorkloadObject,
+  type WorkloadReference,
   withoutRollouts,
-} from './find-rollout.ts';
-
-const HASH_LABEL = 'controller-revision-hash';
+  workloadsPath,
+} from './workload.ts';
 
 /**
- * The rollout of a DaemonSet's present template. A pipeline asks right after it has applied: what was there before must
+ * The rollout of a workload's present template. A pipeline asks right after it has applied: what was there before must
  * not be taken for what the hub is about to make. Undefined when the signal came first.
  */
 export async function awaitRollout(
   client: ApiClient,
   namespace: string,
-  name: string,
+  reference: WorkloadReference,
   signal: AbortSignal,
 ): Promise<RolloutObject | 'none needed' | undefined> {
-  const set = await settled(client, namespace, name, signal);
-  if (!set) return undefined;
-  const policy = set.metadata.annotations?.[POLICY_ANNOTATION];
-  if (!policy) throw new Error(withoutRollouts(set));
+  const workload = await settled(client, namespace, reference, signal);
+  if (!workload) return undefined;
+  const { kind, name } = reference;
+  const policy = workload.metadata.annotations?.[POLICY_ANNOTATION];
+  if (!policy) throw new Error(withoutRollouts(reference, workload));
   const policyPath = `/apis/fleet.holdfast.dev/v1/namespaces/${namespace}/rolloutpolicies/${policy}`;
   if (!(await client.find(policyPath)))
     throw new Error(
-      `DaemonSet "${name}" refers to RolloutPolicy "${policy}", which is not there: changes wait`,
+      `${kind} "${name}" refers to RolloutPolicy "${policy}", which is not there: changes wait`,
     );
-  const revisions = await revisionsOf(client, set);
-  const hash = revisions[0]?.metadata.labels?.[HASH_LABEL];
+  const versions = await versionsOf(client, kind, workload);
+  const hash = versions[0]?.hash;
   const path = rolloutsPath(namespace);
   const list = await client.call<RolloutList>('GET', path);
-  const [newest] = newestFirst(list.items.filter(({ spec }) => spec.workload.name === name));
+  const [newest] = newestFirst(list.items.filter(({ spec }) => isOf(spec.workload, reference)));
   if (newest?.spec.to.hash === hash) return newest;
-  if (!newest && revisions.length < 2) return 'none needed';
-  const isIt = ({ spec }: RolloutObject) => spec.workload.name === name && spec.to.hash === hash;
+  if (!newest && versions.length < 2) return 'none needed';
+  const isIt = ({ spec }: RolloutObject) => isOf(spec.workload, reference) && spec.to.hash === hash;
   return made(client.watch<RolloutObject>(path, {}, list.metadata.resourceVersion, signal), isIt, signal);
 }
 
@@ -61,32 +62,17 @@ async function made(
   return undefined;
 }
 
-/** The DaemonSet once the hub has recorded its template. */
+/** The workload once the hub has recorded its template. */
 async function settled(
   client: ApiClient,
   namespace: string,
-  name: string,
+  reference: WorkloadReference,
   signal: AbortSignal,
-): Promise<DaemonSetObject | undefined> {
-  for await (const set of client.follow<DaemonSetObject>(daemonSetsPath(namespace), name, signal)) {
-    if (!set) throw await noDaemonSet(client, namespace, name);
-    if ((set.status?.observedGeneration ?? 0) >= (set.metadata.generation ?? 0)) return set;
+): Promise<WorkloadObject | undefined> {
+  const path = workloadsPath(namespace, reference.kind);
+  for await (const workload of client.follow<WorkloadObject>(path, reference.name, signal)) {
+    if (!workload) throw await noWorkload(client, namespace, reference);
+    if ((workload.status?.observedGeneration ?? 0) >= (workload.metadata.generation ?? 0)) return workload;
   }
   return undefined;
-}
-
-/** The history of a DaemonSet's templates, the newest first. */
-export async function revisionsOf(
-  client: ApiClient,
-  { metadata, spec }: DaemonSetObject,
-): Promise<readonly ControllerRevisionObject[]> {
-  const labels = Object.entries(spec.selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
-  const path = `/apis/apps/v1/namespaces/${metadata.namespace}/controllerrevisions`;
-  const { items } = await client.call<{ items: ControllerRevisionObject[] }>(
-    'GET',
-    `${path}?labelSelector=${encodeURIComponent(labels.join(','))}`,
-  );
-  return items
-    .filter((each) => each.metadata.ownerReferences?.some(({ uid }) => uid === metadata.uid))
-    .toSorted((a, b) => b.revision - a.revision);
 }

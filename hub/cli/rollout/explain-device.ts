@@ -1,21 +1,24 @@
-import { daemonTolerations, isOffline, placementOn } from '../../controllers/daemon-set/placement.ts';
+import { isOffline } from '../../controllers/daemon-set/placement.ts';
 import type { DeviceUpdateSpec } from '../../fleet/device-update.ts';
 import { durationMs } from '../../fleet/duration.ts';
 import type { RolloutObject, Transition, WaveStatus } from '../../fleet/rollout.ts';
 import type { Wave } from '../../fleet/rollout-policy.ts';
 import { humanDuration } from '../../resources/human-duration.ts';
-import { untoleratedTaint } from '../../resources/node-matching.ts';
 import { matchesLabelSelector } from '../../resources/selector.ts';
 import { parseTime } from '../../resources/time.ts';
-import type { DaemonSetObject, NodeObject } from '../../resources/typed.ts';
+import type { NodeObject } from '../../resources/typed.ts';
 import { oneLine } from '../print.ts';
-import { isOver, POLICY_ANNOTATION } from './find-rollout.ts';
+import { isOver } from './find-rollout.ts';
 import { openGate } from './gates-text.ts';
+import { POLICY_ANNOTATION, type WorkloadObject, type WorkloadReference, workloadText } from './workload.ts';
 
-/** What is known of a device and a DaemonSet. */
+/** What is known of a device and a workload. */
 export interface Question {
   readonly node: NodeObject;
-  readonly set: DaemonSetObject;
+  readonly reference: WorkloadReference;
+  readonly workload: WorkloadObject;
+  /** Why the workload does not run there: follows the device's name. */
+  readonly mismatch: string | undefined;
   /** The newest. */
   readonly rollout: RolloutObject | undefined;
   readonly row: DeviceUpdateSpec | undefined;
@@ -39,8 +42,8 @@ type Tracked = Known & { readonly row: DeviceUpdateSpec };
 
 /** The one reason. Pure. */
 export function explainDevice(question: Question): Explanation {
-  const { set, node, rollout, row } = question;
-  if (!placementOn(set, node).shouldRun) return because('NotMatched', mismatch(question));
+  const { mismatch, rollout, row } = question;
+  if (mismatch !== undefined) return because('NotMatched', mismatch);
   if (!rollout) return withoutRollout(question);
   const known = { ...question, rollout };
   if (row?.rollout !== rollout.metadata.name || !row) return untracked(known);
@@ -51,37 +54,14 @@ function because(reason: string, message: string, since?: string): Explanation {
   return { hasRevision: false, reason, message, ...(since && { since }) };
 }
 
-/** What of the DaemonSet the node does not meet. */
-function mismatch({ set, node }: Question): string {
-  const of = `is not matched by DaemonSet ${set.metadata.name}`;
-  const spec = set.spec.template.spec;
-  const labels = node.metadata.labels ?? {};
-  if (node.metadata.deletionTimestamp) return `${of}: its Node is being deleted`;
-  if (spec?.nodeName && spec.nodeName !== node.metadata.name)
-    return `${of}: the template is for node ${spec.nodeName} alone (nodeName)`;
-  const selector = Object.entries(spec?.nodeSelector ?? {}).find(([key, value]) => labels[key] !== value);
-  if (selector) {
-    const [key, value] = selector;
-    const found = labels[key] === undefined ? 'has no such label' : `has ${key}=${labels[key]}`;
-    return `${of}: its nodeSelector asks for ${key}=${value}, the device ${found}`;
-  }
-  const taint = untoleratedTaint(node.spec.taints ?? [], spec && daemonTolerations(spec), [
-    'NoSchedule',
-    'NoExecute',
-  ]);
-  if (!taint) return `${of}: its labels do not meet the required node affinity`;
-  const text = `${taint.key}${taint.value ? `=${taint.value}` : ''}:${taint.effect}`;
-  return `${of}: the template does not tolerate the device's taint ${text}`;
-}
-
-function withoutRollout({ set }: Question): Explanation {
-  const policy = set.metadata.annotations?.[POLICY_ANNOTATION];
-  const name = set.metadata.name;
+function withoutRollout({ reference, workload }: Question): Explanation {
+  const policy = workload.metadata.annotations?.[POLICY_ANNOTATION];
+  const name = workloadText(reference);
   return policy
-    ? because('NoRollout', `has the first revision of DaemonSet ${name}: there was no rollout yet`)
+    ? because('NoRollout', `has the first revision of ${name}: there was no rollout yet`)
     : because(
         'NoRollout',
-        `follows DaemonSet ${name} in Kubernetes' own way: it refers to no RolloutPolicy (annotation ${POLICY_ANNOTATION})`,
+        `follows ${name} in Kubernetes' own way: it refers to no RolloutPolicy (annotation ${POLICY_ANNOTATION})`,
       );
 }
 

@@ -4,25 +4,29 @@ import type { Call, Command } from '../command.ts';
 import { findNode } from '../node/find-nodes.ts';
 import { dataText } from '../print.ts';
 import { type Explanation, explainDevice } from './explain-device.ts';
+import { deviceUpdatesPath, listRollouts, workloadMeant } from './find-rollout.ts';
+import { mismatchOf } from './mismatch.ts';
 import {
-  daemonSetsPath,
-  deviceUpdatesPath,
-  listRollouts,
-  noDaemonSet,
-  workloadName,
-} from './find-rollout.ts';
+  findWorkload,
+  nameInFleet,
+  podsOf,
+  referenceText,
+  type WorkloadObject,
+  type WorkloadReference,
+  workloadText,
+} from './workload.ts';
 
 export const explain: Command = {
-  arguments: 'DEVICE [ds/NAME]',
+  arguments: 'DEVICE [ds/NAME|deploy/NAME]',
   takes: [1, 2],
   about:
-    'the one reason why a device has the newest revision, or not: of each of its rollouts, or of one DaemonSet',
+    'the one reason why a device has the newest revision, or not: of each of its rollouts, or of one workload',
   examples: ['press-17', 'press-17 ds/app', 'press-17 ds/app -o json'],
   outputs: ['json', 'yaml', 'wide'],
   run: async (call) => {
     const [device = '', given] = call.arguments;
     const node = await findNode(call.client, device);
-    const workloads = given === undefined ? await workloadsOf(call, device) : [workloadName(given)];
+    const workloads = given === undefined ? await workloadsOf(call, device) : [workloadMeant(given)];
     const answers = await Promise.all(workloads.map((workload) => answer(call, node, workload)));
     const { output } = call;
     if (output === 'json' || output === 'yaml') call.print(dataText(output, given ? answers[0] : answers));
@@ -33,36 +37,65 @@ export const explain: Command = {
 
 interface Answer extends Explanation {
   readonly device: string;
+  readonly kind: string;
   readonly workload: string;
   readonly rollout?: string;
   readonly revision?: number;
 }
 
-/** The DaemonSets that have a row of this device. */
-async function workloadsOf({ client, namespace }: Call, device: string): Promise<readonly string[]> {
+/** The workloads that have a row of this device. */
+async function workloadsOf(
+  { client, namespace }: Call,
+  device: string,
+): Promise<readonly WorkloadReference[]> {
   const selector = encodeURIComponent(`spec.node=${device}`);
   const path = `${deviceUpdatesPath(namespace)}?fieldSelector=${selector}`;
   const { items } = await client.call<{ items: DeviceUpdateObject[] }>('GET', path);
-  if (items.length > 0) return items.map(({ spec }) => spec.workload).toSorted();
+  const owners = items.flatMap(({ metadata }) => metadata.ownerReferences ?? []) as WorkloadReference[];
+  if (owners.length > 0) return owners.toSorted((a, b) => referenceText(a).localeCompare(referenceText(b)));
   throw new Error(
-    `device "${device}" is in no rollout of namespace "${namespace}": name the DaemonSet to be told why (explain ${device} ds/NAME)`,
+    `device "${device}" is in no rollout of namespace "${namespace}": name the workload to be told why (explain ${device} ds/NAME)`,
   );
 }
 
-async function answer({ client, namespace, now }: Call, node: NodeObject, workload: string): Promise<Answer> {
+async function answer(call: Call, node: NodeObject, reference: WorkloadReference): Promise<Answer> {
+  const { client, namespace, now } = call;
   const device = node.metadata.name ?? '';
-  const name = encodeURIComponent(workload);
-  const [set, found, [rollout]] = await Promise.all([
-    client.find<DaemonSetObject>(`${daemonSetsPath(namespace)}/${name}`),
-    client.find<DeviceUpdateObject>(`${deviceUpdatesPath(namespace)}/${name}.${encodeURIComponent(device)}`),
-    listRollouts(client, namespace, workload),
+  const row = `${encodeURIComponent(nameInFleet(reference))}.${encodeURIComponent(device)}`;
+  const [workload, found, [rollout]] = await Promise.all([
+    findWorkload(client, namespace, reference),
+    client.find<DeviceUpdateObject>(`${deviceUpdatesPath(namespace)}/${row}`),
+    listRollouts(client, namespace, reference),
   ]);
-  if (!set) throw await noDaemonSet(client, namespace, workload);
-  const explanation = explainDevice({ node, set, rollout, row: found?.spec, nowMs: now });
+  const mismatch =
+    reference.kind === 'DaemonSet'
+      ? mismatchOf(workload as DaemonSetObject, node)
+      : await absence(call, device, reference, workload);
+  const explanation = explainDevice({
+    node,
+    reference,
+    workload,
+    mismatch,
+    rollout,
+    row: found?.spec,
+    nowMs: now,
+  });
   return {
     device,
-    workload,
+    kind: reference.kind,
+    workload: reference.name,
     ...(rollout && { rollout: rollout.metadata.name ?? '', revision: rollout.spec.to.number }),
     ...explanation,
   };
+}
+
+/** Where pods of a Deployment go is the scheduler's to say. */
+async function absence(
+  { client, namespace }: Call,
+  device: string,
+  reference: WorkloadReference,
+  { spec }: WorkloadObject,
+): Promise<string | undefined> {
+  const pods = await podsOf(client, namespace, spec.selector, `spec.nodeName=${device}`);
+  return pods.length > 0 ? undefined : `runs no pod of ${workloadText(reference)}`;
 }

@@ -1,24 +1,21 @@
 import type { RolloutObject } from '../../fleet/rollout.ts';
 import { humanDuration, since } from '../../resources/human-duration.ts';
 import { parseTime } from '../../resources/time.ts';
-import type { ControllerRevisionObject, DaemonSetObject } from '../../resources/typed.ts';
 import type { Call, Command } from '../command.ts';
 import { dataText, type Table, tableText } from '../print.ts';
-import { revisionsOf } from './await-rollout.ts';
-import { daemonSetsPath, findRollout, listRollouts, noDaemonSet, parseReference } from './find-rollout.ts';
-
-const CHANGE_CAUSE = 'kubernetes.io/change-cause';
+import { findRollout, listRollouts, parseReference } from './find-rollout.ts';
+import { findWorkload, type Version, versionsOf, type WorkloadReference } from './workload.ts';
 
 export const history: Command = {
-  arguments: 'ds/NAME|NAME',
+  arguments: 'ds/NAME|deploy/NAME|NAME',
   takes: [1, 1],
-  about: 'the revisions of a DaemonSet and what became of each; of a rollout, everything that happened to it',
-  examples: ['ds/app', 'app-3', 'app-3 -o wide'],
+  about: 'the revisions of a workload and what became of each; of a rollout, everything that happened to it',
+  examples: ['ds/app', 'deploy/shop', 'app-3', 'app-3 -o wide'],
   outputs: ['json', 'yaml', 'wide'],
   run: async (call) => {
-    const { type, name } = parseReference(call.arguments[0] ?? '');
-    if (type === 'workload') await ofWorkload(call, name);
-    else await ofRollout(call, await findRollout(call.client, call.namespace, name));
+    const reference = parseReference(call.arguments[0] ?? '');
+    if (reference.type === 'workload') await ofWorkload(call, reference.workload);
+    else await ofRollout(call, await findRollout(call.client, call.namespace, reference.name));
     return undefined;
   },
 };
@@ -29,25 +26,24 @@ function show(call: Call, data: unknown, table: Table): void {
   else call.print(tableText(table, output === 'wide' ? undefined : surroundings.stdout.columns));
 }
 
-async function ofWorkload(call: Call, name: string): Promise<void> {
+async function ofWorkload(call: Call, reference: WorkloadReference): Promise<void> {
   const { client, namespace, now } = call;
-  const set = await client.find<DaemonSetObject>(`${daemonSetsPath(namespace)}/${encodeURIComponent(name)}`);
-  if (!set) throw await noDaemonSet(client, namespace, name);
-  const [revisions, rollouts] = await Promise.all([
-    revisionsOf(client, set),
-    listRollouts(client, namespace, name),
+  const workload = await findWorkload(client, namespace, reference);
+  const [versions, rollouts] = await Promise.all([
+    versionsOf(client, reference.kind, workload),
+    listRollouts(client, namespace, reference),
   ]);
-  show(call, { apiVersion: 'v1', kind: 'List', items: rollouts }, revisionTable(revisions, rollouts, now));
+  show(call, { apiVersion: 'v1', kind: 'List', items: rollouts }, revisionTable(versions, rollouts, now));
 }
 
 /** Each revision that the hub has a template or a record of, the newest first. */
 export function revisionTable(
-  revisions: readonly ControllerRevisionObject[],
+  versions: readonly Version[],
   rollouts: readonly RolloutObject[],
   nowMs: number,
 ): Table {
   const head = ['REVISION', 'ROLLOUT', 'TYPE', 'RESULT', 'DONE', 'FAILED', 'TOOK', 'AGE', 'IMAGES', 'CAUSE'];
-  const templates = new Map(revisions.map((revision) => [revision.revision, revision]));
+  const templates = new Map(versions.map((version) => [version.number, version]));
   const records = new Map(rollouts.map((rollout) => [rollout.spec.to.number, rollout]));
   const numbers = [...new Set([...templates.keys(), ...records.keys()])].toSorted((a, b) => b - a);
   const rows = numbers.map((number) => rowOf(number, templates.get(number), records.get(number), nowMs));
@@ -56,12 +52,12 @@ export function revisionTable(
 
 function rowOf(
   number: number,
-  template: ControllerRevisionObject | undefined,
+  version: Version | undefined,
   rollout: RolloutObject | undefined,
   nowMs: number,
 ): string[] {
   const { succeeded = 0, failed = 0, devices = 0, phase = 'Pending' } = rollout?.status ?? {};
-  const made = rollout?.metadata.creationTimestamp ?? template?.metadata.creationTimestamp;
+  const made = rollout?.metadata.creationTimestamp ?? version?.createdAt;
   return [
     `${number}`,
     rollout?.metadata.name ?? '',
@@ -71,8 +67,8 @@ function rowOf(
     rollout ? `${failed}` : '',
     tookText(rollout),
     since(made, nowMs),
-    template ? imagesOf(template) : '',
-    rollout?.spec.cause ?? template?.metadata.annotations?.[CHANGE_CAUSE] ?? '',
+    version ? imagesOf(version) : '',
+    rollout?.spec.cause ?? version?.cause ?? '',
   ];
 }
 
@@ -81,9 +77,8 @@ function tookText(rollout: RolloutObject | undefined): string {
   return from === undefined || to === undefined ? '' : humanDuration(Math.max(0, to - from));
 }
 
-function imagesOf({ data }: ControllerRevisionObject): string {
-  const { spec } = data as { spec?: { template?: { spec?: { containers?: { image?: string }[] } } } };
-  return (spec?.template?.spec?.containers ?? []).map(({ image = '' }) => image).join(', ');
+function imagesOf({ template: { spec } }: Version): string {
+  return (spec?.containers ?? []).map(({ image = '' }) => image).join(', ');
 }
 
 async function ofRollout(call: Call, rollout: RolloutObject): Promise<void> {

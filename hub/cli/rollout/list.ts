@@ -2,10 +2,11 @@ import type { RolloutObject } from '../../fleet/rollout.ts';
 import { since } from '../../resources/human-duration.ts';
 import type { Call, Command } from '../command.ts';
 import { dataText, tableText } from '../print.ts';
-import { listRollouts, newestFirst, parseReference } from './find-rollout.ts';
+import { listRollouts, newestFirst, parseReference, workloadOf } from './find-rollout.ts';
+import { referenceText } from './workload.ts';
 
 export const list: Command = {
-  arguments: '[ds/NAME]',
+  arguments: '[ds/NAME|deploy/NAME]',
   takes: [0, 1],
   about: 'all rollouts, the newest first',
   flags: { 'all-namespaces': { type: 'boolean', short: 'A', about: 'of all namespaces' } },
@@ -39,9 +40,9 @@ async function found(call: Call): Promise<readonly RolloutObject[]> {
     return newestFirst(items);
   }
   if (given === undefined) return listRollouts(call.client, call.namespace);
-  const { type, name } = parseReference(given);
-  if (type === 'rollout') throw new Error(`it lists those of a DaemonSet: write ds/${name}`);
-  return listRollouts(call.client, call.namespace, name);
+  const reference = parseReference(given);
+  if (reference.type === 'workload') return listRollouts(call.client, call.namespace, reference.workload);
+  throw new Error(`it lists those of a workload: write ds/${reference.name} or deploy/${reference.name}`);
 }
 
 interface Shape {
@@ -69,7 +70,7 @@ export function tableOf(rollouts: readonly RolloutObject[], { nowMs, isWide, wit
     return [
       ...(withNamespace ? [metadata.namespace ?? ''] : []),
       metadata.name ?? '',
-      spec.workload.name,
+      referenceText(workloadOf(spec)),
       `${spec.to.number}`,
       status.phase ?? 'Pending',
       status.wave ?? '',

@@ -1,25 +1,29 @@
 import { readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
 import type { RolloutPolicyObject } from '../../fleet/rollout-policy.ts';
-import type { DaemonSetObject, NodeObject, PodObject } from '../../resources/typed.ts';
+import type { NodeObject } from '../../resources/typed.ts';
 import { STRATEGIC_PATCH } from '../api-client.ts';
 import type { Call, Command } from '../command.ts';
 import { dataText, tableText } from '../print.ts';
-import { revisionsOf } from './await-rollout.ts';
-import {
-  daemonSetsPath,
-  listRollouts,
-  noDaemonSet,
-  POLICY_ANNOTATION,
-  workloadName,
-} from './find-rollout.ts';
+import { listRollouts, workloadMeant } from './find-rollout.ts';
 import type { Change } from './planned-change.ts';
 import type { Forecast, ForecastDevice, ForecastWave } from './wave-forecast.ts';
+import {
+  findWorkload,
+  hashLabelOf,
+  POLICY_ANNOTATION,
+  podsOf,
+  versionsOf,
+  type WorkloadKind,
+  type WorkloadObject,
+  type WorkloadReference,
+  workloadPath,
+} from './workload.ts';
 
 export const plan: Command = {
-  arguments: 'DS',
+  arguments: 'NAME|ds/NAME|deploy/NAME',
   takes: [1, 1],
-  about: 'what a change of a DaemonSet would do: the devices of each wave, and warnings; nothing is changed',
+  about: 'what a change of a workload would do: the devices of each wave, and warnings; nothing is changed',
   flags: {
     image: { type: 'string', multiple: true, value: 'CONTAINER=IMAGE', about: 'with this image' },
     filename: {
@@ -29,7 +33,11 @@ export const plan: Command = {
       about: 'with what this manifest says; - is standard input',
     },
   },
-  examples: ['app --image main=registry.local/app:2', 'app -f app.yaml -o wide', 'app -f app.yaml -o json'],
+  examples: [
+    'app --image main=registry.local/app:2',
+    'app -f app.yaml -o wide',
+    'deploy/shop -f shop.yaml -o json',
+  ],
   outputs: ['json', 'yaml', 'wide'],
   run: async (call) => {
     const report = await reportOf(call);
@@ -41,6 +49,7 @@ export const plan: Command = {
 };
 
 export interface PlanReport extends Forecast {
+  readonly kind: WorkloadKind;
   readonly workload: string;
   readonly policy: string;
   readonly change: Change;
@@ -48,22 +57,21 @@ export interface PlanReport extends Forecast {
 
 async function reportOf(call: Call): Promise<PlanReport> {
   const { client, namespace } = call;
-  const workload = workloadName(call.arguments[0] ?? '');
-  const path = `${daemonSetsPath(namespace)}/${encodeURIComponent(workload)}`;
-  const before = await client.find<DaemonSetObject>(path);
-  if (!before) throw await noDaemonSet(client, namespace, workload);
-  const after = await changed(call, path, before);
+  const reference = workloadMeant(call.arguments[0] ?? '');
+  const { kind, name } = reference;
+  const before = await findWorkload(client, namespace, reference);
+  const after = await changed(call, reference, before);
   const policyName = after.metadata.annotations?.[POLICY_ANNOTATION];
   if (!policyName)
     throw new Error(
-      `DaemonSet "${workload}" refers to no RolloutPolicy (annotation ${POLICY_ANNOTATION}): it is changed in Kubernetes' own way, without waves`,
+      `${kind} "${name}" refers to no RolloutPolicy (annotation ${POLICY_ANNOTATION}): it is changed in Kubernetes' own way, without waves`,
     );
-  const [policy, revisions, rollouts, nodes] = await Promise.all([
+  const [policy, versions, rollouts, nodes] = await Promise.all([
     client.find<RolloutPolicyObject>(
       `/apis/fleet.holdfast.dev/v1/namespaces/${namespace}/rolloutpolicies/${encodeURIComponent(policyName)}`,
     ),
-    revisionsOf(client, before),
-    listRollouts(client, namespace, workload),
+    versionsOf(client, kind, before),
+    listRollouts(client, namespace, reference),
     client.call<{ items: NodeObject[] }>('GET', '/api/v1/nodes'),
   ]);
   if (!policy)
@@ -76,25 +84,30 @@ async function reportOf(call: Call): Promise<PlanReport> {
     import('./wave-forecast.ts'),
     import('./planned-devices.ts'),
   ]);
-  const change = plannedChange({ before, after, policy, revisions, rollouts });
-  const pods = await podsOf(call, change.hash);
-  const devices: readonly ForecastDevice[] = devicesOf(after, nodes.items, pods);
+  const change = plannedChange({ reference, before, after, policy, versions, rollouts });
+  const pods = await podsOf(client, namespace, after.spec.selector);
+  const there = { nodes: nodes.items, pods, hashLabel: hashLabelOf(kind), hash: change.hash };
+  const devices: readonly ForecastDevice[] = devicesOf(kind, after, there);
   const { rollout, type } = change;
   const made = forecast({ rollout, policy: policy.spec, type, devices });
-  const warnings = [...change.warnings, ...(devices.length === 0 ? ['no device matches the DaemonSet'] : [])];
-  return { workload, policy: policyName, change, ...made, warnings: [...warnings, ...made.warnings] };
+  const warnings = [...change.warnings, ...(devices.length === 0 ? [`no device matches the ${kind}`] : [])];
+  return {
+    kind,
+    workload: name,
+    policy: policyName,
+    change,
+    ...made,
+    warnings: [...warnings, ...made.warnings],
+  };
 }
 
-/** Those that have the revision already, if it was there before. */
-async function podsOf({ client, namespace }: Call, hash: string): Promise<readonly PodObject[]> {
-  if (hash === '') return [];
-  const selector = encodeURIComponent(`controller-revision-hash=${hash}`);
-  const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=${selector}`;
-  return (await client.call<{ items: PodObject[] }>('GET', path)).items;
-}
-
-/** The DaemonSet as the hub would store it after the change: asked as a dry run, so that all its checks hold. */
-async function changed(call: Call, path: string, before: DaemonSetObject): Promise<DaemonSetObject> {
+/** The workload as the hub would store it after the change: asked as a dry run, so that all its checks hold. */
+async function changed(
+  call: Call,
+  reference: WorkloadReference,
+  before: WorkloadObject,
+): Promise<WorkloadObject> {
+  const path = workloadPath(call.namespace, reference);
   const file = call.text('filename');
   const images = call.texts('image');
   const { client } = call;
@@ -104,13 +117,13 @@ async function changed(call: Call, path: string, before: DaemonSetObject): Promi
     return client.call('PATCH', `${path}?dryRun=All`, patch, { contentType: STRATEGIC_PATCH });
   }
   if (file === undefined) return before;
-  const manifest = manifestOf(file, before);
+  const manifest = manifestOf(file, reference);
   const { resourceVersion = '' } = before.metadata;
   const body = { ...manifest, metadata: { ...manifest.metadata, resourceVersion } };
   return client.call('PUT', `${path}?dryRun=All`, body);
 }
 
-function containersOf(images: readonly string[], { spec }: DaemonSetObject) {
+function containersOf(images: readonly string[], { spec }: WorkloadObject) {
   const there = (spec.template.spec?.containers ?? []).map(({ name }) => name);
   return images.map((given) => {
     const at = given.indexOf('=');
@@ -122,19 +135,19 @@ function containersOf(images: readonly string[], { spec }: DaemonSetObject) {
   });
 }
 
-/** The DaemonSet among a manifest's documents. */
-function manifestOf(file: string, { metadata: { name } }: DaemonSetObject): DaemonSetObject {
+/** The workload among a manifest's documents. */
+function manifestOf(file: string, { kind, name }: WorkloadReference): WorkloadObject {
   const text = readFileSync(file === '-' ? 0 : file, 'utf8');
-  const documents = text.split(/^---\s*$/m).map((document) => load(document) as DaemonSetObject | undefined);
-  const found = documents.find((each) => each?.kind === 'DaemonSet' && each.metadata?.name === name);
+  const documents = text.split(/^---\s*$/m).map((document) => load(document) as WorkloadObject | undefined);
+  const found = documents.find((each) => each?.kind === kind && each.metadata?.name === name);
   if (found) return found;
   const there = documents.flatMap((each) => (each?.kind ? [`${each.kind} ${each.metadata?.name}`] : []));
-  throw new Error(`"${file}" has no DaemonSet "${name}": it has ${there.join(', ') || 'nothing'}`);
+  throw new Error(`"${file}" has no ${kind} "${name}": it has ${there.join(', ') || 'nothing'}`);
 }
 
 /** Pure. */
 export function planText(
-  { workload, policy, change, waves, warnings }: PlanReport,
+  { kind, workload, policy, change, waves, warnings }: PlanReport,
   columns?: number,
 ): string {
   const head = ['WAVE', 'DEVICES', 'DARK', 'THEN', 'NAMES'];
@@ -146,7 +159,7 @@ export function planText(
     wave.devices.map((name) => (wave.dark.includes(name) ? `${name} (dark)` : name)).join(', '),
   ]);
   return [
-    `DaemonSet ${workload}, policy ${policy}: ${change.message}`,
+    `${kind} ${workload}, policy ${policy}: ${change.message}`,
     '',
     tableText({ head, rows }, columns),
     ...(warnings.length > 0 ? ['', ...warnings.map((warning) => `Warning: ${warning}`)] : []),

@@ -1,17 +1,31 @@
 import { hashOf, planRevisions } from '../../controllers/daemon-set/revisions.ts';
+import { nextRevision, sortGenerations, templateHash } from '../../controllers/deployment/replica-sets.ts';
 import { planChange } from '../../controllers/rollout/new-rollout.ts';
 import type { Revision, RolloutObject, RolloutSpec } from '../../fleet/rollout.ts';
 import type { RolloutPolicyObject } from '../../fleet/rollout-policy.ts';
-import type { ControllerRevisionObject, DaemonSetObject } from '../../resources/typed.ts';
+import type {
+  ControllerRevisionObject,
+  DaemonSetObject,
+  DeploymentObject,
+  ReplicaSetObject,
+} from '../../resources/typed.ts';
 import { sameJson } from '../../schema/json-type.ts';
 import { isOver } from './find-rollout.ts';
+import {
+  nameInFleet,
+  type Version,
+  versionOf,
+  type WorkloadObject,
+  type WorkloadReference,
+} from './workload.ts';
 
 export interface ChangeInput {
-  readonly before: DaemonSetObject;
-  readonly after: DaemonSetObject;
+  readonly reference: WorkloadReference;
+  readonly before: WorkloadObject;
+  readonly after: WorkloadObject;
   readonly policy: RolloutPolicyObject;
-  readonly revisions: readonly ControllerRevisionObject[];
-  /** Of the DaemonSet, the newest first. */
+  readonly versions: readonly Version[];
+  /** Of the workload, the newest first. */
   readonly rollouts: readonly RolloutObject[];
 }
 
@@ -25,18 +39,19 @@ export interface Change {
 }
 
 /** By the engine's own rules. Without a change of the template: as if there were one. Pure. */
-export function plannedChange({ before, after, policy, revisions, rollouts }: ChangeInput): Change {
+export function plannedChange(input: ChangeInput): Change {
+  const { reference, before, after, policy, versions, rollouts } = input;
   const [newest] = rollouts;
-  const { name = '', uid = '' } = before.metadata;
-  const owner = { apiVersion: 'apps/v1', kind: 'DaemonSet', name, uid, controller: true };
+  const { uid = '' } = before.metadata;
+  const owner = { apiVersion: 'apps/v1', ...reference, uid, controller: true };
   const isSame = sameJson(before.spec.template, after.spec.template);
   const current = isSame
-    ? { number: Math.max(0, ...revisions.map(({ revision }) => revision)) + 1, hash: '' }
-    : revisionOf(after, owner, revisions);
-  const known = revisions.map((each) => ({ number: each.revision, hash: hashOf(each) }));
+    ? { number: Math.max(0, ...versions.map(({ number }) => number)) + 1, hash: '' }
+    : revisionOf(after, owner, versions);
+  const known = versions.map(({ number, hash }) => ({ number, hash }));
   const made = planChange({ workload: after, owner, policy, rollouts, revisions: known, current });
   const spec = made?.['spec'] as RolloutSpec | undefined;
-  const rollout = made?.metadata.name ?? `${name}-${current.number}`;
+  const rollout = made?.metadata.name ?? `${nameInFleet(reference)}-${current.number}`;
   const type = spec?.type ?? 'change';
   const isManual = policy.spec.start === 'manual' && type === 'change';
   return {
@@ -53,12 +68,21 @@ export function plannedChange({ before, after, policy, revisions, rollouts }: Ch
   };
 }
 
+/** As the workload's own controller would number it. */
 function revisionOf(
-  set: DaemonSetObject,
+  workload: WorkloadObject,
   owner: Parameters<typeof planRevisions>[1],
-  revisions: readonly ControllerRevisionObject[],
+  versions: readonly Version[],
 ): Revision {
-  const { hash, renumber, create } = planRevisions(set, owner, revisions, new Set());
+  const records = versions.map(({ record }) => record);
+  if (owner.kind === 'Deployment') {
+    const deployment = workload as DeploymentObject;
+    const generations = sortGenerations(deployment, records as ReplicaSetObject[]);
+    const there = generations.current && versionOf(generations.current).hash;
+    return { hash: there ?? templateHash(deployment), number: nextRevision(generations) };
+  }
+  const revisions = records as ControllerRevisionObject[];
+  const { hash, renumber, create } = planRevisions(workload as DaemonSetObject, owner, revisions, new Set());
   const made = create as ControllerRevisionObject | undefined;
   const there = revisions.find((each) => hashOf(each) === hash);
   return { hash, number: renumber?.to ?? made?.revision ?? there?.revision ?? 0 };

@@ -10,6 +10,6 @@ import { undo } from './undo.ts';
 /** `holdfast rollout …` */
 export const rollout: CommandGroup = {
   name: 'rollout',
-  about: 'Changes of DaemonSets under a RolloutPolicy, on their way through the fleet.',
+  about: 'Changes of DaemonSets and Deployments under a RolloutPolicy, on their way through the fleet.',
   commands: { plan, status, list, ...actions, undo, history, explain },
 };

@@ -2,6 +2,7 @@ import type { RolloutObject, Transition, WaveStatus } from '../../fleet/rollout.
 import { since } from '../../resources/human-duration.ts';
 import { cut, oneLine, tableText } from '../print.ts';
 import { gateChanges, gatesText } from './gates-text.ts';
+import { workloadText } from './workload.ts';
 
 /*
  * What people see of a rollout that is on its way. Pure.
@@ -52,7 +53,7 @@ export function statusText(rollout: RolloutObject, { nowMs, columns, rows }: Pic
   const free = rows === undefined || gates.length === 0 ? rows : rows - gates.length - 1;
   const lines = [
     `${rollout.metadata.name}: ${headline(rollout)}`,
-    `  DaemonSet ${spec.workload.name}, ${details.join(', ')}`,
+    `  ${workloadText(spec.workload)}, ${details.join(', ')}`,
     ...(status.message ? [`  ${oneLine(status.message)}`] : []),
     '',
     wavesText(rollout, columns, free),

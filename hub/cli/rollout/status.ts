@@ -5,13 +5,14 @@ import { dataText } from '../print.ts';
 import { awaitRollout } from './await-rollout.ts';
 import { findRollout, parseReference, rolloutsPath } from './find-rollout.ts';
 import { changeLines, headline, statusText, verdictOf } from './status-text.ts';
+import { workloadText } from './workload.ts';
 
 const DONE = 0;
 const FAILED = 1;
 const TIMED_OUT = 2;
 
 export const status: Command = {
-  arguments: '[NAME|ds/NAME]',
+  arguments: '[NAME|ds/NAME|deploy/NAME]',
   takes: [0, 1],
   about: 'where a rollout is; with --watch until it is over (exit code 0 done, 1 failed, 2 timed out)',
   flags: {
@@ -74,21 +75,21 @@ async function watchUntil(call: Call, signal: AbortSignal): Promise<number> {
   return verdict === 'done' ? DONE : FAILED;
 }
 
-/** Of a DaemonSet the rollout of its present template, which the hub may be about to make. */
+/** Of a workload the rollout of its present template, which the hub may be about to make. */
 async function firstRollout(
   call: Call,
   signal: AbortSignal,
 ): Promise<RolloutObject | 'none needed' | undefined> {
   const { client, namespace } = call;
   const [given] = call.arguments;
-  if (given === undefined || parseReference(given).type === 'rollout')
-    return findRollout(client, namespace, given);
-  const { name } = parseReference(given);
-  let found = await awaitRollout(client, namespace, name, signal);
+  const reference = given === undefined ? undefined : parseReference(given);
+  if (reference?.type !== 'workload') return findRollout(client, namespace, given);
+  const { workload } = reference;
+  let found = await awaitRollout(client, namespace, workload, signal);
   // The hub ends each watch at some time: it is asked again.
-  while (!found && !signal.aborted) found = await awaitRollout(client, namespace, name, signal);
+  while (!found && !signal.aborted) found = await awaitRollout(client, namespace, workload, signal);
   if (found === 'none needed')
-    call.print(`DaemonSet ${name} is at its first revision: there is nothing to roll out`);
+    call.print(`${workloadText(workload)} is at its first revision: there is nothing to roll out`);
   return found;
 }
 

@@ -21,15 +21,11 @@ export function daemonPod(
   { template, hash, nodeName, annotations }: DaemonPod,
 ): KubeObject {
   const owner = { namespace: set.metadata.namespace, reference: controllerReference(daemonSets, set) };
-  const pod = podFromTemplate(template, owner, {
+  return podFromTemplate(template, owner, {
     labels: { [REVISION_HASH]: hash },
+    ...(annotations && { annotations }),
     spec: { nodeName, ...(template.spec && { tolerations: daemonTolerations(template.spec) }) },
   });
-  if (!annotations) return pod;
-  return {
-    ...pod,
-    metadata: { ...pod.metadata, annotations: { ...pod.metadata.annotations, ...annotations } },
-  };
 }
 
 /** The template that a revision keeps. */

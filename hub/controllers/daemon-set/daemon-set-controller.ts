@@ -18,11 +18,12 @@ import {
   startController,
   unlessGone,
 } from '../controller.ts';
+import { NodePlaces } from '../node-places.ts';
 import { controllerReference, keysOfOwner, Orphans, planClaims, settleClaims } from '../ownership.ts';
 import { changeExisting, writeStatus } from '../status.ts';
 import { daemonPod, templateOf } from './daemon-pod.ts';
 import { type DaemonSetPlan, planDaemonSet } from './daemon-set-plan.ts';
-import { isSamePlace, placementOn } from './placement.ts';
+import { placementOn } from './placement.ts';
 import { hashOf, planRevisions, REVISION_HASH, type RevisionPlan } from './revisions.ts';
 
 const SOURCE = 'daemonset-controller';
@@ -37,7 +38,7 @@ const SPACING = 4;
 export function startDaemonSetController(context: ControllerContext): RunningController {
   const { registry } = context;
   const orphans = new Orphans();
-  const places = new Map<string, NodeObject>();
+  const places = new NodePlaces();
   const failures = new Backoff(context.now);
   return startController(context, {
     name: 'daemon-set',
@@ -58,22 +59,13 @@ export function startDaemonSetController(context: ControllerContext): RunningCon
 }
 
 /** The DaemonSets that this node's change concerns: those that it matches or matched. */
-function setsForNode(
-  { registry }: ControllerContext,
-  places: Map<string, NodeObject>,
-  { type, object }: ObjectEvent,
-): string[] {
-  const node = object as NodeObject;
-  const name = node.metadata.name ?? '';
-  const before = places.get(name);
-  if (type === 'DELETED') places.delete(name);
-  else places.set(name, node);
-  if (before && type !== 'DELETED' && isSamePlace(before, node)) return [];
-  const concerns = (set: DaemonSetObject) =>
-    [before, node].some((each) => each && placementOn(set, each).mayStay);
+function setsForNode({ registry }: ControllerContext, places: NodePlaces, event: ObjectEvent): string[] {
+  const touched = places.touchedBy(event);
+  if (touched.length === 0) return [];
+  const isConcerned = (set: DaemonSetObject) => touched.some((node) => placementOn(set, node).mayStay);
   return registry
     .list(daemonSets)
-    .items.filter((set) => concerns(set as DaemonSetObject))
+    .items.filter((set) => isConcerned(set as DaemonSetObject))
     .map(objectKey);
 }
 

@@ -4,7 +4,7 @@ import type { DeploymentObject } from '../../resources/typed.ts';
 import { boundsOf } from './rollout.ts';
 
 /** A deadline of this many seconds is none. */
-const NO_DEADLINE = 2 ** 31 - 1;
+export const NO_DEADLINE = 2 ** 31 - 1;
 
 type Conclusion = Pick<DeploymentCondition, 'type' | 'status' | 'reason' | 'message'>;
 type Counts = Omit<DeploymentStatus, 'conditions'>;

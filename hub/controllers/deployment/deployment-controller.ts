@@ -1,8 +1,10 @@
+import { baselineOf, policyNameOf, rolloutsOf } from '../../fleet/current-rollout.ts';
 import { ApiError } from '../../resources/api-error.ts';
 import { REVISION } from '../../resources/deployment.ts';
 import { controllerOf, type KubeObject, objectKey } from '../../resources/object.ts';
 import { isTerminal } from '../../resources/pod-state.ts';
 import { deployments, pods, replicaSets } from '../../resources/table-of-resources.ts';
+import { sooner } from '../../resources/time.ts';
 import type { DeploymentObject, PodObject, ReplicaSetObject } from '../../resources/typed.ts';
 import {
   type ControllerContext,
@@ -13,13 +15,16 @@ import {
   unlessGone,
 } from '../controller.ts';
 import { controllerReference, keysOfOwner, Orphans, planClaims, settleClaims } from '../ownership.ts';
+import { createPods, removePods } from '../replica-set/pods.ts';
 import { changeExisting, writeStatus } from '../status.ts';
+import { NO_DEADLINE } from './deployment-conditions.ts';
 import {
   type DeploymentPlan,
   planDeployment,
   planDeploymentStatus,
   type ReplicaSetUpdate,
 } from './deployment-plan.ts';
+import { type PlacesPlan, planPlaces } from './places.ts';
 import { type Generations, newReplicaSet, sortGenerations } from './replica-sets.ts';
 
 const SOURCE = 'deployment-controller';
@@ -39,15 +44,21 @@ export function startDeploymentController(context: ControllerContext): RunningCo
   });
 }
 
-/** `Recreate` waits until the last old pod is gone, which no ReplicaSet's status tells. */
+/**
+ * `Recreate` waits until the last old pod is gone, which no ReplicaSet's status tells; under a RolloutPolicy the pods
+ * themselves are counted.
+ */
 function waitingForPod({ registry }: ControllerContext, { type, object }: ObjectEvent): string[] {
-  if (type !== 'DELETED' && !isTerminal(object as PodObject)) return [];
   const { namespace } = object.metadata;
   const set = registry.get(replicaSets, namespace, controllerOf(object)?.name ?? '');
   const name = set && controllerOf(set)?.name;
   if (name === undefined) return [];
   const deployment = registry.get(deployments, namespace, name) as DeploymentObject | undefined;
-  return deployment?.spec.strategy?.type === 'Recreate' ? [`${namespace}/${name}`] : [];
+  if (!deployment) return [];
+  const isGoing = type === 'DELETED' || isTerminal(object as PodObject);
+  const waits =
+    policyNameOf(deployment) !== undefined || (isGoing && deployment.spec.strategy?.type === 'Recreate');
+  return waits ? [`${namespace}/${name}`] : [];
 }
 
 async function syncDeployment(
@@ -64,11 +75,16 @@ async function syncDeployment(
   const reference = controllerReference(deployments, deployment);
   const sets = await settleClaims(registry, replicaSets, reference, claims, SOURCE);
   const generations = sortGenerations(deployment, sets as readonly ReplicaSetObject[]);
-  const plan = planDeployment(deployment, generations, hasOldPods(context, generations));
-  const { created, failure, collided, revised } = await execute(context, deployment, plan);
+  const places = placesOf(context, deployment, generations);
+  const plan = planDeployment(deployment, generations, hasOldPods(context, generations), places?.sizes);
+  const { created, failure, collided, revised } = await execute(context, deployment, plan, places);
   if (!revised) return undefined; // written meanwhile: that write has woken this key again
   const nowMs = now();
-  const { status, wakeInMs } = planDeploymentStatus(revised, generations, {
+  // A rollout over a fleet takes the time that its policy gives it.
+  const judged = places
+    ? { ...revised, spec: { ...revised.spec, progressDeadlineSeconds: NO_DEADLINE } }
+    : revised;
+  const { status, wakeInMs } = planDeploymentStatus(judged, generations, {
     created,
     failure: failure?.message,
     nowMs,
@@ -76,7 +92,22 @@ async function syncDeployment(
   if (collided) status.collisionCount = (status.collisionCount ?? 0) + 1;
   await unlessGone(writeStatus(registry, deployments, revised, status, SOURCE));
   if (failure) throw failure;
-  return wakeInMs;
+  return sooner(wakeInMs, places?.wakeInMs);
+}
+
+/** Undefined for a Deployment that is changed in Kubernetes' own way. */
+function placesOf(
+  { registry, now }: ControllerContext,
+  deployment: DeploymentObject,
+  generations: Generations,
+): PlacesPlan | undefined {
+  if (policyNameOf(deployment) === undefined) return undefined;
+  const { current, old } = generations;
+  const owned = [...(current ? [current] : []), ...old].flatMap(
+    ({ metadata: { uid = '' } }) => registry.byIndex(pods, 'controller', uid) as readonly PodObject[],
+  );
+  const [newest] = rolloutsOf(registry, deployment);
+  return planPlaces(deployment, generations, owned, newest && baselineOf(newest).hash, now());
 }
 
 function hasOldPods({ registry }: ControllerContext, { old }: Generations): boolean {
@@ -97,16 +128,19 @@ async function execute(
   context: ControllerContext,
   deployment: DeploymentObject,
   plan: DeploymentPlan,
+  places: PlacesPlan | undefined,
 ): Promise<Outcome & { readonly revised: DeploymentObject | undefined }> {
-  const [outcome, revised] = await Promise.all([
+  const [outcome, revised, failure] = await Promise.all([
     create(context, deployment, plan.create),
     writeRevision(context, deployment, plan.revision),
+    places?.baseline && createPods(context, places.baseline, places.create),
+    removePods(context, deployment, places?.remove ?? []),
     ...plan.updates.map((update) => applyUpdate(context, deployment, update)),
     ...plan.remove.map(({ metadata: { namespace, name = '', uid = '' } }) =>
       unlessGone(context.registry.delete(replicaSets, namespace, name, { preconditions: { uid } })),
     ),
   ]);
-  return { ...outcome, revised };
+  return { ...(failure && { failure }), ...outcome, revised };
 }
 
 async function create(

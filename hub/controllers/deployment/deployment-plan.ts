@@ -32,19 +32,20 @@ export interface DeploymentPlan {
 
 const NOTHING: DeploymentPlan = { create: undefined, updates: [], remove: [], revision: undefined };
 
-/** The next step of a Deployment. `oldPodsLeft`: pods of other templates still exist, be it that they are ending. */
+/**
+ * The next step of a Deployment. `oldPodsLeft`: pods of other templates still exist, be it that they are ending. `given`:
+ * the sizes of its ReplicaSets, where a RolloutPolicy and not its strategy decides.
+ */
 export function planDeployment(
   deployment: DeploymentObject,
   generations: Generations,
   oldPodsLeft: boolean,
+  given?: Sizes,
 ): DeploymentPlan {
   const { metadata, spec } = deployment;
   if (metadata.deletionTimestamp !== undefined) return NOTHING;
   const scaling = isScaling(deployment, generations);
-  const sizes =
-    spec.paused || scaling
-      ? planScale(deployment, generations)
-      : planStep(deployment, generations, oldPodsLeft);
+  const sizes = given ?? sizesOf(deployment, generations, oldPodsLeft, scaling);
   const revision = nextRevision(generations);
   const { current } = generations;
   const creates = current === undefined && sizes.current !== undefined;
@@ -60,6 +61,16 @@ export function planDeployment(
     remove: planCleanUp(deployment, generations),
     revision: knowsRevision && metadata.annotations?.[REVISION] !== `${revision}` ? revision : undefined,
   };
+}
+
+function sizesOf(
+  deployment: DeploymentObject,
+  generations: Generations,
+  oldPodsLeft: boolean,
+  scaling: boolean,
+): Sizes {
+  if (deployment.spec.paused || scaling) return planScale(deployment, generations);
+  return planStep(deployment, generations, oldPodsLeft);
 }
 
 function planStep(deployment: DeploymentObject, generations: Generations, oldPodsLeft: boolean): Sizes {

@@ -18,7 +18,7 @@ const SLOWEST_MS = 300_000;
 
 /** How many pods to add, or which to remove. An ending ReplicaSet leaves its pods to the garbage collector. */
 export function planPods(
-  { metadata, spec }: ReplicaSetObject,
+  { metadata, spec }: Pick<ReplicaSetObject, 'metadata'> & { readonly spec: { readonly replicas?: number } },
   pods: readonly PodObject[],
   related: () => readonly PodObject[],
   nowMs: number,

@@ -1,15 +1,12 @@
 import type { RolloutAction } from '../../fleet/rollout.ts';
 import { atMs } from './device-plan.ts';
 import { outcomeOf } from './gates.ts';
-import { accepted } from './measured-gates.ts';
+import { resumed } from './measured-gates.ts';
 import { type DraftWave, isOver, type RolloutDraft } from './rollout-draft.ts';
 
 /*
  * What people ask of a rollout. Each request is carried out once; who asked and why goes into the record.
  */
-
-/** Reasons to be paused. */
-const BY_GATE = ['GateFailed', 'GateInconclusive'];
 
 export function obey(draft: RolloutDraft, action: RolloutAction): void {
   const isTooLate = isOver(draft.status) && action.type !== 'retry' && action.type !== 'undo';
@@ -63,8 +60,7 @@ function acceptFailures(draft: RolloutDraft): void {
   const { failed, lost, unhealthy } = outcomeOf(draft.membersOf(wave.status.name));
   wave.status.acceptedFailures = failed + lost + unhealthy;
   const { gates } = wave.status;
-  const { reason = '' } = draft.status.transitions?.at(-1) ?? {};
-  if (gates) wave.status.gates = accepted(gates, BY_GATE.includes(reason));
+  if (gates) wave.status.gates = resumed(gates);
 }
 
 /** Ends what the present wave waits for. */

@@ -1,45 +1,71 @@
+import { podUpdateOf } from '../../../proto/pod-update.ts';
 import { isCandidate } from '../../fleet/candidate.ts';
-import { rowName } from '../../fleet/current-rollout.ts';
+import { keepsPlaces, nameInFleet, rowName } from '../../fleet/current-rollout.ts';
 import { type DeviceUpdateObject, deviceUpdates } from '../../fleet/device-update.ts';
 import type { RolloutSpec } from '../../fleet/rollout.ts';
 import type { Registry } from '../../registry/registry.ts';
-import { nodes, pods } from '../../resources/table-of-resources.ts';
+import { nodes } from '../../resources/table-of-resources.ts';
 import { parseTime } from '../../resources/time.ts';
-import type { DaemonSetObject, NodeObject, PodObject } from '../../resources/typed.ts';
-import { isOffline, placementOn } from '../daemon-set/placement.ts';
-import { REVISION_HASH } from '../daemon-set/revisions.ts';
+import type { NodeObject, PodObject } from '../../resources/typed.ts';
+import { isOffline } from '../daemon-set/placement.ts';
 import type { Device } from './device-plan.ts';
+import type { Workload, WorkloadKind } from './workload.ts';
 
-/** The devices of a DaemonSet as a rollout sees them, and pods of other rollouts that no device needs any more. */
+/** The devices of a workload as a rollout sees them, and pods of other rollouts that no device needs any more. */
 export interface Fleet {
   readonly devices: readonly Device[];
   readonly leftOver: readonly PodObject[];
 }
 
-export function fleetOf(registry: Registry, set: DaemonSetObject, { to }: RolloutSpec, nowMs: number): Fleet {
-  const owned = registry.byIndex(pods, 'controller', set.metadata.uid ?? '') as readonly PodObject[];
-  const live = owned.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+export function fleetOf(
+  registry: Registry,
+  kind: WorkloadKind,
+  workload: Workload,
+  { to }: RolloutSpec,
+  nowMs: number,
+): Fleet {
+  const live = kind
+    .pods(registry, workload)
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   const byNode = Map.groupBy(live, ({ spec }) => spec.nodeName ?? '');
   const leftOver: PodObject[] = [];
   const devices: Device[] = [];
   for (const node of registry.list(nodes).items as readonly NodeObject[]) {
-    if (!placementOn(set, node).shouldRun) continue;
     const name = node.metadata.name ?? '';
     const there = byNode.get(name) ?? [];
-    const isNext = ({ metadata }: PodObject) => metadata.labels?.[REVISION_HASH] === to.hash;
-    const others = there.filter((pod) => !isNext(pod));
-    leftOver.push(...others.filter(isCandidate));
+    const surplus = there.filter((pod) => isCandidate(pod) && !isWanted(kind, pod, to, there));
+    leftOver.push(...surplus);
+    if (!kind.runsOn(workload, node, there)) continue;
+    const isNext = (pod: PodObject) => kind.hashOf(pod) === to.hash;
+    const rest = there.filter((pod) => !surplus.includes(pod));
     devices.push({
       node: name,
       labels: node.metadata.labels ?? {},
       isOnline: !isOffline(node),
       steadyMs: nowMs - changedAtMs(node, nowMs),
-      old: others.find((pod) => !isCandidate(pod)),
-      next: there.find(isNext),
-      row: rowOf(registry, set, name)?.spec,
+      old: rest.filter((pod) => !isNext(pod)),
+      next: rest.filter(isNext),
+      row: rowOf(registry, kind, workload, name)?.spec,
     });
   }
   return { devices, leftOver };
+}
+
+/**
+ * A pod that a device is still to decide on: of this rollout, and for a place that is still there and that no other
+ * stands for.
+ */
+function isWanted(
+  kind: WorkloadKind,
+  pod: PodObject,
+  to: RolloutSpec['to'],
+  there: readonly PodObject[],
+): boolean {
+  if (kind.hashOf(pod) !== to.hash) return false;
+  if (keepsPlaces(kind.resource.kind)) return true;
+  const replaced = podUpdateOf(pod)?.replaces;
+  const [first] = there.filter((other) => podUpdateOf(other)?.replaces === replaced);
+  return first === pod && there.some(({ metadata }) => metadata.uid === replaced);
 }
 
 /** When the node's readiness last changed. */
@@ -50,8 +76,10 @@ function changedAtMs({ status, metadata }: NodeObject, nowMs: number): number {
 
 export function rowOf(
   registry: Registry,
-  { metadata: { namespace, name = '' } }: DaemonSetObject,
+  { resource }: WorkloadKind,
+  { metadata: { namespace, name = '' } }: Workload,
   node: string,
 ): DeviceUpdateObject | undefined {
-  return registry.get(deviceUpdates, namespace, rowName(name, node)) as DeviceUpdateObject | undefined;
+  const row = registry.get(deviceUpdates, namespace, rowName(nameInFleet(resource.kind, name), node));
+  return row as DeviceUpdateObject | undefined;
 }

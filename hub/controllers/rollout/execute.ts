@@ -5,7 +5,7 @@ import {
   type UpdateCheck,
   type UpdateWindow,
 } from '../../../proto/pod-update.ts';
-import { rowName } from '../../fleet/current-rollout.ts';
+import { nameInFleet, rowName } from '../../fleet/current-rollout.ts';
 import { type DeviceUpdateSpec, deviceUpdates } from '../../fleet/device-update.ts';
 import { durationMs } from '../../fleet/duration.ts';
 import { FLEET_API_VERSION } from '../../fleet/fleet-kind.ts';
@@ -13,15 +13,15 @@ import type { HealthCheck } from '../../fleet/health-check.ts';
 import type { RolloutObject, RolloutSpec } from '../../fleet/rollout.ts';
 import type { RolloutPolicySpec, Window } from '../../fleet/rollout-policy.ts';
 import type { KubeObject } from '../../resources/object.ts';
-import { daemonSets, pods } from '../../resources/table-of-resources.ts';
-import type { DaemonSetObject, PodObject } from '../../resources/typed.ts';
+import { pods } from '../../resources/table-of-resources.ts';
+import type { PodObject } from '../../resources/typed.ts';
 import { sameJson } from '../../schema/json-type.ts';
 import { type ControllerContext, unlessGone } from '../controller.ts';
-import { daemonPod } from '../daemon-set/daemon-pod.ts';
 import { controllerReference } from '../ownership.ts';
 import { changeExisting } from '../status.ts';
-import { type PodStep, podStep, type Tracked } from './device-plan.ts';
+import { type Offer, type PodStep, podStep, type Tracked } from './device-plan.ts';
 import { rowOf } from './devices.ts';
+import type { Workload, WorkloadKind } from './workload.ts';
 
 export const SOURCE = 'rollout-controller';
 /** Writes of one pass: what is left follows in the next, so that a pass never holds up others for long. */
@@ -33,14 +33,15 @@ const WRITES_AT_ONCE = 500;
  */
 export async function carryOut(
   { registry }: ControllerContext,
-  set: DaemonSetObject,
+  kind: WorkloadKind,
+  workload: Workload,
   rollout: RolloutObject,
   devices: readonly Tracked[],
   leftOver: readonly PodObject[],
 ): Promise<boolean> {
   const writes: (() => Promise<unknown>)[] = leftOver.map((pod) => () => removePod(pod));
   for (const device of devices) {
-    const before = rowOf(registry, set, device.node);
+    const before = rowOf(registry, kind, workload, device.node);
     const isNew = !sameJson(before?.spec, device.row);
     const step = podStep(device, rollout);
     if (!isNew && step.type === 'none') continue;
@@ -49,14 +50,17 @@ export async function carryOut(
       await carryOutStep(device, step);
     });
   }
-  await Promise.all(writes.slice(0, WRITES_AT_ONCE).map((write) => write()));
+  const results = await Promise.allSettled(writes.slice(0, WRITES_AT_ONCE).map((write) => write()));
+  // Not before all are settled: the next pass must see what this one wrote.
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
   return writes.length <= WRITES_AT_ONCE;
 
   async function writeRow(before: KubeObject | undefined, row: DeviceUpdateSpec): Promise<boolean> {
     const options = { fieldManager: SOURCE };
     const written = before
       ? registry.update(deviceUpdates, { ...before, spec: row }, options)
-      : registry.create(deviceUpdates, newRow(set, row), options);
+      : registry.create(deviceUpdates, newRow(kind, workload, row), options);
     return (await unlessGone(written)) !== undefined;
   }
 
@@ -65,16 +69,17 @@ export async function carryOut(
       case 'none':
         return;
       case 'offer':
-        return offer(device, step.step);
+        await Promise.all(step.offers.map((each) => offer(device, step.step, each)));
+        return;
       case 'confirm':
-        return removePod(step.old);
+        await Promise.all(step.old.map(removePod));
+        return;
       case 'withdraw':
-        return removePod(step.next);
+        await Promise.all(step.next.map(removePod));
     }
   }
 
-  async function offer({ node, old, next, row }: Tracked, step: PodUpdate['step']): Promise<void> {
-    const { template } = set.spec;
+  async function offer({ node, row }: Tracked, step: PodUpdate['step'], { old, next }: Offer): Promise<void> {
     const annotations = { [POD_UPDATE_ANNOTATION]: encodePodUpdate(updateOf(rollout.spec, step, old, row)) };
     const options = { fieldManager: SOURCE };
     if (next) {
@@ -84,8 +89,9 @@ export async function carryOut(
       });
       await changeExisting(registry, pods, next, change, options);
     } else {
-      const hash = rollout.spec.to.hash;
-      await registry.create(pods, daemonPod(set, { template, hash, nodeName: node, annotations }), options);
+      const version = { ...rollout.spec.to, template: workload.spec.template };
+      const pod = kind.newPod(registry, workload, { version, node, annotations });
+      if (pod) await registry.create(pods, pod, options);
     }
   }
 
@@ -136,15 +142,15 @@ function windowOf({ schedule, duration, timeZone }: Window): UpdateWindow {
   return { schedule, durationSeconds, ...(timeZone !== 'device' && { timeZone }) };
 }
 
-function newRow(set: DaemonSetObject, row: DeviceUpdateSpec): KubeObject {
-  const { namespace, name = '' } = set.metadata;
+function newRow({ resource }: WorkloadKind, workload: Workload, row: DeviceUpdateSpec): KubeObject {
+  const { namespace, name = '' } = workload.metadata;
   return {
     apiVersion: FLEET_API_VERSION,
     kind: deviceUpdates.kind,
     metadata: {
-      name: rowName(name, row.node),
+      name: rowName(nameInFleet(resource.kind, name), row.node),
       ...(namespace && { namespace }),
-      ownerReferences: [{ ...controllerReference(daemonSets, set), blockOwnerDeletion: false }],
+      ownerReferences: [{ ...controllerReference(resource, workload), blockOwnerDeletion: false }],
     },
     spec: row,
   };

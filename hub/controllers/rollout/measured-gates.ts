@@ -132,9 +132,9 @@ function nextQuestionMs(
 }
 
 /** After somebody had it go on: what stopped the rollout is accepted, what else was open is asked anew. */
-export function accepted(gates: readonly GateStatus[], isStoppedByGate: boolean): GateStatus[] {
-  return gates.flatMap((gate) => {
-    if (gate.accepted || (gate.result === 'pass' && gate.answeredAt !== undefined)) return gate;
-    return isStoppedByGate ? { ...gate, accepted: true } : [];
+export function resumed(gates: readonly GateStatus[]): GateStatus[] {
+  return gates.flatMap(({ stopped, ...gate }) => {
+    if (stopped) return { ...gate, accepted: true };
+    return gate.accepted || (gate.result === 'pass' && gate.answeredAt !== undefined) ? gate : [];
   });
 }

@@ -1,3 +1,4 @@
+import { nameInFleet } from '../../fleet/current-rollout.ts';
 import { FLEET_API_VERSION } from '../../fleet/fleet-kind.ts';
 import type { Revision, RolloutObject, RolloutSpec } from '../../fleet/rollout.ts';
 import type { RolloutPolicyObject } from '../../fleet/rollout-policy.ts';
@@ -40,9 +41,9 @@ export function planChange(input: ChangeInput): KubeObject | undefined {
   };
   const { namespace } = workload.metadata;
   const metadata = {
-    name: `${owner.name}-${current.number}`,
+    name: `${nameInFleet(owner.kind, owner.name)}-${current.number}`,
     ...(namespace && { namespace }),
-    labels: { 'fleet.holdfast.dev/workload': owner.name.slice(0, 63) },
+    labels: { 'fleet.holdfast.dev/workload': nameInFleet(owner.kind, owner.name).slice(0, 63) },
     ownerReferences: [owner],
   };
   return { apiVersion: FLEET_API_VERSION, kind: 'Rollout', metadata, spec };

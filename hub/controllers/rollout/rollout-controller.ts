@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { policyNameOf, rolloutsOf } from '../../fleet/current-rollout.ts';
-import { type DeviceUpdateObject, deviceUpdates } from '../../fleet/device-update.ts';
-import { type RolloutObject, rollouts } from '../../fleet/rollout.ts';
+import { deviceUpdates } from '../../fleet/device-update.ts';
+import { type Revision, type RolloutObject, rollouts } from '../../fleet/rollout.ts';
 import { type RolloutPolicyObject, rolloutPolicies } from '../../fleet/rollout-policy.ts';
-import { controllerOf, objectKey } from '../../resources/object.ts';
-import { controllerRevisions, daemonSets, nodes, pods } from '../../resources/table-of-resources.ts';
-import type { ControllerRevisionObject, DaemonSetObject, NodeObject } from '../../resources/typed.ts';
+import { controllerOf, type KubeObject, objectKey } from '../../resources/object.ts';
+import { nodes, pods } from '../../resources/table-of-resources.ts';
 import { sameJson } from '../../schema/json-type.ts';
 import {
   type ControllerContext,
@@ -15,9 +14,7 @@ import {
   startController,
   unlessGone,
 } from '../controller.ts';
-import { templateOf } from '../daemon-set/daemon-pod.ts';
-import { isSamePlace, placementOn } from '../daemon-set/placement.ts';
-import { hashOf, revisionData } from '../daemon-set/revisions.ts';
+import { NodePlaces } from '../node-places.ts';
 import { controllerReference } from '../ownership.ts';
 import { changeExisting, writeStatus } from '../status.ts';
 import { fleetOf } from './devices.ts';
@@ -27,6 +24,7 @@ import { GateMeasurements } from './gate-measurements/gate-measurements.ts';
 import { planChange } from './new-rollout.ts';
 import { isOver } from './rollout-draft.ts';
 import { planRollout } from './rollout-plan.ts';
+import type { Version, Workload, WorkloadKind } from './workload.ts';
 
 /** A pass looks at every device: passes that follow at once are spaced so that they take a quarter of the time. */
 const CHEAP_PASS_MS = 5;
@@ -43,60 +41,63 @@ export interface GateSources {
   readonly servers?: ReadonlySet<string>;
 }
 
-type RolloutContext = ControllerContext & { readonly measurements: GateMeasurements };
+interface RolloutContext extends ControllerContext {
+  readonly kind: WorkloadKind;
+  readonly measurements: GateMeasurements;
+}
 
-/** Takes changes of workloads that refer to a RolloutPolicy to their devices. */
+/** Takes changes of workloads of one kind that refer to a RolloutPolicy to their devices. */
 export function startRolloutController(
   given: ControllerContext,
+  kind: WorkloadKind,
   { usageOf = async () => undefined, servers = new Set() }: GateSources = {},
 ): RunningController {
   const { registry, log } = given;
+  const { resource, revisions } = kind;
   const onAnswer = (key: string) => controller.add(key);
   const measurements = new GateMeasurements({ registry, log, usageOf, servers, onAnswer });
-  const context: RolloutContext = { ...given, measurements };
-  const places = new Map<string, NodeObject>();
-  const isManaged = (set: DaemonSetObject) =>
-    policyNameOf(set) !== undefined || rolloutsOf(registry, set).some(({ status = {} }) => !isOver(status));
-  const ownerKey = ({ object }: ObjectEvent): string[] => {
-    const owner = controllerOf(object);
-    if (owner?.kind !== daemonSets.kind) return [];
-    const set = registry.get(daemonSets, object.metadata.namespace, owner.name) as
-      | DaemonSetObject
-      | undefined;
-    return set && isManaged(set) ? [objectKey(set)] : [];
+  const context: RolloutContext = { ...given, kind, measurements };
+  const places = new NodePlaces();
+  const isManaged = (workload: KubeObject) =>
+    policyNameOf(workload) !== undefined ||
+    rolloutsOf(registry, workload).some(({ status = {} }) => !isOver(status));
+  const workloadKey = ({ object }: ObjectEvent): string[] => {
+    const workload = kind.workloadOf(registry, object);
+    return workload && isManaged(workload) ? [objectKey(workload)] : [];
   };
   const controller = startController(context, {
-    name: 'rollout',
+    name: `rollout-${resource.singular}`,
     watches: [
-      {
-        resource: daemonSets,
-        keys: ({ object }) => (isManaged(object as DaemonSetObject) ? [objectKey(object)] : []),
-      },
-      { resource: controllerRevisions, keys: ownerKey },
-      { resource: rollouts, keys: ownerKey },
-      { resource: pods, keys: ownerKey },
+      { resource, keys: ({ object }) => (isManaged(object) ? [objectKey(object)] : []) },
+      { resource: revisions, keys: workloadKey },
+      { resource: rollouts, keys: workloadKey },
+      { resource: pods, keys: workloadKey },
       {
         resource: deviceUpdates,
-        keys: ({ object }) => [
-          `${object.metadata.namespace}/${(object as DeviceUpdateObject).spec.workload}`,
-        ],
+        keys: ({ object }) => {
+          const owner = controllerOf(object);
+          return owner?.kind === resource.kind ? [`${object.metadata.namespace}/${owner.name}`] : [];
+        },
       },
       {
         resource: rolloutPolicies,
         keys: ({ object }) =>
           registry
-            .list(daemonSets, { namespace: object.metadata.namespace ?? '' })
-            .items.filter((set) => policyNameOf(set) === object.metadata.name)
+            .list(resource, { namespace: object.metadata.namespace ?? '' })
+            .items.filter((workload) => policyNameOf(workload) === object.metadata.name)
             .map(objectKey),
       },
       {
         resource: nodes,
         keys: (event) => {
-          const touched = placesTouched(places, event);
+          const touched = places.touchedBy(event);
           if (touched.length === 0) return [];
-          const sets = registry.list(daemonSets).items as readonly DaemonSetObject[];
-          const concerns = (set: DaemonSetObject) => touched.some((node) => placementOn(set, node).shouldRun);
-          return sets.filter((set) => isManaged(set) && concerns(set)).map(objectKey);
+          const isConcerned = (workload: KubeObject) =>
+            touched.some((node) => kind.isConcerned(registry, workload as Workload, node));
+          return registry
+            .list(resource)
+            .items.filter((workload) => isManaged(workload) && isConcerned(workload))
+            .map(objectKey);
         },
       },
     ],
@@ -109,81 +110,62 @@ export function startRolloutController(
   return { ...controller, stop };
 }
 
-/** The node before and after, when anything changed that rollouts look at. */
-function placesTouched(
-  places: Map<string, NodeObject>,
-  { type, object }: ObjectEvent,
-): readonly NodeObject[] {
-  const node = object as NodeObject;
-  const name = node.metadata.name ?? '';
-  const before = places.get(name);
-  if (type === 'DELETED') places.delete(name);
-  else places.set(name, node);
-  if (before && type !== 'DELETED' && isSamePlace(before, node)) return [];
-  return before ? [before, node] : [node];
-}
-
 async function syncWorkload(
   context: RolloutContext,
   key: string,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const { registry } = context;
+  const { registry, kind } = context;
   const { namespace, name } = splitKey(key);
-  const set = registry.get(daemonSets, namespace, name) as DaemonSetObject | undefined;
-  if (!set || set.metadata.deletionTimestamp || policyNameOf(set) === undefined)
+  const workload = registry.get(kind.resource, namespace, name) as Workload | undefined;
+  if (!workload || workload.metadata.deletionTimestamp || policyNameOf(workload) === undefined)
     context.measurements.forget(key);
-  if (!set || set.metadata.deletionTimestamp) return undefined;
-  if (await startRollout(context, set)) return 0;
-  const [newest, ...older] = rolloutsOf(registry, set);
+  if (!workload || workload.metadata.deletionTimestamp) return undefined;
+  if (await startRollout(context, workload)) return 0;
+  const [newest, ...older] = rolloutsOf(registry, workload);
   if (!newest) return undefined;
-  const hasPolicy = policyNameOf(set) !== undefined;
+  const hasPolicy = policyNameOf(workload) !== undefined;
   await Promise.all([
     ...(hasPolicy ? older : [newest, ...older]).map((rollout) => supersede(context, rollout, hasPolicy)),
     ...older
       .slice(HISTORY_KEPT)
       .map(({ metadata }) => unlessGone(registry.delete(rollouts, namespace, metadata.name ?? '', {}))),
   ]);
-  return hasPolicy ? pass(context, key, set, newest, signal) : undefined;
+  return hasPolicy ? pass(context, key, workload, newest, signal) : undefined;
 }
 
 /** Makes the rollout that a change of the template asks for. Returns whether one was made. */
-async function startRollout(context: ControllerContext, set: DaemonSetObject): Promise<boolean> {
-  const { registry, events } = context;
-  const { namespace, uid = '' } = set.metadata;
-  const policyName = policyNameOf(set);
+async function startRollout(context: RolloutContext, workload: Workload): Promise<boolean> {
+  const { registry, events, kind } = context;
+  const { namespace } = workload.metadata;
+  const policyName = policyNameOf(workload);
   if (policyName === undefined) return false;
   const policy = registry.get(rolloutPolicies, namespace, policyName) as RolloutPolicyObject | undefined;
   if (!policy) {
     const message = `RolloutPolicy "${policyName}" is not there: changes wait until it is`;
-    events.record(SOURCE, set, { type: 'Warning', reason: 'RolloutPolicyNotFound', message });
+    events.record(SOURCE, workload, { type: 'Warning', reason: 'RolloutPolicyNotFound', message });
     return false;
   }
-  const history = registry.byIndex(
-    controllerRevisions,
-    'controller',
-    uid,
-  ) as readonly ControllerRevisionObject[];
-  const newestNumber = Math.max(0, ...history.map(({ revision }) => revision));
-  const data = revisionData(set);
-  const current = history.find((each) => sameJson(each.data, data));
-  // Until it is recorded, and as the newest, its number is not known.
-  if (!current || current.revision < newestNumber) return false;
-  const revisions = history.map((each) => ({ number: each.revision, hash: hashOf(each) }));
+  const current = kind.current(registry, workload);
+  if (!current) return false;
   const change = planChange({
-    workload: set,
-    owner: controllerReference(daemonSets, set),
+    workload,
+    owner: controllerReference(kind.resource, workload),
     policy,
-    rollouts: rolloutsOf(registry, set),
-    revisions,
-    current: { number: current.revision, hash: hashOf(current) },
+    rollouts: rolloutsOf(registry, workload),
+    revisions: kind.history(registry, workload).map(revisionOf),
+    current: revisionOf(current),
   });
   if (!change) return false;
   const made = await unlessGone(registry.create(rollouts, change, { fieldManager: SOURCE }));
   if (!made) return false;
   const message = `Created rollout ${made.metadata.name}`;
-  events.record(SOURCE, set, { type: 'Normal', reason: 'RolloutCreated', message });
+  events.record(SOURCE, workload, { type: 'Normal', reason: 'RolloutCreated', message });
   return true;
+}
+
+function revisionOf({ number, hash }: Version): Revision {
+  return { number, hash };
 }
 
 /** What came before a newer change is over at once, wherever it was. */
@@ -213,21 +195,21 @@ async function supersede(
 async function pass(
   context: RolloutContext,
   key: string,
-  set: DaemonSetObject,
+  workload: Workload,
   rollout: RolloutObject,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const { registry, now, measurements } = context;
+  const { registry, now, kind, measurements } = context;
   const started = performance.now();
   const { name = '' } = rollout.metadata;
-  const { devices, leftOver } = fleetOf(registry, set, rollout.spec, now());
+  const { devices, leftOver } = fleetOf(registry, kind, workload, rollout.spec, now());
   const { spec, status = {} } = rollout;
   const answers = measurements.answersFor(key, rollout);
-  const workload = set.metadata.name ?? '';
-  const plan = planRollout({ name, workload, spec, status, devices, nowMs: now(), answers });
+  const input = { name, workload: workload.metadata.name ?? '', spec, status, devices, answers };
+  const plan = planRollout({ ...input, nowMs: now() });
   const planMs = performance.now() - started;
   // The rows first: what is counted in the status must be there.
-  const isAll = await carryOut(context, set, rollout, plan.devices, leftOver);
+  const isAll = await carryOut(context, kind, workload, rollout, plan.devices, leftOver);
   const isStored = await unlessGone(
     writeStatus(registry, rollouts, rollout, plan.status, SOURCE).then(() => true),
   );
@@ -237,7 +219,7 @@ async function pass(
     measurements.ask(key, plan.questions, { rollout, waves, devices: plan.devices });
   }
   tellTransitions(context, rollout, plan.status.transitions?.length ?? 0, plan.status);
-  if (plan.goBack) await goBack(context, set, rollout);
+  if (plan.goBack) await goBack(context, workload, rollout);
   if (planMs > CHEAP_PASS_MS) await delay(planMs * SPACING, undefined, { signal }).catch(() => undefined);
   return isAll ? plan.wakeInMs : 0;
 }
@@ -264,20 +246,21 @@ function tellTransitions(
 
 /** An undo is a change like any other: the template of the last stable revision becomes the newest. */
 async function goBack(
-  { registry }: ControllerContext,
-  set: DaemonSetObject,
+  { registry, kind }: RolloutContext,
+  workload: Workload,
   { spec }: RolloutObject,
 ): Promise<void> {
-  const history = registry.byIndex(controllerRevisions, 'controller', set.metadata.uid ?? '');
-  const find = (hash: string) =>
-    history.find((each) => hashOf(each) === hash) as ControllerRevisionObject | undefined;
-  const [bad, stable] = [find(spec.to.hash), find(spec.from.hash)];
-  const template = stable && templateOf(stable);
-  if (!template || !bad || !sameJson(bad.data, revisionData(set))) return;
-  const change = (current: DaemonSetObject) =>
-    // Somebody may have changed it meanwhile, which is as good.
-    sameJson(revisionData(current), bad.data) ? { ...current, spec: { ...current.spec, template } } : current;
-  await changeExisting(registry, daemonSets, set, (current) => change(current as DaemonSetObject), {
+  const history = kind.history(registry, workload);
+  const bad = history.find(({ hash }) => hash === spec.to.hash);
+  const stable = history.find(({ hash }) => hash === spec.from.hash);
+  if (!bad || !stable) return;
+  const { template } = stable;
+  // Somebody may have changed it meanwhile, which is as good.
+  const change = (current: Workload) =>
+    sameJson(current.spec.template, bad.template)
+      ? { ...current, spec: { ...current.spec, template } }
+      : current;
+  await changeExisting(registry, kind.resource, workload, (current) => change(current as Workload), {
     fieldManager: SOURCE,
   });
 }

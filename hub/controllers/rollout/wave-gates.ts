@@ -1,4 +1,5 @@
 import { durationMs } from '../../fleet/duration.ts';
+import type { GateStatus } from '../../fleet/rollout.ts';
 import { isPromotedFully } from './actions.ts';
 import { atMs } from './device-plan.ts';
 import { type GateStep, stepGate } from './measured-gates.ts';
@@ -27,11 +28,15 @@ export function stepGates(draft: RolloutDraft, wave: DraftWave): readonly GateSt
   return steps;
 }
 
-/** Goes on in spite of what these gates found. */
-export function acceptGates({ status }: DraftWave, steps: readonly GateStep[]): void {
+/** Remembers of these gates that they stopped the rollout, or that it goes on in spite of what they found. */
+export function markGates(
+  { status }: DraftWave,
+  steps: readonly GateStep[],
+  mark: Pick<GateStatus, 'stopped' | 'accepted'>,
+): void {
   const names = steps.map((step) => step.status.name);
   status.gates = (status.gates ?? []).map((gate) =>
-    names.includes(gate.name) ? { ...gate, accepted: true } : gate,
+    names.includes(gate.name) ? { ...gate, ...mark } : gate,
   );
 }
 

@@ -6,7 +6,7 @@ import { atMs, isWaiting } from './device-plan.ts';
 import { evaluateGates, outcomeOf } from './gates.ts';
 import type { GateStep } from './measured-gates.ts';
 import type { DraftDevice, DraftWave, RolloutDraft } from './rollout-draft.ts';
-import { acceptGates, bakedAtMs, gateText, stepGates } from './wave-gates.ts';
+import { bakedAtMs, gateText, markGates, stepGates } from './wave-gates.ts';
 import { joining, sizeOf } from './waves.ts';
 
 /** Takes a rollout as far as it can go now: through the present wave, and those after it. */
@@ -129,11 +129,13 @@ function passesMeasuredGates(draft: RolloutDraft, wave: DraftWave): boolean {
   const steps = stepGates(draft, wave);
   const failed = steps.filter(({ standing }) => standing === 'failed');
   if (failed.length > 0) {
-    if (isStopped(draft, wave, failed.map(gateText).join('; '))) return false;
-    acceptGates(wave, failed);
+    const isStop = isStopped(draft, wave, failed.map(gateText).join('; '));
+    markGates(wave, failed, isStop ? { stopped: true } : { accepted: true });
+    if (isStop) return false;
   }
   const stuck = steps.filter(({ standing }) => standing === 'stuck');
   if (stuck.length > 0) {
+    markGates(wave, stuck, { stopped: true });
     draft.enter('Paused', 'GateInconclusive', { message: stuck.map(gateText).join('; ') });
     return false;
   }

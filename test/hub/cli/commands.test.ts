@@ -14,8 +14,10 @@ t.test('names of rollouts and workloads', async (t) => {
   t.same(parseReference('app-3'), { type: 'rollout', name: 'app-3' });
   t.same(parseReference('rollouts.fleet.holdfast.dev/app-3'), { type: 'rollout', name: 'app-3' });
   for (const text of ['ds/app', 'daemonset/app', 'DaemonSets.apps/app'])
-    t.same(parseReference(text), { type: 'workload', name: 'app' });
-  t.throws(() => parseReference('deployment/app'), { message: /rollouts go over no "deployment"/ });
+    t.same(parseReference(text), { type: 'workload', workload: { kind: 'DaemonSet', name: 'app' } });
+  for (const text of ['deploy/app', 'deployments.apps/app'])
+    t.same(parseReference(text), { type: 'workload', workload: { kind: 'Deployment', name: 'app' } });
+  t.throws(() => parseReference('sts/app'), { message: /rollouts go over no "sts"/ });
   for (const text of ['ds/', 'a/b/c', '/']) t.throws(() => parseReference(text), { message: /NAME must be/ });
 });
 

@@ -1,5 +1,7 @@
 import t from 'tap';
 import { explainDevice, type Question } from '../../../hub/cli/rollout/explain-device.ts';
+import { mismatchOf } from '../../../hub/cli/rollout/mismatch.ts';
+import type { DaemonSetObject } from '../../../hub/resources/typed.ts';
 import { NOW_MS, nodeOf, rolloutOf, rowOf, setOf, waveOf } from './objects.ts';
 
 const AT = '2026-01-01T11:58:00Z';
@@ -33,7 +35,7 @@ const dark = nodeOf('press', { ready: 'Unknown' });
 
 interface Row {
   readonly what: string;
-  readonly given: Partial<Question>;
+  readonly given: Partial<Question> & { readonly set?: DaemonSetObject };
   readonly reason: string;
   readonly message: string | RegExp;
   readonly has?: true;
@@ -306,15 +308,17 @@ const ROWS: readonly Row[] = [
 for (const { what, given, reason, message, has = false } of ROWS) {
   t.test(what, async (t) => {
     const rollout = rolloutOf({ phase: 'Progressing' });
-    const question = {
-      node: nodeOf('press'),
-      set: setOf(),
+    const { node = nodeOf('press'), set = setOf(), ...others } = given;
+    const found = explainDevice({
+      node,
+      reference: { kind: 'DaemonSet', name: 'app' },
+      workload: set,
+      mismatch: mismatchOf(set, node),
       rollout,
       row: undefined,
       nowMs: NOW_MS,
-      ...given,
-    };
-    const found = explainDevice(question);
+      ...others,
+    });
     t.equal(found.reason, reason);
     if (typeof message === 'string') t.equal(found.message, message);
     else t.match(found.message, message);

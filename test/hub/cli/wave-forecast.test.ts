@@ -108,7 +108,7 @@ t.test('as text, in a terminal', async (t) => {
     devices(30, (index) => ({ isOnline: index !== 0 })),
   );
   const change = { rollout: 'app-2', type: 'change', hash: '', message: 'it would', warnings: [] } as const;
-  const text = planText({ workload: 'app', policy: 'p', change, ...made }, 80);
+  const text = planText({ kind: 'DaemonSet', workload: 'app', policy: 'p', change, ...made }, 80);
   t.match(text, /^canary {3}2 +0 +bake 15m, approval +node-\d/m);
   t.match(text, /^rest +28 +1 +done +node-000 \(dark\), .*…$/m);
   t.match(text, /\nWarning: wave canary: 2 devices decide alone/);

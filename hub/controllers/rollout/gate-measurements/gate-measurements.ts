@@ -136,8 +136,8 @@ function idOf({ wave, gate, askedAt }: Question): string {
 /** Who of the wave has taken the revision, and has it still. */
 function measuredOf({ wave }: Question, devices: readonly Tracked[]): MeasuredDevice[] {
   return devices.flatMap(({ node, isOnline, row, next }) =>
-    row.wave === wave && row.step === 'Succeeded' && next && !isCandidate(next)
-      ? [{ node, isOnline, pod: next }]
+    row.wave === wave && row.step === 'Succeeded'
+      ? next.filter((pod) => !isCandidate(pod)).map((pod) => ({ node, isOnline, pod }))
       : [],
   );
 }

@@ -1,12 +1,13 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 
 export interface OutsideRequest {
   readonly url: URL;
   readonly method: 'GET' | 'POST';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** PEM; absent: the authorities that this machine trusts. */
+  /** PEM; absent: public authorities, and those that this machine trusts. */
   readonly ca?: string | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -51,12 +52,20 @@ function send(
     const options = { method, headers: all, signal, agent: false as const };
     const request: ClientRequest =
       url.protocol === 'https:'
-        ? httpsRequest(url, { ...options, ...(ca !== undefined && { ca }) })
+        ? httpsRequest(url, { ...options, ...(ca === undefined ? { secureContext: trusting() } : { ca }) })
         : httpRequest(url, options);
     request.once('error', reject);
     request.once('response', resolve);
     request.end(body);
   });
+}
+
+let trusted: SecureContext | undefined;
+
+/** The public authorities that Node.js knows, and those that this machine has besides. */
+function trusting(): SecureContext {
+  trusted ??= createSecureContext({ ca: [...getCACertificates('default'), ...getCACertificates('system')] });
+  return trusted;
 }
 
 async function bodyOf(response: IncomingMessage, signal: AbortSignal): Promise<string> {

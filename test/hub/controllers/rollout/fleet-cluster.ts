@@ -1,8 +1,9 @@
 import { type DeviceUpdateObject, deviceUpdates } from '../../../../hub/fleet/device-update.ts';
 import { type RolloutObject, rollouts } from '../../../../hub/fleet/rollout.ts';
 import { rolloutPolicies } from '../../../../hub/fleet/rollout-policy.ts';
-import { daemonSets, nodes, pods } from '../../../../hub/resources/table-of-resources.ts';
-import type { DaemonSetObject, PodObject } from '../../../../hub/resources/typed.ts';
+import type { ResourceDefinition } from '../../../../hub/resources/definition.ts';
+import { daemonSets, deployments, nodes, pods } from '../../../../hub/resources/table-of-resources.ts';
+import type { DaemonSetObject, DeploymentObject, PodObject } from '../../../../hub/resources/typed.ts';
 import { ACCEPTED_CONDITION, podUpdateOf, STAGED_CONDITION } from '../../../../proto/pod-update.ts';
 import { type Cluster, template } from '../cluster.ts';
 
@@ -11,6 +12,7 @@ const POLICY = 'fleet.holdfast.dev/rollout-policy';
 /** Short ways to do what an operator does. */
 export class FleetCluster {
   readonly cluster: Cluster;
+  #workload: ResourceDefinition = daemonSets;
 
   constructor(cluster: Cluster) {
     this.cluster = cluster;
@@ -18,29 +20,49 @@ export class FleetCluster {
 
   /** Nodes `n0`, `n1` …, a policy, and a DaemonSet `app` of image `app:1` that has come up everywhere. */
   async begin(count: number, policy: object): Promise<void> {
-    const { cluster } = this;
+    await this.#addFleet(count, policy);
+    await this.#createApp('DaemonSet', {});
+    await this.cluster.until('it runs everywhere', () => this.running('app:1') === count);
+  }
+
+  /** The same with a Deployment, its pods where the scheduler put them. */
+  async beginDeployment(count: number, replicas: number, policy: object): Promise<void> {
+    this.#workload = deployments;
+    await this.#addFleet(count, policy);
+    await this.#createApp('Deployment', { replicas });
+    const bound = () => this.pods('app:1').filter(({ spec }) => spec.nodeName).length;
+    await this.cluster.until('all its pods have a node', () => bound() === replicas);
+  }
+
+  async #addFleet(count: number, policy: object): Promise<void> {
     for (let index = 0; index < count; index += 1)
-      await cluster.addNode(`n${index}`, { labels: { site: `s${index % 2}` } });
-    await cluster.create(rolloutPolicies, {
+      await this.cluster.addNode(`n${index}`, { labels: { site: `s${index % 2}` } });
+    await this.cluster.create(rolloutPolicies, {
       apiVersion: 'fleet.holdfast.dev/v1',
       kind: 'RolloutPolicy',
       metadata: { name: 'careful', namespace: 'default' },
       spec: policy,
     });
-    await cluster.create(daemonSets, {
+  }
+
+  #createApp(kind: string, spec: object): Promise<unknown> {
+    return this.cluster.create(this.#workload, {
       apiVersion: 'apps/v1',
-      kind: 'DaemonSet',
+      kind,
       metadata: { name: 'app', namespace: 'default', annotations: { [POLICY]: 'careful' } },
-      spec: { selector: { matchLabels: { app: 'app' } }, template: template('app', 'app:1') },
+      spec: { ...spec, selector: { matchLabels: { app: 'app' } }, template: template('app', 'app:1') },
     });
-    await cluster.until('it runs everywhere', () => this.running('app:1') === count);
   }
 
   setImage(image: string): Promise<unknown> {
-    return this.cluster.change(daemonSets, 'app', (object) => {
-      const [container] = (object as DaemonSetObject).spec.template.spec?.containers ?? [];
+    return this.changeApp(({ spec }) => {
+      const [container] = spec.template.spec?.containers ?? [];
       if (container) container.image = image;
     });
+  }
+
+  changeApp(change: (app: DaemonSetObject | DeploymentObject) => void): Promise<unknown> {
+    return this.cluster.change(this.#workload, 'app', (object) => change(object as DeploymentObject));
   }
 
   /** Agents that decide on candidates as `takes` says; all other pods become ready. */

@@ -93,7 +93,7 @@ t.test('a gate that fails stops the wave; who goes on has accepted it', async (t
   await world.cluster.until('the rest is measured too', isAtRest);
   const again = await world.fleet.untilPhase('app-2', 'Paused');
   t.match(gatesOf(again.status, 'canary'), [{ result: 'fail', accepted: true }]);
-  t.match(gatesOf(again.status, 'rest'), [{ result: 'fail', accepted: undefined }]);
+  t.match(gatesOf(again.status, 'rest'), [{ result: 'fail', stopped: true, accepted: undefined }]);
   world.server.respond = vector([{}, '0']);
   await world.fleet.act('app-2', { type: 'retry' });
   await world.fleet.untilPhase('app-2', 'Succeeded');

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { stepGate } from '../../../../hub/controllers/rollout/measured-gates.ts';
+import { resumed, stepGate } from '../../../../hub/controllers/rollout/measured-gates.ts';
 import type { MeasuredGate } from '../../../../hub/fleet/measured-gate.ts';
 import type { GateStatus } from '../../../../hub/fleet/rollout.ts';
 
@@ -152,4 +152,20 @@ t.test('what is told of it is bounded', async (t) => {
   } as const;
   const { status } = stepGate(gate, before, answer, { nowMs: BEGIN, bakedAtMs: BEGIN });
   t.equal(status.message.length, 1024);
+});
+
+t.test('who goes on accepts what stopped the rollout, and nothing else', async (t) => {
+  const known = { name: 'a', message: '', askedAt: at(0), answeredAt: at(1) };
+  for (const [what, status, expected] of [
+    [
+      'it failed',
+      { result: 'fail', stopped: true },
+      [{ result: 'fail', accepted: true, stopped: undefined }],
+    ],
+    ['it passed', { result: 'pass' }, [{ result: 'pass', accepted: undefined }]],
+    ['accepted before', { result: 'fail', accepted: true }, [{ accepted: true }]],
+    ['another stopped it', { result: 'inconclusive' }, []],
+    ['another stopped it, and this one was being asked', { result: 'pass', answeredAt: undefined }, []],
+  ] as const)
+    t.match(resumed([{ ...known, ...status } as GateStatus]), expected, what);
 });

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { startControllers } from '../../../../hub/controllers/start-controllers.ts';
 import { rollouts } from '../../../../hub/fleet/rollout.ts';
+import type { PodObject } from '../../../../hub/resources/typed.ts';
 import { Cluster, openRegistry, silent } from '../cluster.ts';
 import { stoppingAfter } from '../stopping-registry.ts';
 import { FleetCluster } from './fleet-cluster.ts';
@@ -12,14 +13,16 @@ const MOST_WRITES = 60;
 type Takes = Parameters<FleetCluster['runAgents']>[0];
 
 /** Four devices, the first revision on all of them; the change is made while nobody looks. */
-async function begin(test: Test, onFail: string, takes: Takes) {
+async function begin(test: Test, onFail: string, takes: Takes, replicas?: number) {
   const registry = await openRegistry(test);
   const cluster = new Cluster(registry);
   const fleet = new FleetCluster(cluster);
   test.teardown(fleet.runAgents(takes));
   const first = startControllers({ registry, log: silent });
   const gates = { measured: [{ name: 'calm', devices: { expression: 'restarts == 0' } }] };
-  await fleet.begin(4, { waves: [{ name: 'canary', limit: 1 }], gates, onFail });
+  const policy = { waves: [{ name: 'canary', limit: 1 }], gates, onFail };
+  if (replicas === undefined) await fleet.begin(4, policy);
+  else await fleet.beginDeployment(4, replicas, policy);
   await first.stop();
   await fleet.setImage('app:2');
   return { registry, cluster, fleet };
@@ -31,7 +34,7 @@ async function interrupted(
   writes: number,
   isDone: () => boolean,
 ): Promise<void> {
-  for (let lives = 0; !isDone() && lives < 100; lives += 1) {
+  for (let lives = 0; !isDone() && lives < 300; lives += 1) {
     const stopping = stoppingAfter(registry, writes);
     const controllers = startControllers({ registry: stopping.registry, log: silent });
     await cluster.until('it stops or is done', () => stopping.stopped() || isDone());
@@ -67,5 +70,39 @@ for (const writes of Array.from({ length: MOST_WRITES }, (_, index) => index + 1
     t.equal(asked.size, 1, 'nobody but the canary has met it');
     t.equal(fleet.pods('app:1').length, 4);
     t.equal(cluster.list(rollouts).length, 2);
+  });
+}
+
+/** Each of its pods is changed on its own; what one life leaves undone must not make another pod, or take one away. */
+for (const writes of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 17, 20, 25, 30, 40]) {
+  t.test(`a Deployment, by hubs that stop after ${writes} writes`, async (t) => {
+    const world = await begin(t, 'pause', () => 'accept', 6);
+    const { cluster, fleet } = world;
+    const places = (image: string) =>
+      fleet
+        .pods(image)
+        .map(({ spec }) => spec.nodeName ?? '')
+        .sort();
+    const before = places('app:1');
+    const phase = () => cluster.find(rollouts, 'deploy-app-2')?.status as { phase?: string } | undefined;
+    await interrupted(world, writes, () => phase()?.phase === 'Succeeded' && fleet.running('app:1') === 0);
+    t.match(fleet.rollout('deploy-app-2').status, { phase: 'Succeeded', succeeded: 4, failed: 0 });
+    t.same(places('app:2'), before);
+  });
+
+  t.test(`a bad revision of a Deployment, by hubs that stop after ${writes} writes`, async (t) => {
+    const bad = (pod: PodObject) => (pod.spec.containers[0]?.image === 'app:2' ? 'reject' : 'accept');
+    const world = await begin(t, 'undo', bad, 6);
+    const { cluster, fleet } = world;
+    const uids = () =>
+      fleet
+        .pods('app:1')
+        .map(({ metadata }) => metadata.uid)
+        .sort();
+    const before = uids();
+    const back = () => cluster.find(rollouts, 'deploy-app-3')?.status as { phase?: string } | undefined;
+    await interrupted(world, writes, () => back()?.phase === 'Succeeded' && fleet.running('app:2') === 0);
+    t.match(fleet.rollout('deploy-app-2').status, { phase: 'Undone' });
+    t.same(uids(), before, 'the pods that ran run on');
   });
 }

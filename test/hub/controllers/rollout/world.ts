@@ -157,7 +157,15 @@ export class World {
   }
 
   #seen({ node, labels, isOnline, changedMs, old, next, row }: SimulatedDevice): Device {
-    return { node, labels, isOnline, steadyMs: this.nowMs - changedMs, old, next, row };
+    return {
+      node,
+      labels,
+      isOnline,
+      steadyMs: this.nowMs - changedMs,
+      old: old ? [old] : [],
+      next: next ? [next] : [],
+      row,
+    };
   }
 
   #state(): string {
