@@ -5,6 +5,7 @@ import { namesTimeZone, scheduleError, timeZoneError } from '../resources/cron-s
 import { duplicate, invalidValue, required } from '../resources/field-errors.ts';
 import { qualifiedNameErrors } from '../resources/names.ts';
 import type { KubeObject } from '../resources/object.ts';
+import { parseQuantity } from '../resources/quantity.ts';
 import { labelSelectorErrors } from '../resources/template-validation.ts';
 import { durationMs } from './duration.ts';
 import {
@@ -93,6 +94,9 @@ export interface RolloutPolicySpec {
     readonly localRollback: boolean;
     readonly windows?: readonly Window[];
     readonly clockUntrusted: 'hold' | 'run';
+    readonly consent?: { readonly maxDefer: string };
+    /** A quantity, or a percentage of the disk. */
+    readonly minFreeDisk: string;
   };
 }
 
@@ -285,6 +289,19 @@ export const POLICY_SPEC = struct('How a change reaches a fleet.', {
         ['hold', 'run'],
         { default: 'hold' },
       ),
+      consent: struct(
+        'Programs on a device may put its update off for a while, by leases that they take from the agent. An undo is not put off. Without it, leases are not honoured.',
+        {
+          maxDefer: duration(
+            'For how long in all one update may be put off on a device, from when it would have begun; then it goes on regardless. 0s honours no leases.',
+            '24h',
+          ),
+        },
+      ),
+      minFreeDisk: text(
+        'What must be free on the disk of a device before it downloads beside the old revision: a quantity such as 500Mi, or a percentage such as 5%. 0 asks for nothing. An undo, and the orders that free memory or the disk first, are not held up by it.',
+        { maxLength: 32, default: '5%' },
+      ),
     },
     { default: {} },
   ),
@@ -362,6 +379,7 @@ function policyErrors({
     ...(device.windows ?? []).flatMap((window, index) =>
       windowErrors(window, `spec.device.windows[${index}]`),
     ),
+    ...minFreeDiskErrors(device.minFreeDisk),
     ...(stage?.rate && stage.rate.factor > 100
       ? [invalidValue('spec.stage.rate.factor', stage.rate.factor, 'must be at most 100')]
       : []),
@@ -385,6 +403,8 @@ function waveErrors(wave: Wave, field: string, isLast: boolean): FieldError[] {
     ...(name === REST ? [duplicate(`${field}.name`, name)] : []),
   ];
 }
+
+const PERCENTAGE = /^(100|[1-9]?[0-9])%$/;
 
 /** The wave of those who are in no other. */
 export const REST = 'rest';
@@ -415,6 +435,15 @@ function windowErrors({ schedule, duration: length, timeZone }: Window, field: s
     ...(zoneProblem ? [invalidValue(`${field}.timeZone`, timeZone, zoneProblem)] : []),
     ...positive(`${field}.duration`, length),
   ];
+}
+
+function minFreeDiskErrors(wanted: string): FieldError[] {
+  const field = 'spec.device.minFreeDisk';
+  if (PERCENTAGE.test(wanted))
+    return wanted === '100%' ? [invalidValue(field, wanted, 'a disk in use never has so much free')] : [];
+  const quantity = parseQuantity(wanted);
+  if (quantity && quantity.value >= 0n) return [];
+  return [invalidValue(field, wanted, 'must be a quantity such as 500Mi, or a percentage such as 5%')];
 }
 
 function abortErrors(abort: { readonly failures: number; readonly of: number } | undefined): FieldError[] {
