@@ -1,3 +1,4 @@
+import { uptime } from 'node:os';
 import { join } from 'node:path';
 import type { StreamOpen } from '../proto/gen/holdfast/v1/link_pb.ts';
 import { formatVersion } from '../proto/snapshot.ts';
@@ -7,12 +8,14 @@ import { ServiceNames } from './dns/service-names.ts';
 import { type Reported, Reporter } from './link/reporter.ts';
 import { Session, type SessionState } from './link/session.ts';
 import { Streams } from './link/streams.ts';
+import type { LocalApi } from './local/server.ts';
 import type { LocalStatus } from './local/status.ts';
 import type { Logger } from './log.ts';
-import { nodeReport, type SlowFacts } from './node/facts.ts';
+import { BOOT_ID, nodeReport, type SlowFacts } from './node/facts.ts';
 import { collectStartUpGarbage } from './node/memory.ts';
 import type { PodStatus } from './pod/pod.ts';
 import { EventRecorder } from './reconcile/event-recorder.ts';
+import { Leases } from './reconcile/leases.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import type { EngineInfo } from './runtime/runtime.ts';
 import type { AgentState, Identity } from './state/agent-state.ts';
@@ -29,6 +32,7 @@ export class Agent {
   readonly #desired: DesiredState;
   readonly #events: EventRecorder;
   readonly #reporter: Reporter;
+  readonly #leases: Leases;
   readonly #reconciler: Reconciler;
   readonly #session: Session;
   readonly #serviceNames: ServiceNames;
@@ -52,17 +56,26 @@ export class Agent {
     this.#desired = DesiredState.load(state, identity, log);
     this.#events = new EventRecorder(device.now, () => this.#reporter.eventsWaiting());
     this.#reporter = new Reporter({ everything: () => this.#everything(), events: this.#events });
+    const moment = () => ({ bootId: BOOT_ID, uptimeMs: uptime() * 1000, wallMs: device.now() });
+    this.#leases = new Leases({
+      state,
+      moment,
+      log: log.child({ part: 'leases' }),
+      onChange: () => this.#reconciler.leasesChanged(),
+    });
     this.#reconciler = new Reconciler({
       node: identity.node,
       hostIp: device.hostIp,
       runtime: device.runtime,
       desired: this.#desired,
       state,
+      leases: this.#leases,
       roots: { data: config.dataDir, memory: join(config.runDir, 'memory') },
       events: this.#events,
       log: log.child({ part: 'reconciler' }),
       monotonicMs: () => performance.now(),
       now: device.now,
+      moment,
       onStatus: (uid, status) => this.#podChanged(uid, status),
       onEngine: (error) => void this.#engineChanged(error),
     });
@@ -92,7 +105,7 @@ export class Agent {
 
   /** Runs until `close`. Rejects when a part of it cannot work at all. */
   async run(): Promise<void> {
-    this.#closeLocal = await this.#device.serve(() => this.#localStatus());
+    this.#closeLocal = await this.#device.serve(this.#localApi());
     await Promise.all([this.#reconciler.run(), this.#session.run(), this.#gatherFacts()]);
   }
 
@@ -183,6 +196,19 @@ export class Agent {
         }),
     );
     return (await this.#meter).measure(signal);
+  }
+
+  #localApi(): LocalApi {
+    const pods = () => [...this.#desired.pods.values()];
+    return {
+      status: () => this.#localStatus(),
+      leases: {
+        hold: (request) => this.#leases.hold(request),
+        release: (name) => this.#leases.release(name),
+        list: () => this.#leases.list(),
+        hasPod: (pod) => pods().some(({ metadata }) => `${metadata.namespace}/${metadata.name}` === pod),
+      },
+    };
   }
 
   #localStatus(): LocalStatus {

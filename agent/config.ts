@@ -71,6 +71,7 @@ Usage:
   holdfast-agent join   --hub HOST[:6444] --token-file FILE [--node-name NAME]
   holdfast-agent run    [--transport auto|mqtt|grpc]   (joins first when given --hub and a token)
   holdfast-agent status [--output text|json]
+  holdfast-agent lease  hold NAME --for 10m [--pod NAMESPACE/NAME] [--reason TEXT] | release NAME | list
 
 Settings, each a flag or an environment variable:
 ${Object.values(SETTINGS as Record<string, Setting>)
@@ -80,19 +81,35 @@ ${Object.values(SETTINGS as Record<string, Setting>)
   .join('\n')}
 `;
 
+/** What a command was told besides its settings. */
+export interface Words {
+  readonly words: readonly string[];
+  readonly values: Readonly<Record<string, string | undefined>>;
+}
+
+/** `flags`: those that a command has besides its settings. Only such a command takes words. Throws. */
+export function readWords(args: readonly string[], flags: readonly string[] = []): Words {
+  const known = [...Object.values(SETTINGS).map(({ flag }) => flag), ...flags];
+  const options = Object.fromEntries(known.map((flag) => [flag, { type: 'string' as const }]));
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options,
+    allowPositionals: flags.length > 0,
+  });
+  return { words: positionals, values: values as Words['values'] };
+}
+
 /** Flags win over the environment. All problems are told at once. Throws. */
 export function readConfig(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  flags: readonly string[] = [],
 ): Config {
-  const options = Object.fromEntries(
-    Object.values(SETTINGS).map(({ flag }) => [flag, { type: 'string' as const }]),
-  );
-  const { values } = parseArgs({ args: [...args], options, allowPositionals: false });
+  const { values } = readWords(args, flags);
   const problems: string[] = [];
   const entries = Object.entries(SETTINGS as Record<string, Setting>).map(
     ([name, { flag, env: variable, fallback, check }]) => {
-      const value = (values[flag] as string | undefined) ?? (env[variable] || undefined) ?? fallback;
+      const value = values[flag] ?? (env[variable] || undefined) ?? fallback;
       const problem = value === undefined ? undefined : check?.(value);
       if (problem) problems.push(`--${flag} (${variable}) ${problem}, is "${value}"`);
       return [name, value];

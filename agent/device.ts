@@ -1,7 +1,6 @@
 import type { Config } from './config.ts';
 import type { Link } from './link/link.ts';
-import { serveLocally } from './local/server.ts';
-import type { LocalStatus } from './local/status.ts';
+import { type LocalApi, serveLocally } from './local/server.ts';
 import { hostAddress, type SlowFacts } from './node/facts.ts';
 import { slowFacts } from './node/slow-facts.ts';
 import { DockerRuntime } from './runtime/docker-runtime.ts';
@@ -19,8 +18,8 @@ export interface Device {
   readonly now: () => number;
   /** What takes a while to find out. */
   readonly facts: () => Promise<SlowFacts>;
-  /** Tells programs on the device how the agent is, until the function that it resolves with is called. */
-  readonly serve: (status: () => LocalStatus) => Promise<() => void>;
+  /** Answers programs on the device, until the function that it resolves with is called. */
+  readonly serve: (local: LocalApi) => Promise<() => void>;
 }
 
 /** The machine that this process runs on, with its container engine. */
@@ -32,13 +31,7 @@ export function thisDevice(config: Config, identity: Identity): Device {
     hostIp: hostAddress(),
     now: Date.now,
     facts: () => slowFacts(config.dataDir, agentVersion()),
-    serve: async (status) => {
-      const server = await serveLocally(config.runDir, status);
-      return () => {
-        server.close();
-        server.closeAllConnections();
-      };
-    },
+    serve: (local) => serveLocally(config.runDir, local),
   };
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseJoinToken } from '../proto/join-token.ts';
-import { type Config, readConfig, USAGE } from './config.ts';
+import { type Config, readConfig, readWords, USAGE } from './config.ts';
 import { createLog, type Logger } from './log.ts';
 import { AgentState } from './state/agent-state.ts';
 import { forgetJoining, readJoining, saveJoining } from './state/joining.ts';
@@ -12,8 +12,12 @@ const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]
   run,
   join,
   status,
+  lease,
   facts: async () => (await import('./node/slow-facts.ts')).printSlowFacts(),
 };
+
+/** Flags that one command has besides the settings. */
+const FLAGS: Readonly<Record<string, readonly string[]>> = { lease: ['for', 'pod', 'reason'] };
 
 async function run(config: Config, args: readonly string[]): Promise<void> {
   let state = AgentState.open(config.dataDir, createLog(config.logLevel, config.node));
@@ -127,6 +131,11 @@ async function status(config: Config): Promise<void> {
   }
 }
 
+async function lease(config: Config, args: readonly string[]): Promise<void> {
+  const { leaseCommand } = await import('./local/lease-command.ts');
+  console.log(await leaseCommand(config.runDir, readWords(args, FLAGS['lease']), config.output));
+}
+
 function readToken({ token, tokenFile }: Config): string {
   if (token) return token;
   if (!tokenFile) throw new Error('a join token is needed: --token-file FILE (or HOLDFAST_TOKEN)');
@@ -176,7 +185,7 @@ if (!command) {
   process.exit(name === 'help' || name === '--help' ? 0 : 1);
 }
 try {
-  await command(readConfig(args, process.env), args);
+  await command(readConfig(args, process.env, FLAGS[name]), args);
 } catch (error) {
   if (!(error instanceof Reported)) console.error(`holdfast-agent ${name}: ${describe(error as Error)}`);
   process.exit(1);

@@ -46,6 +46,13 @@ export interface UpdateCheck {
 
 /** The reason of an Accepted condition that is Unknown because the device waits for a window. */
 export const WAITING_FOR_WINDOW = 'WaitingForWindow';
+/** … because a program on the device has asked to be left alone for a while. */
+export const WAITING_FOR_CONSENT = 'WaitingForConsent';
+/** Why a device that was told to switch has not begun to: its time has not either. */
+export const WAITING_REASONS: ReadonlySet<string> = new Set([WAITING_FOR_WINDOW, WAITING_FOR_CONSENT]);
+
+/** The reason of a Staged condition that is False because too little of the disk would be left. */
+export const INSUFFICIENT_DISK = 'InsufficientDisk';
 
 export interface PodUpdate {
   /** `stage`: only download. `apply`: switch. */
@@ -63,10 +70,14 @@ export interface PodUpdate {
   readonly deadlineSeconds: number;
   /** Whether the device goes back by itself; otherwise it keeps on trying, and tells. */
   readonly rollback: boolean;
-  /** When it may switch; absent: at any time. */
+  /** When it may switch, or download if that is its step; absent: at any time. */
   readonly windows?: readonly UpdateWindow[];
   /** What to do when the device's clock cannot be right, so that it does not know whether a window is open. */
   readonly clockUntrusted?: 'hold' | 'run';
+  /** How long programs on the device may put the switch off; absent: not at all. */
+  readonly consent?: { readonly maxDeferSeconds: number };
+  /** What must be free on the engine's disk before a download beside the old pod: a quantity, or `5%` of it. */
+  readonly minFreeDisk?: string;
   /** When the hub said so, RFC 3339: a device whose clock is before that has a wrong one. */
   readonly saidAt?: string;
 }
@@ -99,6 +110,8 @@ function isUpdate(given: PodUpdate | null): given is PodUpdate {
     numbers.every((number) => Number.isFinite(number) && number >= 0) &&
     typeof given.rollback === 'boolean' &&
     (given.windows === undefined || (Array.isArray(given.windows) && given.windows.every(isWindow))) &&
+    (given.consent === undefined || Number.isFinite(given.consent?.maxDeferSeconds)) &&
+    (given.minFreeDisk === undefined || typeof given.minFreeDisk === 'string') &&
     (given.check === undefined || isCheck(given.check))
   );
 }

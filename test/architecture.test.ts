@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'agent/link': ['agent/state', 'agent/streams/source.ts', 'agent/reconcile/event-recorder.ts', 'proto'],
   'agent/node': ['agent/runtime/runtime.ts'],
-  'agent/local': ['agent/pod/pod.ts'],
+  'agent/local': ['agent/pod/lease.ts', 'agent/pod/pod.ts'],
   'agent/streams': ['agent/runtime', 'agent/usage', 'proto'],
   'agent/usage': ['agent/reconcile/limit.ts', 'agent/runtime/runtime.ts'],
   'agent/config.ts': [],

@@ -1,4 +1,5 @@
 import type { PodStatus } from '../pod/pod.ts';
+import { table } from './table.ts';
 
 /** What `holdfast-agent status` shows: the device's own view, whether or not the hub can be reached. */
 export interface LocalStatus {
@@ -34,14 +35,4 @@ export function formatStatus(status: LocalStatus): string {
     '',
     ...table([['NAMESPACE', 'POD', 'READY', 'STATUS', 'RESTARTS'], ...rows]),
   ].join('\n');
-}
-
-function table(rows: readonly string[][]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('   ')
-      .trimEnd(),
-  );
 }

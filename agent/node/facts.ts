@@ -27,7 +27,7 @@ export interface NodeFacts {
 const MAX_PODS = 110; // Kubernetes' default
 /** Asked for once: to ask takes a millisecond, and every report of the node needs them. */
 const CPU_COUNT = cpus().length;
-const BOOT_ID = bootId();
+export const BOOT_ID = bootId();
 
 /** What the device says of its Node object: labels, and status. Pure but for what `node:os` knows. */
 export function nodeReport(facts: NodeFacts): { labels: Record<string, string>; status: NodeStatus } {

@@ -20,6 +20,8 @@ export interface ImageState {
   /** It was seen to be there. */
   readonly present: boolean;
   readonly pulling: boolean;
+  /** What its name stood for when that was last seen. */
+  readonly digest: string | undefined;
   /** When the last attempt to pull it ended, well or not. */
   readonly triedAtMs: number | undefined;
   readonly failure: Failure | undefined;

@@ -1,4 +1,5 @@
-import { type PodUpdate, WAITING_FOR_WINDOW } from '../../proto/pod-update.ts';
+import type { PodUpdate } from '../../proto/pod-update.ts';
+import type { Deferral, Wait } from './consent.ts';
 
 /*
  * Two pods that want one place: a new one, and the one whose place it takes. Which of them may run now is decided here,
@@ -20,6 +21,10 @@ export interface UpdateRecord {
   readonly message: string;
   /** How often an agent has begun to try it: a revision that takes its device down with it must end some time. */
   readonly starts: number;
+  /** It has begun to take the place: nobody can put it off any more. Written where somebody could. */
+  readonly isSwitching?: true;
+  /** How long it was put off so far. */
+  readonly deferral?: Deferral;
 }
 
 export interface UpdateInput {
@@ -40,8 +45,10 @@ export interface UpdateInput {
     readonly trouble: string | undefined;
   };
   readonly old: { readonly isRunning: boolean; readonly isCleared: boolean };
-  /** Why it may not begin yet, and when to look again; undefined when it may. */
-  readonly closed: { readonly message: string; readonly untilMs: number } | undefined;
+  /** Its window to download, or to switch, is closed; undefined when it may begin. What has begun to switch goes on. */
+  readonly closed: Wait | undefined;
+  /** Somebody puts it off; undefined when nobody does. What has begun to take the place goes on. */
+  readonly deferred: Wait | undefined;
   /** Since when this agent has been trying it. */
   readonly tryingSinceMs: number;
   readonly nowMs: number;
@@ -60,20 +67,40 @@ export interface UpdatePlan {
 const MOST_STARTS = 4;
 
 export function planUpdate(input: UpdateInput): UpdatePlan {
-  const { update, nowMs } = input;
+  const { update, closed, nowMs } = input;
   if (update.step === 'stage' && !input.record) {
     return {
-      next: downloadsLater(update) ? 'yield' : 'hold',
+      next: closed || downloadsLater(update) ? 'yield' : 'hold',
       old: 'run',
       record: undefined,
-      wakeAtMs: Number.POSITIVE_INFINITY,
+      wakeAtMs: closed?.untilMs ?? Number.POSITIVE_INFINITY,
     };
   }
-  const hasBegun = input.record !== undefined && input.record.phase !== 'waiting';
-  if (input.closed && !hasBegun) return planWait(update, input.closed);
-  const record = judge(input, hasBegun && input.record ? input.record : { ...TRYING, starts: 1 });
-  const wakeAtMs = record.phase === 'trying' ? nextJudgementAtMs(input) : Number.POSITIVE_INFINITY;
+  const wait = waitOf(input);
+  if (wait) return planWait(input, wait);
+  // The time that it waited is not its own.
+  const trial = hasBegun(input) ? input : { ...input, tryingSinceMs: nowMs };
+  const record = judge(trial, begun(input));
+  const wakeAtMs = record.phase === 'trying' ? nextJudgementAtMs(trial) : Number.POSITIVE_INFINITY;
   return { ...turns(input, record), record, wakeAtMs: wakeAtMs <= nowMs ? nowMs + 1 : wakeAtMs };
+}
+
+function hasBegun({ record }: UpdateInput): boolean {
+  return record !== undefined && record.phase !== 'waiting';
+}
+
+function waitOf(input: UpdateInput): Wait | undefined {
+  const { record, next, closed, deferred } = input;
+  if (closed && !hasBegun(input)) return closed;
+  const isDownloading = record?.phase === 'trying' && !record.isSwitching && !next.hasBegun;
+  return !hasBegun(input) || isDownloading ? deferred : undefined;
+}
+
+/** What is remembered of it from now on, before it is judged. */
+function begun({ update, record, next }: UpdateInput): UpdateRecord {
+  const trial = record && record.phase !== 'waiting' ? record : { ...TRYING, starts: 1 };
+  const switches = next.isStaged || next.hasBegun || downloadsLater(update);
+  return update.consent && switches && trial.phase === 'trying' ? { ...trial, isSwitching: true } : trial;
 }
 
 /** Where there is no room for both, nothing can be downloaded ahead of time. */
@@ -81,12 +108,13 @@ export function downloadsLater({ order }: PodUpdate): boolean {
   return order === 'stop-then-download' || order === 'delete-then-download';
 }
 
-/** Until its window opens it may download, where there is room for that. */
-function planWait(update: PodUpdate, { message, untilMs }: NonNullable<UpdateInput['closed']>): UpdatePlan {
+/** Until it may begin it may download, where there is room for that. */
+function planWait({ update, record }: UpdateInput, { reason, message, untilMs, ...more }: Wait): UpdatePlan {
+  const deferral = more.deferral ?? record?.deferral;
   return {
     next: downloadsLater(update) ? 'yield' : 'hold',
     old: 'run',
-    record: { phase: 'waiting', reason: WAITING_FOR_WINDOW, message, starts: 0 },
+    record: { phase: 'waiting', reason, message, starts: 0, ...(deferral && { deferral }) },
     wakeAtMs: untilMs,
   };
 }

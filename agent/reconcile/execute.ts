@@ -70,7 +70,7 @@ export function makeExecutor(options: ExecutorOptions): Executor {
         return prepare(context);
       case 'pull':
         record(context, '', 'Normal', 'Pulling', `Pulling image "${action.image}"`);
-        return images.pull(action.image);
+        return images.pull(action.image, action.minFreeDisk);
       case 'check-image':
         return images.check(action.image);
       case 'remove-image':

@@ -1,3 +1,4 @@
+import { INSUFFICIENT_DISK, podUpdateOf } from '../../proto/pod-update.ts';
 import { backOffMs } from '../pod/back-off.ts';
 import {
   attemptsOf,
@@ -30,7 +31,8 @@ import type { ObservedContainer } from '../runtime/runtime.ts';
 
 export type Action =
   | { readonly type: 'prepare' }
-  | { readonly type: 'pull'; readonly image: string }
+  /** `minFreeDisk`: what must be free before it. */
+  | { readonly type: 'pull'; readonly image: string; readonly minFreeDisk?: string }
   /** Whether it is there: asked before it is needed. */
   | { readonly type: 'check-image'; readonly image: string }
   | { readonly type: 'remove-image'; readonly image: string }
@@ -103,15 +105,16 @@ function planTermination(
   return nowMs >= sooner ? step({ type: 'kill', id }) : waitUntil(sooner);
 }
 
-/** All images ahead of time; nothing else happens yet. */
+/** All images ahead of time, as long as the disk has room for them beside the old ones; nothing else happens yet. */
 function planDownload(input: PodInput, pod: Pod): PodPlan {
+  const minFreeDisk = podUpdateOf(pod)?.minFreeDisk;
   return merge(
     pod.spec.containers.map((container) => {
       const name = container.image ?? '';
       const { present, absent, pulling } = input.image(name);
       const isKnown = present || absent || pulling;
       return (
-        planPull(input, container, undefined) ??
+        planPull(input, container, undefined, minFreeDisk) ??
         (isKnown ? NOTHING : step({ type: 'check-image', image: name }))
       );
     }),
@@ -214,6 +217,7 @@ function planPull(
   { image, firstSeenAtMs, nowMs }: PodInput,
   container: Container,
   before: ObservedContainer | undefined,
+  minFreeDisk?: string,
 ): PodPlan | undefined {
   const name = container.image ?? '';
   const policy = container.imagePullPolicy ?? 'IfNotPresent';
@@ -222,8 +226,10 @@ function planPull(
   if (policy === 'Never') return undefined;
   const asked = policy === 'Always' && before === undefined && triedAtMs < firstSeenAtMs;
   if (!absent && !asked) return undefined;
-  const atMs = absent ? retryAtMs(failure) : 0;
-  return nowMs < atMs ? waitUntil(atMs) : step({ type: 'pull', image: name });
+  const waits = absent || failure?.reason === INSUFFICIENT_DISK;
+  const atMs = waits ? retryAtMs(failure) : 0;
+  if (nowMs < atMs) return waitUntil(atMs);
+  return step({ type: 'pull', image: name, ...(minFreeDisk !== undefined && { minFreeDisk }) });
 }
 
 /** Containers of earlier attempts, but for the one before, whose logs can still be asked for; and of other specs. */

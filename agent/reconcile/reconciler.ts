@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Moment } from '../pod/moment.ts';
 import { attemptsOf, type Failure, infraOf, type PodInput } from '../pod/observation.ts';
 import { allContainersOf, isDeleted, needsInfra, type Pod, type PodStatus } from '../pod/pod.ts';
 import type { ProbeTarget } from '../pod/probe-attempt.ts';
@@ -20,9 +21,11 @@ import { ContainerCache } from './container-cache.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import { type Executor, makeExecutor } from './execute.ts';
 import { Images } from './images.ts';
+import type { Leases } from './leases.ts';
 import { planPod } from './plan.ts';
 import { PodMemory } from './pod-memory.ts';
 import { PodWorkers } from './pod-workers.ts';
+import { imagesOfOthers } from './update-downloads.ts';
 import { Updates } from './updates.ts';
 
 export interface ReconcilerOptions {
@@ -31,12 +34,14 @@ export interface ReconcilerOptions {
   readonly runtime: Runtime;
   readonly desired: DesiredState;
   readonly state: AgentState;
+  readonly leases: Leases;
   readonly roots: { readonly data: string; readonly memory: string };
   readonly events: EventRecorder;
   readonly log: Logger;
   readonly monotonicMs: () => number;
   /** Ms of the wall clock. */
   readonly now: () => number;
+  readonly moment: () => Moment;
   /** A pod's status may be another; undefined: nothing is left of it. */
   readonly onStatus: (uid: string, status: PodStatus | undefined) => void;
   /** Whether the engine answers has changed. */
@@ -123,6 +128,11 @@ export class Reconciler {
       this.#memory.get(uid)?.startOver();
       this.#workers.poke(uid);
     }
+  }
+
+  /** Somebody on the device has asked to be left alone, or does so no more. */
+  leasesChanged(): void {
+    this.#updates.leasesChanged();
   }
 
   /** The containers of a pod, the newest attempt of each first. */
@@ -242,7 +252,7 @@ export class Reconciler {
       finished: this.#finished.has(uid),
       lastAttempt: memory.lastAttempt,
       turn,
-      keptImages: turn === 'clear' ? this.#updates.imagesOfOthers(uid) : NO_IMAGES,
+      keptImages: turn === 'clear' ? imagesOfOthers(this.#options, uid) : NO_IMAGES,
       nowMs: this.#options.monotonicMs(),
     };
   }

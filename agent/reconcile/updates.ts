@@ -1,44 +1,31 @@
 import type { PodCondition, PodStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { Logger } from 'pino';
-import { ACCEPTED_CONDITION, type PodUpdate, podUpdateOf, STAGED_CONDITION } from '../../proto/pod-update.ts';
+import { type PodUpdate, podUpdateOf, WAITING_FOR_CONSENT } from '../../proto/pod-update.ts';
+import { consentWait, type Wait } from '../pod/consent.ts';
+import type { Moment } from '../pod/moment.ts';
 import { isDeleted, type Pod } from '../pod/pod.ts';
-import type { ProbeTarget } from '../pod/probe-attempt.ts';
-import type { TrialCheck, TrialCheckOptions } from '../pod/trial-check.ts';
-import {
-  downloadsLater,
-  planUpdate,
-  type Turn,
-  type UpdateInput,
-  type UpdatePlan,
-  type UpdateRecord,
-} from '../pod/turn.ts';
-import type { ObservedContainer, Runtime } from '../runtime/runtime.ts';
+import { planUpdate, type Turn, type UpdateInput, type UpdatePlan, type UpdateRecord } from '../pod/turn.ts';
+import type { ObservedContainer } from '../runtime/runtime.ts';
 import type { AgentState } from '../state/agent-state.ts';
-import type { DesiredState } from '../state/desired-state.ts';
-import type { Images } from './images.ts';
+import type { Leases } from './leases.ts';
+import { endCheck, isWorthStoring, newTrial, sameRecord, type Trial } from './trial.ts';
+import { TrialChecks, type TrialChecksOptions } from './trial-checks.ts';
+import { troubleOf, updateConditions } from './update-conditions.ts';
+import { type DownloadsView, downloadOf, isCleared } from './update-downloads.ts';
+import { UpdateWindows, type UpdateWindowsOptions } from './update-windows.ts';
 
-export interface UpdatesOptions {
-  readonly desired: Pick<DesiredState, 'pods'>;
+export interface UpdatesOptions extends DownloadsView, TrialChecksOptions, UpdateWindowsOptions {
   readonly state: Pick<AgentState, 'podUpdates' | 'savePodUpdate' | 'forgetPodUpdate'>;
-  readonly images: Images;
-  readonly runtime: Pick<Runtime, 'exec'>;
-  /** Where checks of a pod's container go; undefined while it does not run. */
-  readonly probeTargetOf: (pod: Pod, container: string) => ProbeTarget | undefined;
+  readonly leases: Pick<Leases, 'over'>;
+  readonly moment: () => Moment;
   readonly containersOf: (uid: string) => readonly ObservedContainer[];
   /** It runs, or the engine still takes down what it had: its ports are not free. */
   readonly isBusy: (container: ObservedContainer) => boolean;
   /** What the pod's containers say of it. */
   readonly statusOf: (pod: Pod) => PodStatus;
-  /** When this agent first met the pod. */
-  readonly firstSeenAtMs: (uid: string) => number;
-  readonly monotonicMs: () => number;
-  /** Ms of the wall clock. */
-  readonly now: () => number;
   readonly log: Logger;
-  /** The pod's turn is another than before. */
+  /** The pod's turn is another than before, or what it follows from. */
   readonly onTurn: (uid: string) => void;
-  /** What windows are read with, or checks done, is there: all that wait for it must be looked at. */
-  readonly onLoaded: () => void;
 }
 
 export interface TurnNow {
@@ -47,30 +34,11 @@ export interface TurnNow {
   readonly wakeAtMs: number;
 }
 
-interface Trial {
-  record: UpdateRecord | undefined;
-  /** Since when this agent has been trying it. */
-  tryingSinceMs: number;
-  readySinceMs: number | undefined;
-  check: TrialCheck | undefined;
-  /** Remembered from an agent that ran before. */
-  isResumed: boolean;
-}
-
-/** How a pod's check is: whether it holds, why it does not, and why the pod is to be rejected for it. */
-type Checked = Pick<TrialCheck, 'holds'> & {
-  readonly trouble?: string | undefined;
-  readonly failure?: string | undefined;
-};
-
 const ALWAYS: TurnNow = { turn: 'run', wakeAtMs: Number.POSITIVE_INFINITY };
 /** Of two that have a say, who lets less happen. */
 const RANK: Readonly<Record<Turn, number>> = { run: 0, hold: 1, yield: 2, clear: 3 };
 /** A decision that could not be stored (a full disk) is not acted on, and made again. */
 const STORE_RETRY_MS = 10_000;
-/** Between hub and device; what is more is wrong. */
-const CLOCK_TOLERANCE_MS = 60_000;
-const CLOCK_RETRY_MS = 60_000;
 
 /** Which pods may run while others take their place, and what the device has decided about those. */
 export class Updates {
@@ -78,24 +46,16 @@ export class Updates {
   readonly #trials = new Map<string, Trial>();
   /** By candidate and side: whose turn was told. */
   readonly #turns = new Map<string, { readonly uid: string; readonly turn: Turn }>();
-  #opensAt: typeof import('../pod/window.ts').opensAt | undefined;
-  #loading: Promise<void> | undefined;
-  #newCheck: ((options: TrialCheckOptions) => TrialCheck) | undefined;
-  #loadingCheck: Promise<void> | undefined;
+  readonly #windows: UpdateWindows;
+  readonly #checks: TrialChecks;
   #successors: { of: unknown; byUid: ReadonlyMap<string, readonly Pod[]> } | undefined;
 
   constructor(options: UpdatesOptions) {
     this.#options = options;
-    for (const [uid, json] of options.state.podUpdates()) {
-      const record = JSON.parse(json) as UpdateRecord;
-      this.#trials.set(uid, {
-        record,
-        tryingSinceMs: options.monotonicMs(),
-        readySinceMs: undefined,
-        check: undefined,
-        isResumed: true,
-      });
-    }
+    this.#windows = new UpdateWindows(options);
+    this.#checks = new TrialChecks(options);
+    for (const [uid, json] of options.state.podUpdates())
+      this.#trials.set(uid, newTrial(options.monotonicMs(), JSON.parse(json) as UpdateRecord));
   }
 
   /** Whose turn it is, by what is seen now; what is decided about a new pod is stored before it counts. */
@@ -114,21 +74,8 @@ export class Updates {
     const update = podUpdateOf(pod);
     if (!update) return [];
     const record = this.#trials.get(pod.metadata.uid)?.record;
-    const staged = this.#stagedCondition(pod, update, record);
-    if (!record) return [staged];
-    const status = { waiting: 'Unknown', trying: 'Unknown', accepted: 'True', rejected: 'False' }[
-      record.phase
-    ];
-    const { reason, message } = record;
-    return [staged, { type: ACCEPTED_CONDITION, status, reason, ...(message && { message }) }];
-  }
-
-  #stagedCondition(pod: Pod, update: PodUpdate, record: UpdateRecord | undefined): PodCondition {
-    const { isStaged, trouble } = this.#downloadOf(pod);
-    const type = STAGED_CONDITION;
-    if (isStaged || record?.phase === 'accepted') return { type, status: 'True', reason: 'Downloaded' };
-    if (downloadsLater(update)) return { type, status: 'True', reason: 'DownloadsLater' };
-    return { type, status: 'False', reason: 'Downloading', ...(trouble && { message: trouble }) };
+    const closed = this.#windows.closed(update);
+    return updateConditions(update, record, downloadOf(this.#options, pod), closed);
   }
 
   /** Nothing is left of the pod. Who waited for its place may go on. */
@@ -141,6 +88,12 @@ export class Updates {
     this.#trials.delete(uid);
     endCheck(trial);
     if (trial.record) this.#options.state.forgetPodUpdate(uid);
+  }
+
+  /** Leases are others than before. */
+  leasesChanged(): void {
+    const { desired, onTurn } = this.#options;
+    for (const [uid, pod] of desired.pods) if (podUpdateOf(pod)?.consent) onTurn(uid);
   }
 
   close(): void {
@@ -200,13 +153,10 @@ export class Updates {
       return plan;
     } catch (error) {
       log.warn({ err: error, pod: uid }, 'a decision could not be stored: free space on the data directory');
-      const held = trial.record ? 'run' : 'yield';
-      return {
-        next: held,
-        old: trial.record ? 'yield' : 'run',
-        record: undefined,
-        wakeAtMs: monotonicMs() + STORE_RETRY_MS,
-      };
+      const turns = hasTakenPlace(trial, candidate)
+        ? ({ next: 'run', old: 'yield' } as const)
+        : ({ next: 'yield', old: 'run' } as const);
+      return { ...turns, record: undefined, wakeAtMs: monotonicMs() + STORE_RETRY_MS };
     }
   }
 
@@ -214,20 +164,15 @@ export class Updates {
     const { uid } = candidate.metadata;
     const known = this.#trials.get(uid);
     const isApplied = podUpdateOf(candidate)?.step === 'apply';
-    if (known?.isResumed && known.record?.phase === 'trying') {
-      known.isResumed = false;
+    const isResumed = known?.isResumed ?? false;
+    if (known) known.isResumed = false;
+    if (known && isResumed && known.record?.phase === 'trying') {
       const resumed = { ...known.record, starts: known.record.starts + 1 };
       known.record = resumed;
       this.#store(uid, resumed);
     }
     if (known) return known;
-    const trial: Trial = {
-      record: undefined,
-      tryingSinceMs: this.#options.monotonicMs(),
-      readySinceMs: undefined,
-      check: undefined,
-      isResumed: false,
-    };
+    const trial = newTrial(this.#options.monotonicMs());
     if (isApplied) this.#trials.set(uid, trial);
     return trial;
   }
@@ -250,10 +195,10 @@ export class Updates {
     const status = statusOf(candidate);
     const isReady =
       status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
-    const check = this.#checked(candidate, update, trial, isReady);
+    const check = this.#checks.checked(candidate, update, trial, isReady);
     trial.readySinceMs = isReady && check.holds ? (trial.readySinceMs ?? nowMs) : undefined;
     const before = containersOf(update.replaces ?? '');
-    const { isStaged, trouble } = this.#downloadOf(candidate);
+    const { isStaged, trouble } = downloadOf(this.#options, candidate);
     return {
       update,
       record: trial.record,
@@ -268,88 +213,28 @@ export class Updates {
       },
       old: {
         isRunning: before.some(isBusy),
-        isCleared: before.length === 0 && this.#isCleared(update.replaces),
+        isCleared: before.length === 0 && isCleared(this.#options, update.replaces),
       },
-      closed: this.#closed(update, nowMs),
+      closed: this.#windows.closed(update),
+      deferred: this.#deferred(update, trial),
       tryingSinceMs: trial.tryingSinceMs,
       nowMs,
     };
   }
 
-  /** How its check is. It is done while the pod is tried and ready, and what does it is loaded when the first is met. */
-  #checked(candidate: Pod, { check, step }: PodUpdate, trial: Trial, isReady: boolean): Checked {
-    const isTried = step === 'apply' && trial.record?.phase === 'trying';
-    const name = check?.container ?? candidate.spec.containers[0]?.name ?? '';
-    const target = check && isTried && isReady ? this.#options.probeTargetOf(candidate, name) : undefined;
-    if (trial.check?.target.id !== target?.id) endCheck(trial);
-    if (!check) return { holds: true };
-    if (!candidate.spec.containers.some((container) => container.name === name))
-      return { holds: false, failure: `it has no container ${name}, which its check is for` };
-    if (!target) return { holds: false };
-    const { runtime, onTurn, onLoaded } = this.#options;
-    if (!this.#newCheck) {
-      this.#loadingCheck ??= import('../pod/trial-check.ts').then(({ TrialCheck }) => {
-        this.#newCheck = (options) => new TrialCheck(options);
-        onLoaded();
-      });
-      return { holds: false };
-    }
-    const onChange = () => onTurn(candidate.metadata.uid);
-    trial.check ??= this.#newCheck({ check, target, runtime, onChange });
-    return trial.check;
-  }
-
-  /** Whether it has to wait for a window. What reads schedules is loaded when the first one is met. */
-  #closed({ windows, clockUntrusted, saidAt }: PodUpdate, nowMs: number): UpdateInput['closed'] {
-    const { now, onLoaded } = this.#options;
-    if (!windows?.length) return undefined;
-    const wallMs = now();
-    if (saidAt !== undefined && wallMs < Date.parse(saidAt) - CLOCK_TOLERANCE_MS) {
-      const message = 'the clock of this device is behind the time at which the hub asked: it is not trusted';
-      return clockUntrusted === 'run' ? undefined : { message, untilMs: nowMs + CLOCK_RETRY_MS };
-    }
-    if (!this.#opensAt) {
-      this.#loading ??= import('../pod/window.ts').then(({ opensAt }) => {
-        this.#opensAt = opensAt;
-        onLoaded();
-      });
-      return { message: 'its windows are looked at', untilMs: Number.POSITIVE_INFINITY };
-    }
-    const opensAtMs = this.#opensAt(windows, wallMs);
-    if (opensAtMs === wallMs) return undefined;
-    if (opensAtMs === undefined)
-      return { message: 'none of its windows ever opens', untilMs: Number.POSITIVE_INFINITY };
-    // The clock of the wall may be set meanwhile: it is looked at again before long.
-    const waitMs = Math.min(opensAtMs - wallMs, CLOCK_RETRY_MS);
-    return { message: `its window opens at ${new Date(opensAtMs).toISOString()}`, untilMs: nowMs + waitMs };
-  }
-
-  #downloadOf({ metadata: { uid }, spec }: Pod): { isStaged: boolean; trouble: string | undefined } {
-    const { images, firstSeenAtMs } = this.#options;
-    const states = spec.containers.map(({ image = '', imagePullPolicy }) => {
-      const { present, failure, triedAtMs = Number.NEGATIVE_INFINITY } = images.get(image);
-      const isFresh = imagePullPolicy !== 'Always' || triedAtMs >= firstSeenAtMs(uid);
-      return { isThere: present && isFresh, failure };
+  /** Whether somebody on the device puts it off. Where nothing runs yet there is nobody to ask. */
+  #deferred({ consent, replaces = '' }: PodUpdate, { record }: Trial): Wait | undefined {
+    const { desired, leases, moment, monotonicMs } = this.#options;
+    const old = consent && desired.pods.get(replaces);
+    if (!old) return undefined;
+    const wait = consentWait({
+      maxDeferMs: consent.maxDeferSeconds * 1000,
+      lease: leases.over(old),
+      before: record?.deferral,
+      now: moment(),
+      nowMs: monotonicMs(),
     });
-    return {
-      isStaged: states.every(({ isThere }) => isThere),
-      trouble: states.find(({ isThere, failure }) => !isThere && failure)?.failure?.message,
-    };
-  }
-
-  #isCleared(uid: string | undefined): boolean {
-    const pod = uid === undefined ? undefined : this.#options.desired.pods.get(uid);
-    if (!pod) return true;
-    const kept = this.imagesOfOthers(pod.metadata.uid);
-    return pod.spec.containers.every(
-      ({ image = '' }) => kept.has(image) || this.#options.images.get(image).absent,
-    );
-  }
-
-  /** Images that another pod of this device uses or is to use. */
-  imagesOfOthers(uid: string): ReadonlySet<string> {
-    const others = [...this.#options.desired.pods.values()].filter(({ metadata }) => metadata.uid !== uid);
-    return new Set(others.flatMap(({ spec }) => spec.containers.map(({ image = '' }) => image)));
+    return wait && { reason: WAITING_FOR_CONSENT, ...wait };
   }
 
   /** Who is to take the pod's place: the newest, and those that the hub is taking back. Looked up once for a snapshot. */
@@ -363,32 +248,12 @@ export class Updates {
   }
 }
 
-function endCheck(trial: Trial): void {
-  trial.check?.stop();
-  trial.check = undefined;
+/** By what is stored: so it stays while nothing more can be. */
+function hasTakenPlace({ record }: Trial, candidate: Pod): boolean {
+  if (!record || record.phase === 'waiting') return false;
+  return record.isSwitching === true || podUpdateOf(candidate)?.consent === undefined;
 }
 
 function stricter(a: TurnNow, b: TurnNow): TurnNow {
   return { turn: RANK[b.turn] > RANK[a.turn] ? b.turn : a.turn, wakeAtMs: Math.min(a.wakeAtMs, b.wakeAtMs) };
-}
-
-function sameRecord(a: UpdateRecord, b: UpdateRecord | undefined): boolean {
-  return a.phase === b?.phase && a.reason === b.reason && a.message === b.message && a.starts === b.starts;
-}
-
-/** What is in the way of a trial changes often and need not outlive the agent. */
-function isWorthStoring(a: UpdateRecord, b: UpdateRecord | undefined): boolean {
-  return a.phase !== 'waiting' && (a.phase !== b?.phase || a.starts !== b.starts);
-}
-
-/** The first thing that keeps a container from being ready. */
-function troubleOf({ containerStatuses = [] }: PodStatus): string | undefined {
-  for (const { name, ready, state } of containerStatuses) {
-    if (ready) continue;
-    const { waiting, terminated } = state ?? {};
-    if (waiting) return `container ${name}: ${waiting.message ?? waiting.reason}`;
-    if (terminated) return `container ${name} ended with exit code ${terminated.exitCode}`;
-    return `container ${name} is not ready`;
-  }
-  return undefined;
 }

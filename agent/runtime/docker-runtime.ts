@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { isIPv4 } from 'node:net';
 import { PassThrough, type Readable } from 'node:stream';
@@ -16,8 +17,10 @@ import {
   type ContainerChange,
   type ContainerSpec,
   type ContainerStats,
+  type EngineDisk,
   type EngineInfo,
   type ExecOptions,
+  type FoundImage,
   type LogOptions,
   type ObservedContainer,
   type Runtime,
@@ -41,6 +44,7 @@ const NEVER = '0001-01-01T00:00:00Z'; // the engine's "not yet"
 export class DockerRuntime implements Runtime {
   readonly #docker: Docker;
   readonly #node: string;
+  readonly #isLocal: boolean;
   readonly #monotonicMs: () => number;
   #infraImage: Promise<string> | undefined;
   #bridgeAddress: Promise<string | undefined> | undefined;
@@ -48,6 +52,7 @@ export class DockerRuntime implements Runtime {
   constructor({ host, node, monotonicMs }: DockerRuntimeOptions) {
     this.#docker = new Docker(connectionOptions(host));
     this.#node = node;
+    this.#isLocal = host.startsWith('unix:');
     this.#monotonicMs = monotonicMs;
   }
 
@@ -110,15 +115,28 @@ export class DockerRuntime implements Runtime {
     );
   }
 
-  async hasImage(image: string): Promise<boolean> {
+  async findImage(image: string): Promise<FoundImage | undefined> {
     try {
-      await this.#call('inspect image', () => this.#docker.getImage(image).inspect());
-      return true;
+      const { Id, RepoDigests } = await this.#call('inspect image', () =>
+        this.#docker.getImage(image).inspect(),
+      );
+      return { id: Id, digests: RepoDigests ?? [] };
     } catch (error) {
       if (error instanceof RuntimeError && (error.kind === 'image-absent' || error.kind === 'gone'))
-        return false;
+        return undefined;
       throw error;
     }
+  }
+
+  async disk(): Promise<EngineDisk | undefined> {
+    if (!this.#isLocal) return undefined;
+    const { DockerRootDir: path } = await this.#call('ask the engine where its data is', () =>
+      this.#docker.info(),
+    );
+    // An agent in a container of its own may not see it.
+    const found = await statfs(path).catch(() => undefined);
+    if (!found) return undefined;
+    return { path, freeBytes: found.bavail * found.bsize, totalBytes: found.blocks * found.bsize };
   }
 
   async imageUser(image: string): Promise<string> {
@@ -248,7 +266,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async #importInfraImage(): Promise<string> {
-    if (await this.hasImage(INFRA_IMAGE)) return INFRA_IMAGE;
+    if (await this.findImage(INFRA_IMAGE)) return INFRA_IMAGE;
     const [repo, tag] = INFRA_IMAGE.split(':');
     const changes = `CMD ${JSON.stringify(INFRA_COMMAND)}`;
     await this.#call('import the infra image', async () => {

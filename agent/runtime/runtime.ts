@@ -178,6 +178,21 @@ export interface ContainerChange {
   readonly ended?: { readonly exitCode: number; readonly atMs: number };
 }
 
+/** What the engine says of an image that is there. */
+export interface FoundImage {
+  /** The engine's own: `sha256:…`. */
+  readonly id: string;
+  /** By which registries know it, `name@sha256:…`; none for what was never in one. */
+  readonly digests: readonly string[];
+}
+
+/** The disk that the engine keeps its images on. */
+export interface EngineDisk {
+  readonly path: string;
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+}
+
 /** The container engine of this device, seen through this node's containers only. Failures are RuntimeErrors. */
 export interface Runtime {
   info(): Promise<EngineInfo>;
@@ -193,7 +208,10 @@ export interface Runtime {
   kill(id: string): Promise<void>;
   /** Kills it if it runs. Of a container that is gone: nothing happens. */
   remove(id: string): Promise<void>;
-  hasImage(image: string): Promise<boolean>;
+  /** Undefined when it is not there. */
+  findImage(image: string): Promise<FoundImage | undefined>;
+  /** The disk that images are on; undefined where that cannot be known, as of an engine on another machine. */
+  disk(): Promise<EngineDisk | undefined>;
   /** Who its processes are unless somebody else is named: `user` or `user:group`, empty for root. */
   imageUser(image: string): Promise<string>;
   pull(image: string): Promise<void>;

@@ -27,8 +27,10 @@ const SCHEMA = `
   CREATE TABLE finished (uid TEXT PRIMARY KEY, status TEXT NOT NULL) STRICT;
 `;
 /** Made where it is missing, and ignored by agents that do not know it: either version can follow the other. */
-const ADDED_TABLES =
-  'CREATE TABLE IF NOT EXISTS pod_updates (uid TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;';
+const ADDED_TABLES = `
+  CREATE TABLE IF NOT EXISTS pod_updates (uid TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS leases (name TEXT PRIMARY KEY, lease TEXT NOT NULL) STRICT;
+`;
 const SNAPSHOTS_KEPT = 2;
 
 /**
@@ -140,6 +142,23 @@ export class AgentState {
 
   forgetPodUpdate(uid: string): void {
     this.#db.prepare('DELETE FROM pod_updates WHERE uid = ?').run(uid);
+  }
+
+  /** What programs on the device have asked to be left alone for, JSON, by name. */
+  leases(): Map<string, string> {
+    const rows = this.#db.prepare('SELECT name, lease FROM leases').all() as {
+      name: string;
+      lease: string;
+    }[];
+    return new Map(rows.map(({ name, lease }) => [name, lease]));
+  }
+
+  saveLease(name: string, lease: string): void {
+    this.#db.prepare('INSERT OR REPLACE INTO leases VALUES (?, ?)').run(name, lease);
+  }
+
+  forgetLease(name: string): void {
+    this.#db.prepare('DELETE FROM leases WHERE name = ?').run(name);
   }
 
   close(): void {

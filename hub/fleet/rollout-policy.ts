@@ -5,6 +5,7 @@ import { namesTimeZone, scheduleError, timeZoneError } from '../resources/cron-s
 import { duplicate, invalidValue, required } from '../resources/field-errors.ts';
 import { qualifiedNameErrors } from '../resources/names.ts';
 import type { KubeObject } from '../resources/object.ts';
+import { parseQuantity } from '../resources/quantity.ts';
 import { labelSelectorErrors } from '../resources/template-validation.ts';
 import { durationMs } from './duration.ts';
 import {
@@ -61,6 +62,7 @@ export interface RolloutPolicySpec {
       readonly factor: number;
       readonly afterSucceeded: number;
     };
+    readonly windows?: readonly Window[];
   };
   readonly waves?: readonly Wave[];
   readonly gates: {
@@ -93,6 +95,9 @@ export interface RolloutPolicySpec {
     readonly localRollback: boolean;
     readonly windows?: readonly Window[];
     readonly clockUntrusted: 'hold' | 'run';
+    readonly consent?: { readonly maxDefer: string };
+    /** A quantity, or a percentage of the disk. */
+    readonly minFreeDisk: string;
   };
 }
 
@@ -171,6 +176,20 @@ const GATES = struct(
   { default: {} },
 );
 
+const WINDOW = struct(
+  'From each time of the schedule on, for the duration.',
+  {
+    schedule: text(
+      'Five fields, as a CronJob has them: minute, hour, day of the month, month, day of the week.',
+    ),
+    duration: duration('How long it is open.'),
+    timeZone: text('A name such as Europe/Berlin, or device: each goes by its own.', {
+      default: 'device',
+    }),
+  },
+  { required: ['schedule', 'duration'] },
+);
+
 export const POLICY_SPEC = struct('How a change reaches a fleet.', {
   start: choice(
     'Whether a change of the workload starts its rollout, or makes one that waits until it is started.',
@@ -199,6 +218,11 @@ export const POLICY_SPEC = struct('How a change reaches a fleet.', {
           default: 50,
         }),
       }),
+      windows: list(
+        'When a device may download ahead of time, by the rules of device.windows. At any time when absent.',
+        WINDOW,
+        { maxItems: 20 },
+      ),
     },
   ),
   waves: named('In this order. Whoever is in none of them follows in a last wave, called rest.', WAVE, {
@@ -263,27 +287,26 @@ export const POLICY_SPEC = struct('How a change reaches a fleet.', {
         'Whether the device goes back to the revision before by itself, connected or not, when the new one fails there.',
         true,
       ),
-      windows: list(
-        'When a device may switch. It downloads at any time. At any time when absent.',
-        struct(
-          'From each time of the schedule on, for the duration.',
-          {
-            schedule: text(
-              'Five fields, as a CronJob has them: minute, hour, day of the month, month, day of the week.',
-            ),
-            duration: duration('How long it is open.'),
-            timeZone: text('A name such as Europe/Berlin, or device: each goes by its own.', {
-              default: 'device',
-            }),
-          },
-          { required: ['schedule', 'duration'] },
-        ),
-        { maxItems: 20 },
-      ),
+      windows: list('When a device may switch. It downloads at any time. At any time when absent.', WINDOW, {
+        maxItems: 20,
+      }),
       clockUntrusted: choice(
         'What a device does whose clock cannot be right, so that it does not know whether a window is open.',
         ['hold', 'run'],
         { default: 'hold' },
+      ),
+      consent: struct(
+        'Programs on a device may put its update off for a while, by leases that they take from the agent. An undo is not put off. Without it, leases are not honoured.',
+        {
+          maxDefer: duration(
+            'For how long in all one update may be put off on a device, from when it would have begun; then it goes on regardless. 0s honours no leases.',
+            '24h',
+          ),
+        },
+      ),
+      minFreeDisk: text(
+        'What must be free on the disk of a device before it downloads beside the old revision: a quantity such as 500Mi, or a percentage such as 5%. 0 asks for nothing. An undo, and the orders that free memory or the disk first, are not held up by it.',
+        { maxLength: 32, default: '5%' },
       ),
     },
     { default: {} },
@@ -359,9 +382,13 @@ function policyErrors({
     ),
     ...(budget ? budgetErrors(budget) : []),
     ...abortErrors(offline.catchUp.abort),
+    ...(stage?.windows ?? []).flatMap((window, index) =>
+      windowErrors(window, `spec.stage.windows[${index}]`),
+    ),
     ...(device.windows ?? []).flatMap((window, index) =>
       windowErrors(window, `spec.device.windows[${index}]`),
     ),
+    ...minFreeDiskErrors(device.minFreeDisk),
     ...(stage?.rate && stage.rate.factor > 100
       ? [invalidValue('spec.stage.rate.factor', stage.rate.factor, 'must be at most 100')]
       : []),
@@ -385,6 +412,8 @@ function waveErrors(wave: Wave, field: string, isLast: boolean): FieldError[] {
     ...(name === REST ? [duplicate(`${field}.name`, name)] : []),
   ];
 }
+
+const PERCENTAGE = /^(100|[1-9]?[0-9])%$/;
 
 /** The wave of those who are in no other. */
 export const REST = 'rest';
@@ -415,6 +444,15 @@ function windowErrors({ schedule, duration: length, timeZone }: Window, field: s
     ...(zoneProblem ? [invalidValue(`${field}.timeZone`, timeZone, zoneProblem)] : []),
     ...positive(`${field}.duration`, length),
   ];
+}
+
+function minFreeDiskErrors(wanted: string): FieldError[] {
+  const field = 'spec.device.minFreeDisk';
+  if (PERCENTAGE.test(wanted))
+    return wanted === '100%' ? [invalidValue(field, wanted, 'a disk in use never has so much free')] : [];
+  const quantity = parseQuantity(wanted);
+  if (quantity && quantity.value >= 0n) return [];
+  return [invalidValue(field, wanted, 'must be a quantity such as 500Mi, or a percentage such as 5%')];
 }
 
 function abortErrors(abort: { readonly failures: number; readonly of: number } | undefined): FieldError[] {

@@ -8,7 +8,9 @@ import {
   type ContainerIdentity,
   type ContainerSpec,
   type ContainerStats,
+  type EngineDisk,
   type EngineInfo,
+  type FoundImage,
   type ObservedContainer,
   type Runtime,
   RuntimeError,
@@ -46,6 +48,7 @@ const INFRA_IMAGE = 'holdfast.dev/simulated-infra';
 const KILLED = 137;
 const NO_SPACE = 'no space left on device';
 const CPU_MILLI = 10;
+const DISK_BYTES = 16 * 1024 ** 3;
 const WORKING_SET_BYTES = 8 * 1024 * 1024;
 const MS_IN_NS = 1e6;
 
@@ -144,6 +147,17 @@ export class SimulatedRuntime implements Runtime {
   async hasImage(image: string): Promise<boolean> {
     if (image === INFRA_IMAGE || this.#pulled.has(image)) return true;
     return this.#options.image(image).present === true && !this.#removed.has(image);
+  }
+
+  async findImage(image: string): Promise<FoundImage | undefined> {
+    if (!(await this.hasImage(image))) return undefined;
+    const digest = `sha256:${hex('manifest', image)}`;
+    return { id: `sha256:${hex(image)}`, digests: [image.includes('@') ? image : `${image}@${digest}`] };
+  }
+
+  async disk(): Promise<EngineDisk> {
+    const freeBytes = this.#isDiskFull ? 0 : DISK_BYTES / 2;
+    return { path: '/var/lib/docker', freeBytes, totalBytes: DISK_BYTES };
   }
 
   async removeImage(image: string): Promise<void> {

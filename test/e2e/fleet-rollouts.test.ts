@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { Scenario } from '../../scripts/fleet-sim/scenario.ts';
-import { FAST, GATES, SITE, World } from '../support/rollout-world.ts';
+import type { Period, Scenario } from '../../scripts/fleet-sim/scenario.ts';
+import { FAST, FLEET, GATES, SITE, World } from '../support/rollout-world.ts';
 import { until } from '../support/until.ts';
 
 /*
@@ -94,7 +94,10 @@ t.test(
     await world.untilRollout('app-2', 'is in the middle', (status) => (status?.succeeded ?? 0) > 8);
     await world.hub.end('SIGKILL');
     await world.startHub();
-    t.match((await world.untilPhase('app-2', 'Succeeded')).status, { succeeded: 40, failed: 0 });
+    // A device that is a moment late to connect again is dark, and catches up when the others are done.
+    const { status } = await world.untilRollout('app-2', 'has all', (now) => now?.succeeded === 40);
+    t.match(status, { failed: 0, lost: 0 });
+    await world.untilPhase('app-2', 'Succeeded');
     await world.untilRunning('app:2', 40);
     t.equal(world.fleet.summary().restarts, 0);
   },
@@ -123,3 +126,28 @@ t.test('a newer revision in the middle: all end with it, and with nothing else',
   await world.untilRunning('app:3', 24);
   t.equal(world.running('app:2') + world.running('app:1'), 0);
 });
+
+t.test(
+  'a device whose disk fills up says so, and takes the revision when there is space again',
+  async (t) => {
+    const full: Period[] = [];
+    const scenario = { ...FAST, groups: [{ name: 'full', devices: [3], diskFull: full }] };
+    const world = await World.start(t, 8, scenario, { stage: {}, deadline: { perDeviceApply: '60s' } });
+    const node = world.fleet.group('full')[0]?.name;
+    const row = async () => {
+      const found = await world.api.call('GET', `${FLEET}/deviceupdates/app.${node}`).catch(() => undefined);
+      return (found as { spec: { step: string; reason?: string; message?: string } } | undefined)?.spec;
+    };
+    full.push({ fromMs: 0 });
+    await world.setImage('app:2');
+    const short = await until('it says so', async () => {
+      const found = await row();
+      return found?.reason === 'InsufficientDisk' ? found : undefined;
+    });
+    t.match(short, { step: 'Staging', message: /has 0 B free of 16.0 GiB, and must have 819.2 MiB \(5%\)/ });
+    await world.untilRunning('app:2', 7);
+    full.length = 0;
+    await world.untilPhase('app-2', 'Succeeded');
+    t.match(await row(), { step: 'Succeeded', reason: 'Healthy', message: '' });
+  },
+);

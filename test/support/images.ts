@@ -26,7 +26,8 @@ export async function makeAppImages(
   }
 }
 
-function rootArchive(version: number): Buffer {
+/** The files of such an image. */
+export function rootArchive(version: number): Buffer {
   const root = mkdtempSync(join(tmpdir(), 'hf-image-'));
   for (const dir of ['bin', 'tmp', 'etc', 'www']) mkdirSync(join(root, dir));
   copyFileSync('/bin/busybox', join(root, 'bin/busybox'));

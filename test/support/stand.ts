@@ -114,11 +114,15 @@ export class Stand {
   }
 
   get #device(): Device {
-    return { node: this.node, dir: this.agentDir, runDir: join(this.dir, 'run') };
+    return { node: this.node, dir: this.agentDir, runDir: this.runDir };
   }
 
   get agentDir(): string {
     return join(this.dir, 'agent');
+  }
+
+  get runDir(): string {
+    return join(this.dir, 'run');
   }
 
   get kubeconfig(): string {

@@ -212,8 +212,8 @@ function waiting(question: Tracked): Explanation {
   const { status = {}, spec } = rollout;
   const holds = row.step === 'Staged' ? 'holds the images of' : 'does not have';
   const lacks = `${holds} ${revisionText(question)}`;
-  if (row.reason === 'Budget')
-    return because('Budget', `${lacks}, and waits: ${row.message ?? ''}`, row.since);
+  if (row.reason && (row.reason === 'Budget' || row.step === 'Staging'))
+    return because(row.reason, `${lacks}, and waits: ${oneLine(row.message ?? '')}`, row.since);
   if (row.step === 'Staging')
     return because(
       'Staging',

@@ -1,9 +1,10 @@
 import type { PodCondition } from 'kubernetes-types/core/v1.d.ts';
 import {
   ACCEPTED_CONDITION,
+  INSUFFICIENT_DISK,
   podUpdateOf,
   STAGED_CONDITION,
-  WAITING_FOR_WINDOW,
+  WAITING_REASONS,
 } from '../../../proto/pod-update.ts';
 import { isCandidate } from '../../fleet/candidate.ts';
 import { keepsPlaces } from '../../fleet/current-rollout.ts';
@@ -50,9 +51,12 @@ export interface DeviceContext {
   readonly nowMs: number;
 }
 
-/** It has been told to switch, and will when its window opens. */
-export function isWaiting({ step, reason }: DeviceUpdateSpec): boolean {
-  return step === 'Applying' && reason === WAITING_FOR_WINDOW;
+/**
+ * It has been told to download or to switch, and will when its window opens, or when a program on it has no objection any
+ * more.
+ */
+export function isWaiting({ step, reason = '' }: DeviceUpdateSpec): boolean {
+  return (step === 'Staging' || step === 'Applying') && WAITING_REASONS.has(reason);
 }
 
 /** Longer than it takes until a node that is silent is not Ready any more. */
@@ -66,7 +70,8 @@ export function observe(context: DeviceContext, device: Device): Tracked {
   const isAcknowledged = device.next.some((pod) => podCondition(pod, ACCEPTED_CONDITION) !== undefined);
   const seen = { ...row, ...stepSeen(context, device, row) };
   const placed = { ...seen, class: classOf(context, device, seen, isAcknowledged) };
-  const since = placed.step === row.step ? row.since : isoTime(context.nowMs);
+  const mayDownload = placed.step === 'Staging' && isWaiting(row) && !isWaiting(placed);
+  const since = placed.step === row.step && !mayDownload ? row.since : isoTime(context.nowMs);
   // The device's time counts from when its window opens, or when it is told again.
   const isTold = row.step === 'Applying' && !isWaiting(row);
   const hasBegun = placed.step === 'Applying' && !isWaiting(placed) && !isTold;
@@ -90,6 +95,7 @@ function wakeInMs(
   const spentMs = (since: string | undefined) => Math.min(steadyMs, nowMs - atMs(since));
   switch (row.step) {
     case 'Staging':
+      if (isWaiting(row)) return undefined;
       return isOnline ? durationMs(deadline.perDeviceApply) - spentMs(row.since) : undefined;
     case 'Applying':
       if (isWaiting(row)) return undefined;
@@ -157,18 +163,31 @@ function told(step: Step, reason: string, message?: string): Seen {
 function staging({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
   const staged = verdictOf(spec, device, STAGED_CONDITION);
   if (staged?.status === 'True') return told('Staged', 'Downloaded');
-  if (!isLate(device, row.since, durationMs(spec.policy.deadline.perDeviceApply), nowMs)) return undefined;
+  if (staged?.reason && WAITING_REASONS.has(staged.reason))
+    return told('Staging', staged.reason, staged.message);
+  if (isWaiting(row)) return told('Staging', '');
+  if (!isLate(device, row.since, durationMs(spec.policy.deadline.perDeviceApply), nowMs))
+    return shortOfDisk(device, row);
   return told('Failed', 'StageDeadlineExceeded', staged?.message ?? 'the images were not downloaded in time');
 }
 
 function applying({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
   const accepted = verdictOf(spec, device, ACCEPTED_CONDITION);
   if (accepted?.status === 'True') return told('Succeeded', accepted.reason ?? 'Accepted');
-  if (accepted?.reason === WAITING_FOR_WINDOW) return told('Applying', accepted.reason, accepted.message);
+  if (accepted?.reason && WAITING_REASONS.has(accepted.reason))
+    return told('Applying', accepted.reason, accepted.message);
   if (accepted?.status === 'False') return told('Rejected', accepted.reason ?? 'Rejected', accepted.message);
   if (isWaiting(row)) return told('Applying', '');
-  if (!isLate(device, row.appliedAt, deadlineMs(spec), nowMs)) return undefined;
+  if (!isLate(device, row.appliedAt, deadlineMs(spec), nowMs)) return shortOfDisk(device, row);
   return told('Failed', 'DeadlineExceeded', accepted?.message ?? 'the device did not decide in time');
+}
+
+/** It does not download because its disk is too full: its row says so for as long. */
+function shortOfDisk({ next }: Device, { step, reason }: DeviceUpdateSpec): Seen | undefined {
+  const staged = next.map((pod) => podCondition(pod, STAGED_CONDITION));
+  const short = staged.find((each) => each?.status === 'False' && each.reason === INSUFFICIENT_DISK);
+  if (short) return told(step, INSUFFICIENT_DISK, short.message);
+  return reason === INSUFFICIENT_DISK ? told(step, '') : undefined;
 }
 
 /**
@@ -177,10 +196,12 @@ function applying({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpd
  */
 function verdictOf(spec: RolloutSpec, { old, next }: Device, type: string): PodCondition | undefined {
   const said = next.map((pod) => podCondition(pod, type));
-  const refused = said.filter((each) => each?.status === 'False');
-  if (refused.length > 0) return refused.find((each) => each?.reason !== WAITING_FOR_WINDOW) ?? refused[0];
+  const refused = said.find((each) => each?.status === 'False');
+  if (refused) return refused;
   const areAllThere = offersOf(spec, old, next).every((pair) => pair.next !== undefined);
-  return areAllThere && said.every((each) => each !== undefined) ? said[0] : undefined;
+  if (!areAllThere || said.includes(undefined)) return undefined;
+  const open = said.filter((each) => each?.status !== 'True');
+  return open.find((each) => !WAITING_REASONS.has(each?.reason ?? '')) ?? open[0] ?? said[0];
 }
 
 /** A device that was away is given its time anew: it could not use what passed, or not tell what it decided. */

@@ -11,7 +11,7 @@ import { durationMs } from '../../fleet/duration.ts';
 import { FLEET_API_VERSION } from '../../fleet/fleet-kind.ts';
 import type { HealthCheck } from '../../fleet/health-check.ts';
 import type { RolloutObject, RolloutSpec } from '../../fleet/rollout.ts';
-import type { Window } from '../../fleet/rollout-policy.ts';
+import type { RolloutPolicySpec, Window } from '../../fleet/rollout-policy.ts';
 import type { KubeObject } from '../../resources/object.ts';
 import { pods } from '../../resources/table-of-resources.ts';
 import type { PodObject } from '../../resources/typed.ts';
@@ -118,12 +118,26 @@ export function updateOf(
     ...(gates.health.check && type === 'change' && { check: checkOf(gates.health.check) }),
     deadlineSeconds: durationMs(deadline.perDeviceApply) / 1000,
     rollback: device.localRollback && type === 'change',
-    ...(device.windows?.length && {
-      windows: device.windows.map(windowOf),
-      clockUntrusted: device.clockUntrusted,
-      saidAt: row.appliedAt ?? row.since,
-    }),
+    ...(type === 'change' && reservesOf(device)),
+    ...windowsOf(policy, step, row),
   };
+}
+
+/** What a change waits for on the device. What goes back heals, and waits for nobody. */
+function reservesOf({ consent, minFreeDisk }: RolloutPolicySpec['device']): Partial<PodUpdate> {
+  const maxDeferSeconds = durationMs(consent?.maxDefer) / 1000;
+  return { ...(maxDeferSeconds > 0 && { consent: { maxDeferSeconds } }), minFreeDisk };
+}
+
+function windowsOf(
+  { stage, device }: RolloutPolicySpec,
+  step: PodUpdate['step'],
+  row: DeviceUpdateSpec,
+): Pick<PodUpdate, 'windows' | 'clockUntrusted' | 'saidAt'> {
+  const windows = step === 'stage' ? stage?.windows : device.windows;
+  if (!windows?.length) return {};
+  const { clockUntrusted } = device;
+  return { windows: windows.map(windowOf), clockUntrusted, saidAt: row.appliedAt ?? row.since };
 }
 
 function checkOf({ period, timeout, ...check }: HealthCheck): UpdateCheck {

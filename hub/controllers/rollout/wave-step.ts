@@ -1,3 +1,4 @@
+import { WAITING_FOR_CONSENT } from '../../../proto/pod-update.ts';
 import { durationMs } from '../../fleet/duration.ts';
 import { approvalOf, isPromotedFully } from './actions.ts';
 import { Budget } from './budget.ts';
@@ -78,13 +79,13 @@ export function ask(draft: RolloutDraft, device: DraftDevice, budget: Budget): b
 }
 
 function waitForDevices(draft: RolloutDraft, message: string): false {
-  const waiting = draft.devices.filter(({ row }) => isWaiting(row)).length;
-  if (waiting > 0) {
-    draft.status.message = `${waiting} devices wait for their window`;
+  const waiting = draft.devices.filter(({ row }) => isWaiting(row));
+  if (waiting.length > 0) {
+    draft.status.message = waitingText(waiting);
     return false;
   }
   const { noProgress } = draft.input.spec.policy.deadline;
-  // Who waited for a window was asked, as it were, when it opened.
+  // Who waited was asked, as it were, when that was over.
   const asked = draft.devices
     .filter(({ row }) => row.step === 'Applying')
     .map(({ row }) => atMs(row.appliedAt));
@@ -97,6 +98,15 @@ function waitForDevices(draft: RolloutDraft, message: string): false {
     draft.enter('Paused', 'NoProgress', { message: why });
   }
   return false;
+}
+
+function waitingText(waiting: readonly DraftDevice[]): string {
+  const forConsent = waiting.filter(({ row }) => row.reason === WAITING_FOR_CONSENT).length;
+  const forWindow = waiting.length - forConsent;
+  return [
+    ...(forWindow > 0 ? [`${forWindow} devices wait for their window`] : []),
+    ...(forConsent > 0 ? [`${forConsent} devices wait for consent`] : []),
+  ].join(', ');
 }
 
 /** What the policy says about a gate that fails. Returns whether the wave is stopped by it. */

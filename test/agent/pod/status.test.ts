@@ -8,6 +8,7 @@ const unknown: ImageState = {
   absent: false,
   present: false,
   pulling: false,
+  digest: undefined,
   triedAtMs: undefined,
   failure: undefined,
 };

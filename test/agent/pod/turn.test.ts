@@ -20,9 +20,10 @@ interface Given {
   readonly old?: Partial<UpdateInput['old']>;
   readonly nowMs?: number;
   readonly closed?: UpdateInput['closed'];
+  readonly deferred?: UpdateInput['deferred'];
 }
 
-function plan({ update: more = {}, record = trying, next = {}, old = {}, nowMs = 0, closed }: Given) {
+function plan({ update: more = {}, record = trying, next = {}, old = {}, nowMs = 0, ...waits }: Given) {
   return planUpdate({
     update: { ...update, ...more },
     record,
@@ -37,7 +38,8 @@ function plan({ update: more = {}, record = trying, next = {}, old = {}, nowMs =
       ...next,
     },
     old: { isRunning: false, isCleared: false, ...old },
-    closed,
+    closed: waits.closed,
+    deferred: waits.deferred,
     tryingSinceMs: 0,
     nowMs,
   });
@@ -79,6 +81,9 @@ t.test('only to be staged: it downloads, and nothing of it is decided', async (t
   t.match(staged, { next: 'hold', old: 'run', record: undefined });
   const later = planUpdate({ ...inputOf({ step: 'stage', order: 'stop-then-download' }), record: undefined });
   t.match(later, { next: 'yield', old: 'run' }, 'where it could not be downloaded beside the other');
+  const closed = { reason: 'WaitingForWindow', message: 'tonight', untilMs: 77 };
+  const tonight = planUpdate({ ...inputOf({ step: 'stage' }), closed });
+  t.match(tonight, { next: 'yield', old: 'run', record: undefined, wakeAtMs: 77 }, 'its window is closed');
 });
 
 function inputOf(more: Partial<PodUpdate>): UpdateInput {
@@ -94,6 +99,7 @@ function inputOf(more: Partial<PodUpdate>): UpdateInput {
     },
     old: { isRunning: true, isCleared: false },
     closed: undefined,
+    deferred: undefined,
     tryingSinceMs: 0,
     nowMs: 0,
   };
@@ -148,7 +154,7 @@ t.test('without a way back it tries on, and tells', async (t) => {
 });
 
 t.test('outside of its window it downloads and waits; what has begun goes on', async (t) => {
-  const closed = { message: 'its window opens at 02:00', untilMs: 7_000 };
+  const closed = { reason: 'WaitingForWindow', message: 'its window opens at 02:00', untilMs: 7_000 };
   const waiting = planUpdate({ ...inputOf({}), closed });
   t.match(waiting, { next: 'hold', old: 'run', wakeAtMs: 7_000 });
   t.match(waiting.record, { phase: 'waiting', reason: 'WaitingForWindow', message: closed.message });
@@ -160,3 +166,81 @@ t.test('outside of its window it downloads and waits; what has begun goes on', a
     'a window that closes ends nothing',
   );
 });
+
+t.test('the time that it waited is not its own', async (t) => {
+  const closed = { reason: 'WaitingForWindow', message: 'its window opens at 02:00', untilMs: 7_000 };
+  const { record } = planUpdate({ ...inputOf({}), closed });
+  const opened = plan({ record, next: notBegun, old: oldRuns, nowMs: 8 * 3_600_000 });
+  t.match(opened, { record: { phase: 'trying' }, wakeAtMs: 8 * 3_600_000 + 60_000 });
+});
+
+const DEFERRAL = {
+  spentMs: 5_000,
+  at: { bootId: 'a', uptimeMs: 1, wallMs: 1 },
+  lease: 'printing a 1',
+} as const;
+const deferred = {
+  reason: 'WaitingForConsent',
+  message: 'lease printing puts it off',
+  untilMs: 9_000,
+  deferral: DEFERRAL,
+};
+const consent = { consent: { maxDeferSeconds: 3_600 } };
+const switching: UpdateRecord = { ...trying, isSwitching: true };
+
+t.test('somebody puts it off until it begins to take the place, and no longer', async (t) => {
+  const waits: [string, Given][] = [
+    ['not begun', { record: undefined, next: notBegun, old: oldRuns }],
+    ['downloading', { next: absent, old: oldRuns }],
+    ['downloaded just now', { next: notBegun, old: oldRuns }],
+    [
+      'asked to free the memory first',
+      { update: { order: 'stop-then-download' }, next: absent, old: oldRuns },
+    ],
+  ];
+  for (const [what, given] of waits) {
+    const base = given.record === undefined && 'record' in given ? inputOf(consent) : undefined;
+    const put = base
+      ? planUpdate({ ...base, deferred })
+      : plan({ ...given, deferred, update: { ...consent, ...given.update } });
+    t.match(put, { old: 'run', wakeAtMs: 9_000 }, what);
+    t.match(
+      put.record,
+      { phase: 'waiting', reason: 'WaitingForConsent', deferral: DEFERRAL, starts: 0 },
+      what,
+    );
+  }
+  const goesOn: [string, Given][] = [
+    ['the old one was asked to end', { record: switching, next: notBegun, old: oldRuns }],
+    ['it has containers', { next: { isStaged: true } }],
+    ['it was accepted', { record: { ...trying, phase: 'accepted' } }],
+  ];
+  for (const [what, given] of goesOn)
+    t.equal(plan({ ...given, deferred, update: consent }).old, 'yield', what);
+  const rejected = plan({
+    record: { ...trying, phase: 'rejected' },
+    next: notBegun,
+    deferred,
+    update: consent,
+  });
+  t.equal(rejected.old, 'run', 'who goes back asks nobody');
+});
+
+t.test(
+  'from when nobody puts it off it switches, which is remembered; a window keeps what was spent',
+  async (t) => {
+    const waiting: UpdateRecord = {
+      phase: 'waiting',
+      reason: 'WaitingForConsent',
+      message: '',
+      starts: 0,
+      deferral: DEFERRAL,
+    };
+    const given = { record: waiting, next: notBegun, old: oldRuns, update: consent };
+    t.match(plan(given), { old: 'yield', record: { phase: 'trying', starts: 1, isSwitching: true } });
+    t.equal(plan({ ...given, next: absent }).record?.isSwitching, undefined, 'not while it downloads');
+    t.equal(plan({ ...given, update: {} }).record?.isSwitching, undefined, 'nor where nobody may put it off');
+    const closed = { reason: 'WaitingForWindow', message: 'its window opens at 02:00', untilMs: 7_000 };
+    t.match(plan({ ...given, closed, deferred }).record, { reason: 'WaitingForWindow', deferral: DEFERRAL });
+  },
+);

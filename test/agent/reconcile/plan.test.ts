@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { Failure, ImageState, PodInput } from '../../../agent/pod/observation.ts';
 import { type Action, planPod } from '../../../agent/reconcile/plan.ts';
+import { encodePodUpdate, POD_UPDATE_ANNOTATION } from '../../../proto/pod-update.ts';
 import { container, ended, makePod, observed } from '../builders.ts';
 
 const pod = makePod();
@@ -12,6 +13,7 @@ const unknown: ImageState = {
   absent: false,
   present: false,
   pulling: false,
+  digest: undefined,
   triedAtMs: undefined,
   failure: undefined,
 };
@@ -63,6 +65,41 @@ function describe(action: Action): string {
 }
 
 const steps = (input: Partial<PodInput> = {}) => plan(input).actions.map(describe);
+
+t.test('what is downloaded ahead of time asks for room on the disk, and is tried again', async (t) => {
+  const update = {
+    order: 'download-then-stop',
+    minHealthySeconds: 1,
+    maxRestarts: 0,
+    deadlineSeconds: 9,
+  } as const;
+  const said = encodePodUpdate({ ...update, step: 'stage', rollback: true, minFreeDisk: '5%' });
+  const next = makePod({}, { annotations: { [POD_UPDATE_ANNOTATION]: said } });
+  const absent = { ...unknown, absent: true };
+  const pull = { type: 'pull', image: 'web:1' };
+  t.same(plan({ pod: next, turn: 'hold', image: () => absent }).actions, [{ ...pull, minFreeDisk: '5%' }]);
+  t.same(plan({ pod: next, image: () => absent }).actions, [pull], 'what is needed now is not held up');
+  t.same(plan({ turn: 'hold', image: () => absent }).actions, [pull], 'nor where nobody asks for room');
+  const always = makePod(
+    { containers: [container('main', { imagePullPolicy: 'Always' })] },
+    { annotations: { [POD_UPDATE_ANNOTATION]: said } },
+  );
+  for (const [what, pod, state] of [
+    ['absent', next, absent],
+    ['always asked for', always, { ...unknown, present: true }],
+  ] as const) {
+    const image = () => ({ ...state, failure: failure({ reason: 'InsufficientDisk', count: 2 }) });
+    t.same(plan({ pod, turn: 'hold', image, nowMs: 19_999 }), { actions: [], wakeAtMs: 20_000 }, what);
+    t.match(plan({ pod, turn: 'hold', image, nowMs: 20_000 }).actions, [pull], what);
+  }
+});
+
+t.test('images of the pod before stay for as long as it may come back', async (t) => {
+  const others = new Set(['web:1']);
+  t.same(steps({ turn: 'yield' }), [], 'who made room for another keeps them');
+  t.same(steps({ turn: 'clear', keptImages: others }), [], 'who clears the disk leaves what others need');
+  t.same(steps({ turn: 'clear' }), ['remove-image web:1']);
+});
 
 t.test('a pod that is wanted', async (t) => {
   t.same(steps({ prepared: false }), ['prepare'], 'gets its files first');

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PodStatus } from 'kubernetes-types/core/v1.d.ts';
 import { pino } from 'pino';
 import t from 'tap';
+import type { Lease } from '../../../agent/pod/lease.ts';
+import type { ImageState } from '../../../agent/pod/observation.ts';
 import type { Pod } from '../../../agent/pod/pod.ts';
 import type { Images } from '../../../agent/reconcile/images.ts';
 import { Updates } from '../../../agent/reconcile/updates.ts';
@@ -37,6 +39,9 @@ function withPods(...pods: Pod[]) {
     containers: new Map<string, ObservedContainer[]>(),
     isFull: false,
     nowMs: 0,
+    bootId: 'first',
+    lease: undefined as Lease | undefined,
+    image: {} as Partial<ImageState>,
     poked,
     stored,
     status: {} as PodStatus,
@@ -51,6 +56,11 @@ function withPods(...pods: Pod[]) {
     },
   };
   const present = { absent: false, present: true, pulling: false, triedAtMs: undefined, failure: undefined };
+  const moment = () => ({
+    bootId: world.bootId,
+    uptimeMs: world.nowMs,
+    wallMs: Date.parse('2026-01-01T00:00:00Z') + world.nowMs,
+  });
   const open = () =>
     new Updates({
       desired: {
@@ -66,7 +76,9 @@ function withPods(...pods: Pod[]) {
         },
         forgetPodUpdate: (uid) => void stored.delete(uid),
       },
-      images: { get: () => present } as unknown as Images,
+      images: { get: () => ({ ...present, ...world.image }) } as unknown as Images,
+      leases: { over: () => world.lease },
+      moment,
       runtime: {
         exec: async (_, command) => {
           world.commands.push(command);
@@ -95,7 +107,7 @@ function withPods(...pods: Pod[]) {
         world.onLoaded();
       },
     });
-  return { world, open, updates: open() };
+  return { world, open, moment, updates: open() };
 }
 
 const runs = (pod: Pod) => [observed(pod, { podUid: pod.metadata.uid })];
@@ -250,4 +262,127 @@ t.test('what the hub says wrongly of a check is no update', async (t) => {
     updates.turnOf('next');
     t.equal(accepted(), undefined);
   }
+});
+
+const CONSENT = { consent: { maxDeferSeconds: 3_600 } };
+
+/** An old pod, and one that is to take its place where programs on the device may put that off. */
+function withConsent(more: Partial<PodUpdate> = {}) {
+  const said = encodePodUpdate({ ...update, ...CONSENT, replaces: 'old', ...more });
+  const next = makePod({}, { uid: 'next', name: 'next', annotations: { [POD_UPDATE_ANNOTATION]: said } });
+  const old = makePod({}, { uid: 'old', name: 'old' });
+  const all = withPods(old, next);
+  all.world.containers.set('old', runs(old));
+  const hold = (seconds: number, name = 'printing') => {
+    all.world.lease = { name, seconds, reason: 'a page', at: all.moment() };
+  };
+  return { ...all, old, next, hold, stored: () => JSON.parse(all.world.stored.get('next') ?? '{}') };
+}
+
+t.test('who is put off by a lease says so, and goes on when it is over', async (t) => {
+  const { world, updates, hold, next, stored } = withConsent();
+  hold(600);
+  t.match(updates.turnOf('old'), { turn: 'run', wakeAtMs: 600_000 });
+  t.match(updates.conditionsOf(next)[1], {
+    status: 'Unknown',
+    reason: 'WaitingForConsent',
+    message: 'lease printing puts it off until 2026-01-01T00:10:00Z: a page',
+  });
+  t.match(stored(), { phase: 'waiting', deferral: { spentMs: 0 } }, 'that it was put off is remembered');
+  world.nowMs = 500_000;
+  t.match(updates.turnOf('old'), { turn: 'run', wakeAtMs: 600_000 });
+  world.nowMs = 600_000;
+  t.equal(updates.turnOf('old').turn, 'yield');
+  t.match(stored(), { phase: 'trying', starts: 1, isSwitching: true });
+  hold(600);
+  t.equal(updates.turnOf('old').turn, 'yield', 'who comes too late puts nothing off');
+});
+
+t.test('a lease that changes is told to those who may be put off, and to nobody else', async (t) => {
+  const { world, updates } = withConsent();
+  updates.leasesChanged();
+  t.same(world.poked, ['next']);
+  const other = withConsent({ consent: undefined } as object);
+  other.hold(600);
+  other.updates.leasesChanged();
+  t.same(other.world.poked, []);
+  t.equal(other.updates.turnOf('old').turn, 'yield', 'a policy that does not ask honours no lease');
+});
+
+t.test(
+  'nothing puts an update off for ever: leases in a row, agents and devices that start anew',
+  async (t) => {
+    const { world, updates, open, hold } = withConsent();
+    hold(3_000);
+    updates.turnOf('old');
+    world.nowMs = 1_000_000;
+    hold(3_000, 'another');
+    t.match(updates.turnOf('old'), { turn: 'run', wakeAtMs: 3_600_000 }, 'an hour in all');
+    t.match(
+      updates.conditionsOf(withConsent().next)[1]?.message,
+      /until 2026-01-01T01:00:00Z, when it may be put off no more/,
+    );
+    world.nowMs = 2_000_000;
+    const second = open();
+    t.match(second.turnOf('old'), { turn: 'run', wakeAtMs: 3_600_000 }, 'another agent');
+    Object.assign(world, { bootId: 'second', nowMs: 500_000 });
+    hold(3_000);
+    t.match(
+      open().turnOf('old'),
+      { turn: 'run', wakeAtMs: 2_600_000 + 0 },
+      'a clock that went back: what is sure counts',
+    );
+    world.nowMs = 2_600_000;
+    t.equal(open().turnOf('old').turn, 'yield');
+  },
+);
+
+t.test('a record that could not be stored puts nothing off less', async (t) => {
+  const { world, updates, hold } = withConsent();
+  world.isFull = true;
+  hold(600);
+  t.match(updates.turnOf('old'), { turn: 'run' });
+  t.match(updates.turnOf('next'), { turn: 'yield', wakeAtMs: 10_000 });
+  world.isFull = false;
+  updates.turnOf('next');
+  Object.assign(world, { isFull: true, nowMs: 600_000 });
+  t.match(updates.turnOf('old'), { turn: 'run', wakeAtMs: 610_000 }, 'nor is it over before that is stored');
+  world.isFull = false;
+  t.equal(updates.turnOf('old').turn, 'yield');
+});
+
+t.test('that it waited begins no trial, in whatever agent it goes on', async (t) => {
+  const { world, updates, open, hold, stored } = withConsent();
+  hold(600);
+  updates.turnOf('next');
+  const second = open();
+  second.turnOf('next');
+  world.nowMs = 600_000;
+  second.turnOf('next');
+  second.turnOf('next');
+  t.match(stored(), { phase: 'trying', starts: 1 });
+});
+
+t.test('a lease that is taken while the new one downloads puts it off as well', async (t) => {
+  const { world, updates, hold, stored } = withConsent();
+  world.image = { present: false };
+  t.same([updates.turnOf('next').turn, updates.turnOf('old').turn], ['hold', 'run']);
+  t.match(stored(), { phase: 'trying' });
+  hold(600);
+  t.same([updates.turnOf('next').turn, updates.turnOf('old').turn], ['hold', 'run']);
+  world.image = { present: true };
+  t.same([updates.turnOf('next').turn, updates.turnOf('old').turn], ['hold', 'run']);
+  t.match(stored(), { phase: 'waiting', reason: 'WaitingForConsent' });
+});
+
+t.test('staged: which digests; not staged: why', async (t) => {
+  const { world, updates, next } = withConsent();
+  const staged = () => updates.conditionsOf(next)[0];
+  world.image = { digest: 'sha256:abc' };
+  t.match(staged(), { status: 'True', reason: 'Downloaded', message: 'web:1 is sha256:abc' });
+  const failure = { count: 1, atMs: 0, message: 'the disk has 1 B free' };
+  world.image = { present: false, absent: true, failure: { ...failure, reason: 'InsufficientDisk' } };
+  t.match(staged(), { status: 'False', reason: 'InsufficientDisk', message: failure.message });
+  world.image = { present: false, absent: true, failure: { ...failure, reason: 'ErrImagePull' } };
+  t.match(staged(), { status: 'False', reason: 'Downloading', message: failure.message });
 });

@@ -84,6 +84,12 @@ const ROWS: readonly Row[] = [
     message: 'was told to take revision 3 of app at 2026-01-01T11:58:00Z (2m ago), and waits: until 02:00',
   },
   {
+    what: 'it cannot download, and says why',
+    given: { row: rowOf({ step: 'Staging', reason: 'InsufficientDisk', message: '1 MiB free' }) },
+    reason: 'InsufficientDisk',
+    message: 'does not have revision 3 of app, and waits: 1 MiB free',
+  },
+  {
     what: 'dark while at it',
     given: { row: rowOf({ step: 'Applying', appliedAt: AT }), node: dark },
     reason: 'Dark',

@@ -37,7 +37,12 @@ t.test('defaults: a policy of nothing is one that a cautious operator would writ
     onFail: 'pause',
     offline: { catchUp: { maxConcurrent: 50 } },
     deadline: { perDeviceApply: '15m', noProgress: '6h' },
-    device: { order: 'download-then-stop', localRollback: true, clockUntrusted: 'hold' },
+    device: {
+      order: 'download-then-stop',
+      localRollback: true,
+      clockUntrusted: 'hold',
+      minFreeDisk: '5%',
+    },
   });
   t.same(errorsOf({}), []);
 });
@@ -102,6 +107,11 @@ for (const [what, spec, error] of [
     /^spec\.offline\.catchUp\.abort\.failures/,
   ],
   [
+    'a schedule of downloads that there is not',
+    { stage: { windows: [{ schedule: '0 25 * * *', duration: '1h' }] } },
+    /^spec\.stage\.windows\[0\]\.schedule/,
+  ],
+  [
     'a window that is none',
     { device: { windows: [{ schedule: '0 25 * * *', duration: '1h' }] } },
     /^spec\.device\.windows\[0\]\.schedule/,
@@ -115,6 +125,23 @@ for (const [what, spec, error] of [
     'a time zone that is none',
     { device: { windows: [{ schedule: '0 2 * * *', duration: '1h', timeZone: 'Mars/Base' }] } },
     /^spec\.device\.windows\[0\]\.timeZone/,
+  ],
+  [
+    'a time to be put off that is none',
+    { device: { consent: { maxDefer: 'long' } } },
+    /^spec\.device\.consent\.maxDefer/,
+  ],
+  [
+    'free space that is no amount',
+    { device: { minFreeDisk: 'some' } },
+    /^spec\.device\.minFreeDisk: .*a quantity such as 500Mi, or a percentage such as 5%/,
+  ],
+  ['less than nothing', { device: { minFreeDisk: '-1Gi' } }, /^spec\.device\.minFreeDisk/],
+  ['more than a disk', { device: { minFreeDisk: '101%' } }, /^spec\.device\.minFreeDisk/],
+  [
+    'an empty disk',
+    { device: { minFreeDisk: '100%' } },
+    /^spec\.device\.minFreeDisk: .*never has so much free/,
   ],
   ['a check of nothing', health({}), /^spec\.gates\.health\.check: Required value: must have one of exec/],
   [

@@ -395,3 +395,40 @@ t.test(
     t.match(slow?.row, { step: 'Failed', reason: 'DeadlineExceeded' });
   },
 );
+
+t.test('devices whose programs put the update off are waited for as well, and told apart', async (t) => {
+  const world = new World(4, { deadline: { perDeviceApply: '10m', noProgress: '1h' } });
+  const [window, consent, other] = world.devices;
+  if (window) window.behaviour = { takes: 'waits' };
+  for (const device of [consent, other]) if (device) device.behaviour = { takes: 'withholds' };
+  world.settle(20 * HOUR);
+  t.match(world.status, {
+    phase: 'Progressing',
+    failed: 0,
+    message: '1 devices wait for their window, 2 devices wait for consent',
+  });
+  t.match(consent?.row, { step: 'Applying', reason: 'WaitingForConsent' });
+  for (const device of world.devices) device.behaviour = { takes: 'stuck' };
+  world.settle(9 * MINUTE);
+  t.match(consent?.row, { step: 'Applying', reason: '' }, 'its time counts from then on');
+  world.settle(3 * MINUTE);
+  t.match(consent?.row, { step: 'Failed', reason: 'DeadlineExceeded' });
+});
+
+t.test('a device that has no room says so in its row, until it has, or its time is over', async (t) => {
+  for (const [stage, step, late] of [
+    [{ stage: {} }, 'Staging', 'StageDeadlineExceeded'],
+    [{}, 'Applying', 'DeadlineExceeded'],
+  ] as const) {
+    const world = new World(3, { ...stage, deadline: { perDeviceApply: '10m' } });
+    const [soon, never] = world.devices;
+    for (const device of [soon, never]) if (device) device.behaviour = { takes: 'disk-full' };
+    world.settle(MINUTE);
+    t.match(soon?.row, { step, reason: 'InsufficientDisk', message: '1 MiB free' });
+    if (soon) soon.behaviour = { takes: 'accepts' };
+    world.settle(MINUTE);
+    t.match(soon?.row, { step: 'Succeeded', reason: 'Healthy', message: '' });
+    world.settle(20 * MINUTE);
+    t.match(never?.row, { step: 'Failed', reason: late });
+  }
+});

@@ -18,7 +18,15 @@ import {
 /** What a device does with what it is given. */
 export interface Behaviour {
   /** `silent`: takes it up and is never heard of again. `stuck`: takes it up and does not decide. */
-  readonly takes: 'waits' | 'accepts' | 'rejects' | 'stuck' | 'silent' | 'cannot-download';
+  readonly takes:
+    | 'waits'
+    | 'withholds'
+    | 'disk-full'
+    | 'accepts'
+    | 'rejects'
+    | 'stuck'
+    | 'silent'
+    | 'cannot-download';
 }
 
 interface SimulatedDevice {
@@ -195,6 +203,11 @@ function react(device: SimulatedDevice, nowMs: number): void {
     say(next, STAGED_CONDITION, 'False', 'ErrImagePull', 'no such image');
     return;
   }
+  if (behaviour.takes === 'disk-full') {
+    say(next, STAGED_CONDITION, 'False', 'InsufficientDisk', '1 MiB free');
+    if (update.step === 'apply') say(next, ACCEPTED_CONDITION, 'Unknown', 'Trying');
+    return;
+  }
   say(next, STAGED_CONDITION, 'True', 'Downloaded');
   if (update.step === 'apply') decide(device, next, nowMs);
 }
@@ -206,11 +219,13 @@ function decide(device: SimulatedDevice, next: PodObject, nowMs: number): void {
   if (takes === 'accepts') say(next, ACCEPTED_CONDITION, 'True', 'Healthy');
   else if (takes === 'rejects')
     say(next, ACCEPTED_CONDITION, 'False', 'Restarts', 'its container restarted 3 times');
-  else say(next, ACCEPTED_CONDITION, 'Unknown', takes === 'waits' ? 'WaitingForWindow' : 'Trying');
+  else say(next, ACCEPTED_CONDITION, 'Unknown', WAITS[takes] ?? 'Trying');
   if (takes !== 'silent') return;
   device.isOnline = false;
   device.changedMs = nowMs;
 }
+
+const WAITS: Readonly<Record<string, string>> = { waits: 'WaitingForWindow', withholds: 'WaitingForConsent' };
 
 function say(pod: PodObject, type: string, status: string, reason: string, message = ''): void {
   const others = (pod.status?.conditions ?? []).filter((each) => each.type !== type);
