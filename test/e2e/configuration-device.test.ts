@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { RolloutObject } from '../../hub/fleet/rollout.ts';
 import type { PodObject } from '../../hub/resources/typed.ts';
+import { appUnderPolicy, quickPolicy } from '../support/app-under-policy.ts';
 import { Engine } from '../support/engine.ts';
 import { freePort } from '../support/free-port.ts';
 import { appImage, makeAppImages, WORK } from '../support/images.ts';
@@ -17,16 +18,7 @@ const stand = new Stand(engine, 'mqtt', 'device-configured');
 t.teardown(() => stand.close());
 const port = await freePort();
 
-const policy = (configuration: string) => ({
-  apiVersion: 'fleet.holdfast.dev/v1',
-  kind: 'RolloutPolicy',
-  metadata: { name: 'careful', namespace: 'default' },
-  spec: {
-    configuration,
-    gates: { health: { minHealthy: '1s', maxRestarts: 0, minAttempted: 1 } },
-    deadline: { perDeviceApply: '8s' },
-  },
-});
+const policy = (configuration: string) => quickPolicy({ configuration });
 const configMap = (text: string) => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
@@ -41,43 +33,17 @@ const secret = (word: string) => ({
 });
 
 /** It serves what it reads on a port of the device, and is not ready while that is `bad`. */
-const daemonSet = {
-  apiVersion: 'apps/v1',
-  kind: 'DaemonSet',
-  metadata: {
-    name: 'app',
-    namespace: 'default',
-    annotations: { 'fleet.holdfast.dev/rollout-policy': 'careful' },
+const daemonSet = appUnderPolicy(
+  {
+    image: appImage(1, NAME),
+    command: ['sh', '-c', `echo "$(cat /etc/app/text) $WORD" > /www/text; httpd -p 8080 -h /www; ${WORK}`],
+    envFrom: [{ secretRef: { name: 'db' } }],
+    ports: [{ containerPort: 8080, hostPort: port }],
+    volumeMounts: [{ name: 'app', mountPath: '/etc/app' }],
+    readinessProbe: { exec: { command: ['test', '!', '-e', '/etc/app/text.bad'] }, periodSeconds: 1 },
   },
-  spec: {
-    selector: { matchLabels: { app: 'app' } },
-    template: {
-      metadata: { labels: { app: 'app' } },
-      spec: {
-        terminationGracePeriodSeconds: 2,
-        volumes: [{ name: 'app', configMap: { name: 'app' } }],
-        containers: [
-          {
-            name: 'main',
-            image: appImage(1, NAME),
-            command: [
-              'sh',
-              '-c',
-              `echo "$(cat /etc/app/text) $WORD" > /www/text; httpd -p 8080 -h /www; ${WORK}`,
-            ],
-            envFrom: [{ secretRef: { name: 'db' } }],
-            ports: [{ containerPort: 8080, hostPort: port }],
-            volumeMounts: [{ name: 'app', mountPath: '/etc/app' }],
-            readinessProbe: {
-              exec: { command: ['test', '!', '-e', '/etc/app/text.bad'] },
-              periodSeconds: 1,
-            },
-          },
-        ],
-      },
-    },
-  },
-};
+  { volumes: [{ name: 'app', configMap: { name: 'app' } }] },
+);
 
 async function served(): Promise<string> {
   const answer = await fetch(`http://127.0.0.1:${port}/text`, { signal: AbortSignal.timeout(2_000) });

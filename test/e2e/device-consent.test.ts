@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import t from 'tap';
 import { consentSocketPath } from '../../agent/local/server.ts';
+import { appUnderPolicy, quickPolicy } from '../support/app-under-policy.ts';
 import { Engine } from '../support/engine.ts';
 import { appImage, makeAppImages, WORK } from '../support/images.ts';
 import { Stand } from '../support/stand.ts';
@@ -14,45 +15,18 @@ const AT_ONCE_MS = 8_000;
 const NAME = 'consent';
 const image = (version: number) => appImage(version, NAME);
 
-const policy = (maxDefer: string) => ({
-  apiVersion: 'fleet.holdfast.dev/v1',
-  kind: 'RolloutPolicy',
-  metadata: { name: 'polite', namespace: 'default' },
-  spec: {
-    gates: { health: { minHealthy: '1s', maxRestarts: 0, minAttempted: 1 } },
-    deadline: { perDeviceApply: '8s' },
-    device: { consent: { maxDefer } },
-  },
-});
+const policy = (maxDefer: string) => quickPolicy({ device: { consent: { maxDefer } } }, 'polite');
 
-const daemonSet = (version: number, socketDir: string) => ({
-  apiVersion: 'apps/v1',
-  kind: 'DaemonSet',
-  metadata: {
-    name: 'app',
-    namespace: 'default',
-    annotations: { 'fleet.holdfast.dev/rollout-policy': 'polite' },
-  },
-  spec: {
-    selector: { matchLabels: { app: 'app' } },
-    template: {
-      metadata: { labels: { app: 'app' } },
-      spec: {
-        terminationGracePeriodSeconds: 2,
-        containers: [
-          {
-            name: 'main',
-            image: image(version),
-            command: ['sh', '-c', WORK],
-            securityContext: { runAsUser: 1000 },
-            volumeMounts: [{ name: 'agent', mountPath: '/run/holdfast' }],
-          },
-        ],
-        volumes: [{ name: 'agent', hostPath: { path: socketDir, type: 'Directory' } }],
-      },
+const daemonSet = (version: number, socketDir: string) =>
+  appUnderPolicy(
+    {
+      image: image(version),
+      command: ['sh', '-c', WORK],
+      securityContext: { runAsUser: 1000 },
+      volumeMounts: [{ name: 'agent', mountPath: '/run/holdfast' }],
     },
-  },
-});
+    { policy: 'polite', volumes: [{ name: 'agent', hostPath: { path: socketDir, type: 'Directory' } }] },
+  );
 
 const engine = new Engine(process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock');
 const stand = new Stand(engine, 'mqtt', 'device-consent');

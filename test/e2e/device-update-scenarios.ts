@@ -1,4 +1,5 @@
 import type { Test } from 'tap';
+import { appUnderPolicy, quickPolicy } from '../support/app-under-policy.ts';
 import { Engine } from '../support/engine.ts';
 import { freePort } from '../support/free-port.ts';
 import { appImage, makeAppImages, WORK } from '../support/images.ts';
@@ -15,45 +16,16 @@ interface RolloutSeen {
   readonly status?: { readonly phase?: string; readonly message?: string; readonly failed?: number };
 }
 
-const policy = (device: object = {}) => ({
-  apiVersion: 'fleet.holdfast.dev/v1',
-  kind: 'RolloutPolicy',
-  metadata: { name: 'careful', namespace: 'default' },
-  spec: {
-    gates: { health: { minHealthy: '1s', maxRestarts: 0, minAttempted: 1 } },
-    deadline: { perDeviceApply: '8s' },
-    device,
-  },
-});
+const policy = (device: object = {}) => quickPolicy({ device });
 
 /** A server on a port of the device, so that two of them cannot run at once. */
-const daemonSet = (image: string, port: number, container: object = {}) => ({
-  apiVersion: 'apps/v1',
-  kind: 'DaemonSet',
-  metadata: {
-    name: 'app',
-    namespace: 'default',
-    annotations: { 'fleet.holdfast.dev/rollout-policy': 'careful' },
-  },
-  spec: {
-    selector: { matchLabels: { app: 'app' } },
-    template: {
-      metadata: { labels: { app: 'app' } },
-      spec: {
-        terminationGracePeriodSeconds: 2,
-        containers: [
-          {
-            name: 'main',
-            image,
-            command: ['sh', '-c', `httpd -p 8080 -h /www; ${WORK}`],
-            ...(port > 0 && { ports: [{ containerPort: 8080, hostPort: port }] }),
-            ...container,
-          },
-        ],
-      },
-    },
-  },
-});
+const daemonSet = (image: string, port: number, container: object = {}) =>
+  appUnderPolicy({
+    image,
+    command: ['sh', '-c', `httpd -p 8080 -h /www; ${WORK}`],
+    ...(port > 0 && { ports: [{ containerPort: 8080, hostPort: port }] }),
+    ...container,
+  });
 
 /** It runs, and never becomes ready. */
 const NEVER_READY = { readinessProbe: { exec: { command: ['false'] }, periodSeconds: 1 } };

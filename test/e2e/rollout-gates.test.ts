@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { GateServer, json } from '../hub/controllers/rollout/gate-server.ts';
+import { appUnderPolicy, quickPolicy } from '../support/app-under-policy.ts';
 import { Engine } from '../support/engine.ts';
 import { appImage, makeAppImages, WORK } from '../support/images.ts';
 import { Stand } from '../support/stand.ts';
@@ -21,47 +22,23 @@ interface RolloutSeen {
   };
 }
 
-const policy = (health: object, measured: readonly object[] = []) => ({
-  apiVersion: 'fleet.holdfast.dev/v1',
-  kind: 'RolloutPolicy',
-  metadata: { name: 'careful', namespace: 'default' },
-  spec: {
+const policy = (health: object, measured: readonly object[] = []) =>
+  quickPolicy({
     gates: { health: { minHealthy: '1s', maxRestarts: 0, minAttempted: 1, ...health }, measured },
     deadline: { perDeviceApply: '20s' },
-  },
-});
+  });
 
 /** `files` are what its server has. */
-const daemonSet = (image: string, files: string) => ({
-  apiVersion: 'apps/v1',
-  kind: 'DaemonSet',
-  metadata: {
-    name: 'app',
-    namespace: 'default',
-    annotations: { 'fleet.holdfast.dev/rollout-policy': 'careful' },
-  },
-  spec: {
-    selector: { matchLabels: { app: 'app' } },
-    template: {
-      metadata: { labels: { app: 'app' } },
-      spec: {
-        terminationGracePeriodSeconds: 2,
-        containers: [
-          {
-            name: 'main',
-            image,
-            command: [
-              'sh',
-              '-c',
-              `mkdir /tmp/www && cd /tmp/www && touch none ${files}; httpd -p 8080 -h .; ${WORK}`,
-            ],
-            ports: [{ name: 'web', containerPort: 8080 }],
-          },
-        ],
-      },
-    },
-  },
-});
+const daemonSet = (image: string, files: string) =>
+  appUnderPolicy({
+    image,
+    command: [
+      'sh',
+      '-c',
+      `mkdir /tmp/www && cd /tmp/www && touch none ${files}; httpd -p 8080 -h .; ${WORK}`,
+    ],
+    ports: [{ name: 'web', containerPort: 8080 }],
+  });
 
 const EXEC = { exec: { command: ['test', '-f', '/tmp/www/good'] }, period: '1s', failureThreshold: 2 };
 const HTTP = { httpGet: { port: 'web', path: '/good' }, period: '1s', failureThreshold: 2 };
