@@ -1,7 +1,7 @@
 import { obey } from './actions.ts';
 import { catchUp } from './catch-up.ts';
 import { outcomeOf } from './gates.ts';
-import { RolloutDraft, type RolloutInput, type RolloutPlan } from './rollout-draft.ts';
+import { POLICY_REMOVED, RolloutDraft, type RolloutInput, type RolloutPlan } from './rollout-draft.ts';
 import { stageable } from './staging.ts';
 import { advance } from './wave-step.ts';
 
@@ -17,6 +17,8 @@ export function planRollout(input: RolloutInput): RolloutPlan {
     if (spec.policy.start === 'manual' && spec.type === 'change') draft.enter('Pending', 'WaitsForStart');
     else draft.begin(spec.startedBy);
   }
+  const last = status.transitions?.at(-1);
+  if (status.phase === 'Superseded' && last?.reason === POLICY_REMOVED) draft.takeUp();
   const { actions = [] } = spec;
   for (const action of actions.slice(status.observedActions ?? 0)) obey(draft, action);
   draft.status.observedActions = actions.length;
