@@ -27,17 +27,17 @@ export async function awaitRollout(
   const { kind, name } = reference;
   const policy = workload.metadata.annotations?.[POLICY_ANNOTATION];
   if (!policy) throw new Error(withoutRollouts(reference, workload));
-  const policyPath = `/apis/fleet.holdfast.dev/v1/namespaces/${namespace}/rolloutpolicies/${policy}`;
-  if (!(await client.find(policyPath)))
-    throw new Error(
-      `${kind} "${name}" refers to RolloutPolicy "${policy}", which is not there: changes wait`,
-    );
   const versions = await versionsOf(client, kind, workload);
   const hash = versions[0]?.hash;
   const path = rolloutsPath(namespace);
   const list = await client.call<RolloutList>('GET', path);
   const [newest] = newestFirst(list.items.filter(({ spec }) => isOf(spec.workload, reference)));
-  if (newest?.spec.to.hash === hash) return newest;
+  if (newest?.spec.to.hash === hash) return newest; // it goes on although its policy may be gone
+  const policyPath = `/apis/fleet.holdfast.dev/v1/namespaces/${namespace}/rolloutpolicies/${policy}`;
+  if (!(await client.find(policyPath)))
+    throw new Error(
+      `${kind} "${name}" refers to RolloutPolicy "${policy}", which is not there: changes wait`,
+    );
   if (!newest && versions.length < 2) return 'none needed';
   const isIt = ({ spec }: RolloutObject) => isOf(spec.workload, reference) && spec.to.hash === hash;
   return made(client.watch<RolloutObject>(path, {}, list.metadata.resourceVersion, signal), isIt, signal);
