@@ -487,5 +487,15 @@ t.test('the same words for a Deployment', async (t) => {
   t.match(await rollout('undo deploy/shop --to 1'), { code: 0, out: /goes to the template of revision 1/ });
   t.match(await rollout('status deploy/shop --watch --timeout 60s'), { code: 0 });
   t.match((await rollout('history deploy/shop')).out, /^3 +deploy-shop-3 +undo +Succeeded/m);
+  await hub.api.call(
+    'PATCH',
+    '/apis/apps/v1/namespaces/default/deployments/shop',
+    { spec: { paused: true, template: shop('app:3').spec.template } },
+    MERGE,
+  );
+  t.match(await rollout('status deploy/shop --watch --timeout 60s'), {
+    code: 1,
+    err: /"shop" is paused, and its change is not on its way: kubectl rollout resume deploy\/shop/,
+  });
   t.match(await rollout('status deploy/none'), { code: 1, err: /no Deployment "none".*there are shop/ });
 });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { RolloutObject } from '../../fleet/rollout.ts';
 import type { ApiClient, WatchEvent } from '../api-client.ts';
 import { newestFirst, rolloutsPath } from './find-rollout.ts';
@@ -5,6 +6,8 @@ import {
   isOf,
   noWorkload,
   POLICY_ANNOTATION,
+  referenceText,
+  type Version,
   versionsOf,
   type WorkloadObject,
   type WorkloadReference,
@@ -28,6 +31,10 @@ export async function awaitRollout(
   const policy = workload.metadata.annotations?.[POLICY_ANNOTATION];
   if (!policy) throw new Error(withoutRollouts(reference, workload));
   const versions = await versionsOf(client, kind, workload);
+  if (isHeldBack(workload, versions[0]))
+    throw new Error(
+      `${kind} "${name}" is paused, and its change is not on its way: kubectl rollout resume ${referenceText(reference)}`,
+    );
   const hash = versions[0]?.hash;
   const path = rolloutsPath(namespace);
   const list = await client.call<RolloutList>('GET', path);
@@ -41,6 +48,12 @@ export async function awaitRollout(
   if (!newest && versions.length < 2) return 'none needed';
   const isIt = ({ spec }: RolloutObject) => isOf(spec.workload, reference) && spec.to.hash === hash;
   return made(client.watch<RolloutObject>(path, {}, list.metadata.resourceVersion, signal), isIt, signal);
+}
+
+/** A Deployment that is paused goes on with the template of before. */
+function isHeldBack({ spec }: WorkloadObject, newest: Version | undefined): boolean {
+  const isPaused = 'paused' in spec && spec.paused === true;
+  return isPaused && !isDeepStrictEqual(newest?.template, spec.template);
 }
 
 interface RolloutList {

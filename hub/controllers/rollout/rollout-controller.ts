@@ -206,8 +206,9 @@ async function pass(
   const { name = '' } = rollout.metadata;
   const { devices, leftOver } = fleetOf(registry, kind, workload, rollout.spec, now());
   const { spec, status = {} } = rollout;
+  const isPaused = (workload.spec as { paused?: boolean }).paused === true;
   const answers = measurements.answersFor(key, rollout);
-  const input = { name, workload: workload.metadata.name ?? '', spec, status, devices, answers };
+  const input = { name, workload: workload.metadata.name ?? '', spec, status, devices, answers, isPaused };
   const plan = planRollout({ ...input, nowMs: now() });
   const planMs = performance.now() - started;
   // The rows first: what is counted in the status must be there.

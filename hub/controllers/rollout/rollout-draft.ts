@@ -21,6 +21,8 @@ export interface RolloutInput {
   readonly status: RolloutStatus;
   readonly devices: readonly Device[];
   readonly nowMs: number;
+  /** Somebody has paused the workload itself, as with `kubectl rollout pause`. */
+  readonly isPaused?: boolean;
   /** Of measured gates, since the pass before. */
   readonly answers?: readonly Answer[];
 }

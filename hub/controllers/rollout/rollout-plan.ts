@@ -22,11 +22,25 @@ export function planRollout(input: RolloutInput): RolloutPlan {
   const { actions = [] } = spec;
   for (const action of actions.slice(status.observedActions ?? 0)) obey(draft, action);
   draft.status.observedActions = actions.length;
+  followPause(draft);
   if (outcomeOf(draft.devices).succeeded > (status.succeeded ?? 0)) draft.status.progressAt = draft.now;
   if (draft.isActive) advance(draft);
   else if (status.phase === 'Succeeded') catchUp(draft);
   if (spec.type === 'change' && (draft.isActive || draft.status.phase === 'Succeeded')) stage(draft);
   return draft.plan();
+}
+
+const WORKLOAD_PAUSED = 'WorkloadPaused';
+
+/** `kubectl rollout pause` and `resume` pause and resume the rollout as well. */
+function followPause(draft: RolloutDraft): void {
+  const { isPaused = false } = draft.input;
+  const { phase, transitions } = draft.status;
+  if (isPaused && draft.isActive)
+    draft.enter('Paused', WORKLOAD_PAUSED, { message: 'the workload is paused: kubectl rollout resume' });
+  if (isPaused || phase !== 'Paused' || transitions?.at(-1)?.reason !== WORKLOAD_PAUSED) return;
+  draft.status.progressAt = draft.now;
+  draft.enter('Progressing', 'WorkloadResumed');
 }
 
 function stage(draft: RolloutDraft): void {
