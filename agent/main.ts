@@ -4,6 +4,7 @@ import { parseJoinToken } from '../proto/join-token.ts';
 import { type Config, readConfig, readWords, USAGE } from './config.ts';
 import { createLog, type Logger } from './log.ts';
 import { AgentState } from './state/agent-state.ts';
+import { forgetJoining, readJoining, saveJoining } from './state/joining.ts';
 
 const DEFAULT_GRPC_PORT = 6444;
 
@@ -31,6 +32,7 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
       `this device has not joined a hub: run "holdfast-agent join" first (data: "${config.dataDir}")`,
     );
   }
+  forgetJoining(config.dataDir); // a crash may have left it
   if (config.node !== undefined && config.node !== identity.node) {
     throw new Error(
       `this device has joined as "${identity.node}", not as "${config.node}": to join anew, move "${config.dataDir}" aside`,
@@ -44,38 +46,89 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
   await agent.run();
 }
 
-/** In a process of its own: what joining loads is needed once in a device's life. */
+/**
+ * In a process of its own: what joining loads is needed once in a device's life. It may wait for an approval: it ends
+ * with this one.
+ */
 async function joinFirst(args: readonly string[]): Promise<void> {
-  const { spawnSync } = await import('node:child_process');
+  const { spawn } = await import('node:child_process');
   const program = [...process.execArgv, process.argv[1] ?? '', 'join', ...args];
-  const joined = spawnSync(process.execPath, program, { stdio: 'inherit' });
-  if (joined.status !== 0) throw new Reported();
+  const joining = spawn(process.execPath, program, { stdio: 'inherit' });
+  const stop = (signal: NodeJS.Signals) => {
+    joining.kill(signal);
+    process.exit(0);
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  const { promise: ended, resolve, reject } = Promise.withResolvers<number | null>();
+  joining.once('exit', resolve).once('error', reject);
+  const code = await ended;
+  process.off('SIGINT', stop).off('SIGTERM', stop);
+  if (code !== 0) throw new Reported();
 }
 
 async function join(config: Config): Promise<void> {
+  const { dataDir } = config;
   const node = config.node ?? hostname().toLowerCase();
   const log = createLog(config.logLevel, node);
-  const state = AgentState.open(config.dataDir, log);
+  const state = AgentState.open(dataDir, log);
   const joined = state.identity();
   if (joined) {
     throw new Error(
-      `this device has joined as "${joined.node}" already: to join anew, move "${config.dataDir}" aside`,
+      `this device has joined as "${joined.node}" already: to join anew, move "${dataDir}" aside`,
     );
   }
   if (!config.hub) throw new Error('--hub must say where the hub is: HOST or HOST:PORT');
   const token = parseJoinToken(readToken(config));
-  const { enrol } = await import('./link/enrol.ts');
-  const identity = await enrol({ ...parseAddress(config.hub), node, token });
-  state.saveIdentity(identity);
-  state.close();
-  log.info({ cluster: identity.cluster, hub: identity.hub.host }, 'joined');
+  const { enrol, EnrolmentDenied, newDeviceKeys } = await import('./link/enrol.ts');
+  const before = readJoining(dataDir);
+  const isSame = before?.node === node && before.caHash === token.caHash;
+  const { waits: _, ...joining } = isSame
+    ? { ...before, hub: config.hub }
+    : { node, caHash: token.caHash, hub: config.hub, ...newDeviceKeys() };
+  saveJoining(dataDir, joining);
+  try {
+    const identity = await enrol({
+      ...parseAddress(config.hub),
+      node,
+      token,
+      keys: { key: joining.key, sealingKey: joining.sealingKey },
+      onPending: (request, keyHash) => {
+        const since = (isSame && before.waits?.since) || new Date().toISOString();
+        saveJoining(dataDir, { ...joining, waits: { request, since } });
+        log.info({ request, keyHash }, `waiting until somebody approves this device: ${approveWith(node)}`);
+      },
+      onCutOff: (error) =>
+        log.warn({ reason: error.message }, 'the hub cannot be asked for the approval: trying again'),
+    });
+    state.saveIdentity(identity);
+    forgetJoining(dataDir);
+    log.info({ cluster: identity.cluster, hub: identity.hub.host }, 'joined');
+  } catch (error) {
+    if (error instanceof EnrolmentDenied) forgetJoining(dataDir); // the next attempt is another device's
+    throw error;
+  } finally {
+    state.close();
+  }
 }
+
+const approveWith = (node: string) => `holdfast node approve ${node}`;
 
 async function status(config: Config): Promise<void> {
   const { readLocalStatus } = await import('./local/client.ts');
   const { formatStatus } = await import('./local/status.ts');
-  const found = await readLocalStatus(config.runDir);
-  console.log(config.output === 'json' ? JSON.stringify(found, undefined, 2) : formatStatus(found));
+  const isJson = config.output === 'json';
+  try {
+    const found = await readLocalStatus(config.runDir);
+    console.log(isJson ? JSON.stringify(found, undefined, 2) : formatStatus(found));
+  } catch (error) {
+    const { node, hub, waits } = readJoining(config.dataDir) ?? {};
+    if (!waits) throw error;
+    console.log(
+      isJson
+        ? JSON.stringify({ node, hub, waitsForApproval: waits }, undefined, 2)
+        : `Node:     ${node}, not joined yet\nHub:      ${hub}: waits for approval since ${waits.since} (request ${waits.request})\n          ${approveWith(node ?? '')}`,
+    );
+  }
 }
 
 async function lease(config: Config, args: readonly string[]): Promise<void> {

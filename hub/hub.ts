@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, statfsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { EnrolRequest } from '../proto/gen/holdfast/v1/enrolment_pb.ts';
+import type { EnrolResponse } from '../proto/gen/holdfast/v1/enrolment_pb.ts';
 import { openAccess } from './access.ts';
 import { openPolicies } from './admission/open-policies.ts';
 import { ManifestWriter } from './api/manifest-writer.ts';
@@ -15,6 +15,7 @@ import { CustomResources } from './custom-resources/custom-resources.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { gitHooks } from './hooks/git-hooks.ts';
 import { GrpcServer } from './link/grpc-server.ts';
+import { JoinRequests } from './link/join-requests.ts';
 import { LinkHandler } from './link/link-handler.ts';
 import { MqttBroker } from './link/mqtt-broker.ts';
 import { MqttServer } from './link/mqtt-server.ts';
@@ -29,6 +30,7 @@ import { trackFields } from './registry/track-fields.ts';
 import { nodes, resources } from './resources/table-of-resources.ts';
 import { signRequest } from './security/certificate-signer.ts';
 import { clientPair, type HubKeys, loadHubKeys } from './security/hub-keys.ts';
+import { JOIN_SIGNER } from './security/join-approval.ts';
 import { kubeconfig } from './security/kubeconfig.ts';
 import { isRevoked } from './security/node-identity.ts';
 import { startCompaction } from './store/compaction.ts';
@@ -83,7 +85,18 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     now: Date.now,
     log: log.child({ part: 'link' }),
   });
-  const registration = new NodeRegistration({ registry, ca: keys.ca, now: Date.now });
+  const requests = new JoinRequests({ registry });
+  const registration = new NodeRegistration({
+    registry,
+    ca: keys.ca,
+    requests,
+    now: Date.now,
+    onReplaced: (node) => {
+      sessions.dismiss(node, 'another device has taken the place of this one');
+      broker.endIfStranger(node);
+      dispatcher.nodeReplaced(node);
+    },
+  });
   const dispatcher = new Dispatcher({
     registry,
     store,
@@ -140,7 +153,12 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     handler,
     sessions,
     isDeviceOf,
-    enrol: (request) => enrol(request, registration, keys, mqttPort),
+    enrol: async (request) => {
+      const enrolled = await registration.enrol(request);
+      return 'pending' in enrolled ? pending(enrolled.pending) : answer(enrolled.certificate, keys, mqttPort);
+    },
+    awaitApproval: async (request, signal) =>
+      answer(await registration.awaitApproval(request, signal), keys, mqttPort),
     log: log.child({ part: 'link' }),
   });
   const grpcPort = await listening('gRPC', config.grpcPort, grpcServer.listen(config.bind, config.grpcPort));
@@ -149,7 +167,10 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     if (event.type === 'SYNCED') return;
     const { name = '' } = event.object.metadata;
     if (event.type === 'DELETED') sessions.dismiss(name, 'the Node of this device was deleted');
-    else if (isRevoked(event.object)) sessions.dismiss(name, 'the access of this device was revoked');
+    else if (isRevoked(event.object)) {
+      sessions.dismiss(name, 'the access of this device was revoked');
+      broker.endIfStranger(name);
+    }
   });
   dispatcher.start();
   const metrics = new HubMetrics({
@@ -172,7 +193,10 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     identities: {
       rootCertificate: keys.ca.certificate,
       issue: (account, secret) => access.accountTokens.issueLegacy(account, secret),
-      sign: (spec) => signRequest({ registry, ca: keys.ca }, spec),
+      sign: (spec) =>
+        spec.signerName === JOIN_SIGNER
+          ? registration.admit(spec)
+          : signRequest({ registry, ca: keys.ca }, spec),
     },
     git: {
       writer: new ManifestWriter({ registry, access, fieldManager: GIT_MANAGER, observers }),
@@ -216,6 +240,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       customResources.close();
       stopDismissing();
       sessions.closeAll();
+      requests.close();
       grpcServer.close();
       await mqttServer.close();
       await broker.close();
@@ -226,13 +251,22 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   };
 }
 
-async function enrol(request: EnrolRequest, registration: NodeRegistration, keys: HubKeys, mqttPort: number) {
+type EnrolAnswer = Omit<EnrolResponse, '$typeName'>;
+
+function answer(certificate: string, keys: HubKeys, mqttPort: number): EnrolAnswer {
+  const { ca, cluster, snapshotPublicKey: snapshotKey } = keys;
+  return { certificate, caCertificate: ca.certificate, cluster, snapshotKey, mqttPort, pending: '' };
+}
+
+/** Nothing of the hub is told to a device that nobody has approved. */
+function pending(request: string): EnrolAnswer {
   return {
-    certificate: await registration.enrol(request),
-    caCertificate: keys.ca.certificate,
-    cluster: keys.cluster,
-    snapshotKey: keys.snapshotPublicKey,
-    mqttPort,
+    certificate: '',
+    caCertificate: '',
+    cluster: '',
+    snapshotKey: new Uint8Array(),
+    mqttPort: 0,
+    pending: request,
   };
 }
 

@@ -34,7 +34,7 @@ ${TOKEN_USAGE}
   holdfast rollout COMMAND
       plans, follows and steers changes on their way through the fleet
   holdfast node COMMAND
-      lists, labels, drains and revokes devices
+      lists, labels, drains, approves, replaces and revokes devices
 
 Settings of the hub, each a flag or an environment variable:
 ${HUB_SETTINGS}

@@ -70,7 +70,7 @@ export interface PodUpdate {
   readonly deadlineSeconds: number;
   /** Whether the device goes back by itself; otherwise it keeps on trying, and tells. */
   readonly rollback: boolean;
-  /** When it may switch; absent: at any time. */
+  /** When it may switch, or download if that is its step; absent: at any time. */
   readonly windows?: readonly UpdateWindow[];
   /** What to do when the device's clock cannot be right, so that it does not know whether a window is open. */
   readonly clockUntrusted?: 'hold' | 'run';

@@ -18,6 +18,8 @@ interface Program {
   /** The bundle's first file, without `.mjs`. */
   readonly entry: string;
   readonly source: string;
+  /** Programs that it starts as processes of their own: name → source. They share its files. */
+  readonly others?: Readonly<Record<string, string>>;
   /** Data files that it reads beside itself: path in the bundle → source. */
   readonly assets: Readonly<Record<string, string>>;
 }
@@ -28,6 +30,7 @@ const PROGRAMS: readonly Program[] = [
     folder: 'hub',
     entry: 'holdfast',
     source: 'hub/main.ts',
+    others: { 'fleet-sim': 'scripts/fleet-sim/main.ts' },
     assets: {
       'generated/kubernetes.json': relative(ROOT, SCHEMA_FILE),
       'generated/protobuf.json': relative(ROOT, PROTOBUF_FILE),
@@ -116,11 +119,14 @@ if (Number.parseInt(process.versions.node, 10) < ${OLDEST_NODE}) {
 const require = requireFrom(import.meta.url), __dirname = import.meta.dirname, __filename = import.meta.filename;
 `;
 
-function optionsOf({ folder, entry, source }: Program, target: string): BuildOptions & { metafile: true } {
+function optionsOf(
+  { folder, entry, source, others = {} }: Program,
+  target: string,
+): BuildOptions & { metafile: true } {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   return {
     absWorkingDir: ROOT,
-    entryPoints: { [entry]: source },
+    entryPoints: { [entry]: source, ...others },
     outdir: outputOf(folder, target),
     outExtension: { '.js': '.mjs' },
     bundle: true,

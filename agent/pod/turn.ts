@@ -45,7 +45,7 @@ export interface UpdateInput {
     readonly trouble: string | undefined;
   };
   readonly old: { readonly isRunning: boolean; readonly isCleared: boolean };
-  /** Its window is closed; undefined when it may begin. What has begun, and be it to download, goes on. */
+  /** Its window to download, or to switch, is closed; undefined when it may begin. What has begun to switch goes on. */
   readonly closed: Wait | undefined;
   /** Somebody puts it off; undefined when nobody does. What has begun to take the place goes on. */
   readonly deferred: Wait | undefined;
@@ -67,13 +67,13 @@ export interface UpdatePlan {
 const MOST_STARTS = 4;
 
 export function planUpdate(input: UpdateInput): UpdatePlan {
-  const { update, nowMs } = input;
+  const { update, closed, nowMs } = input;
   if (update.step === 'stage' && !input.record) {
     return {
-      next: downloadsLater(update) ? 'yield' : 'hold',
+      next: closed || downloadsLater(update) ? 'yield' : 'hold',
       old: 'run',
       record: undefined,
-      wakeAtMs: Number.POSITIVE_INFINITY,
+      wakeAtMs: closed?.untilMs ?? Number.POSITIVE_INFINITY,
     };
   }
   const wait = waitOf(input);

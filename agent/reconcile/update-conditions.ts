@@ -5,6 +5,7 @@ import {
   type PodUpdate,
   STAGED_CONDITION,
 } from '../../proto/pod-update.ts';
+import type { Wait } from '../pod/consent.ts';
 import { downloadsLater, type UpdateRecord } from '../pod/turn.ts';
 import type { Download } from './update-downloads.ts';
 
@@ -16,8 +17,9 @@ export function updateConditions(
   update: PodUpdate,
   record: UpdateRecord | undefined,
   download: Download,
+  closed: Wait | undefined,
 ): PodCondition[] {
-  const staged = stagedCondition(update, record, download);
+  const staged = stagedCondition(update, record, download, update.step === 'stage' ? closed : undefined);
   if (!record) return [staged];
   const { phase, reason, message } = record;
   return [staged, { type: ACCEPTED_CONDITION, status: ACCEPTED[phase], reason, ...(message && { message }) }];
@@ -27,12 +29,14 @@ function stagedCondition(
   update: PodUpdate,
   record: UpdateRecord | undefined,
   { isStaged, digests, reason, trouble }: Download,
+  closed: Wait | undefined,
 ): PodCondition {
   const type = STAGED_CONDITION;
   const message = isStaged ? digests.join(', ') : '';
   if (isStaged || record?.phase === 'accepted')
     return { type, status: 'True', reason: 'Downloaded', ...(message && { message }) };
   if (downloadsLater(update)) return { type, status: 'True', reason: 'DownloadsLater' };
+  if (closed) return { type, status: 'False', reason: closed.reason, message: closed.message };
   const why = reason === INSUFFICIENT_DISK ? reason : 'Downloading';
   return { type, status: 'False', reason: why, ...(trouble && { message: trouble }) };
 }

@@ -74,7 +74,8 @@ export class Updates {
     const update = podUpdateOf(pod);
     if (!update) return [];
     const record = this.#trials.get(pod.metadata.uid)?.record;
-    return updateConditions(update, record, downloadOf(this.#options, pod));
+    const closed = this.#windows.closed(update);
+    return updateConditions(update, record, downloadOf(this.#options, pod), closed);
   }
 
   /** Nothing is left of the pod. Who waited for its place may go on. */

@@ -1,18 +1,8 @@
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Logger } from 'pino';
+import { writeDurably } from './write-durably.ts';
 
 /** Who this device is to its hub. Made once, at enrolment. */
 export interface Identity {
@@ -248,14 +238,4 @@ function setUp(db: Database.Database): void {
     db.exec(SCHEMA);
     db.pragma(`user_version = ${SCHEMA_VERSION}`);
   })();
-}
-
-/** The file is either as before or complete, also when the power goes: written aside, synced, renamed, synced. */
-function writeDurably(path: string, bytes: Uint8Array): void {
-  const aside = `${path}.tmp`;
-  writeFileSync(aside, bytes, { mode: 0o600, flush: true });
-  renameSync(aside, path);
-  const directory = openSync(dirname(path), 'r');
-  fsyncSync(directory);
-  closeSync(directory);
 }

@@ -85,6 +85,12 @@ export class Dispatcher {
     this.#queue.add(node);
   }
 
+  /** Another device has the node's place: what was sent is sealed to a key that it does not have. */
+  nodeReplaced(node: string): void {
+    this.#held.delete(node);
+    this.#queue.add(node);
+  }
+
   nodeGone(node: string): void {
     this.#held.delete(node);
   }

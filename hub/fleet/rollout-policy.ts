@@ -62,6 +62,7 @@ export interface RolloutPolicySpec {
       readonly factor: number;
       readonly afterSucceeded: number;
     };
+    readonly windows?: readonly Window[];
   };
   readonly waves?: readonly Wave[];
   readonly gates: {
@@ -175,6 +176,20 @@ const GATES = struct(
   { default: {} },
 );
 
+const WINDOW = struct(
+  'From each time of the schedule on, for the duration.',
+  {
+    schedule: text(
+      'Five fields, as a CronJob has them: minute, hour, day of the month, month, day of the week.',
+    ),
+    duration: duration('How long it is open.'),
+    timeZone: text('A name such as Europe/Berlin, or device: each goes by its own.', {
+      default: 'device',
+    }),
+  },
+  { required: ['schedule', 'duration'] },
+);
+
 export const POLICY_SPEC = struct('How a change reaches a fleet.', {
   start: choice(
     'Whether a change of the workload starts its rollout, or makes one that waits until it is started.',
@@ -203,6 +218,11 @@ export const POLICY_SPEC = struct('How a change reaches a fleet.', {
           default: 50,
         }),
       }),
+      windows: list(
+        'When a device may download ahead of time, by the rules of device.windows. At any time when absent.',
+        WINDOW,
+        { maxItems: 20 },
+      ),
     },
   ),
   waves: named('In this order. Whoever is in none of them follows in a last wave, called rest.', WAVE, {
@@ -267,23 +287,9 @@ export const POLICY_SPEC = struct('How a change reaches a fleet.', {
         'Whether the device goes back to the revision before by itself, connected or not, when the new one fails there.',
         true,
       ),
-      windows: list(
-        'When a device may switch. It downloads at any time. At any time when absent.',
-        struct(
-          'From each time of the schedule on, for the duration.',
-          {
-            schedule: text(
-              'Five fields, as a CronJob has them: minute, hour, day of the month, month, day of the week.',
-            ),
-            duration: duration('How long it is open.'),
-            timeZone: text('A name such as Europe/Berlin, or device: each goes by its own.', {
-              default: 'device',
-            }),
-          },
-          { required: ['schedule', 'duration'] },
-        ),
-        { maxItems: 20 },
-      ),
+      windows: list('When a device may switch. It downloads at any time. At any time when absent.', WINDOW, {
+        maxItems: 20,
+      }),
       clockUntrusted: choice(
         'What a device does whose clock cannot be right, so that it does not know whether a window is open.',
         ['hold', 'run'],
@@ -376,6 +382,9 @@ function policyErrors({
     ),
     ...(budget ? budgetErrors(budget) : []),
     ...abortErrors(offline.catchUp.abort),
+    ...(stage?.windows ?? []).flatMap((window, index) =>
+      windowErrors(window, `spec.stage.windows[${index}]`),
+    ),
     ...(device.windows ?? []).flatMap((window, index) =>
       windowErrors(window, `spec.device.windows[${index}]`),
     ),

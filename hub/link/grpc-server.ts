@@ -11,8 +11,12 @@ import {
 } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import {
+  type AwaitApprovalRequest,
+  type AwaitApprovalResponse,
+  AwaitApprovalResponseSchema,
   EnrolmentService,
   type EnrolRequest,
+  EnrolRequestSchema,
   type EnrolResponse,
   EnrolResponseSchema,
 } from '../../proto/gen/holdfast/v1/enrolment_pb.ts';
@@ -24,8 +28,8 @@ import {
 } from '../../proto/gen/holdfast/v1/link_pb.ts';
 import { grpcService } from '../../proto/grpc.ts';
 import { holderOf, nodeOfUser } from '../security/node-identity.ts';
+import { EnrolmentRefused } from './enrolment-request.ts';
 import type { LinkHandler } from './link-handler.ts';
-import { EnrolmentRefused } from './node-registration.ts';
 import type { DownMessage, Sessions } from './sessions.ts';
 
 type LinkStream = ServerDuplexStream<ConnectRequest, ConnectResponse>;
@@ -40,6 +44,8 @@ const CODES = {
   unauthenticated: status.UNAUTHENTICATED,
   invalid: status.INVALID_ARGUMENT,
   exists: status.ALREADY_EXISTS,
+  denied: status.PERMISSION_DENIED,
+  full: status.RESOURCE_EXHAUSTED,
 } as const satisfies Record<EnrolmentRefused['reason'], status>;
 
 export interface GrpcServerOptions {
@@ -51,6 +57,11 @@ export interface GrpcServerOptions {
   readonly isDeviceOf: (node: string, keyHash: string) => boolean;
   /** All of the answer to a device that enrols. Throws EnrolmentRefused. */
   readonly enrol: (request: EnrolRequest) => Promise<Omit<EnrolResponse, '$typeName'>>;
+  /** The same for one that waits for approval: until then. */
+  readonly awaitApproval: (
+    request: EnrolRequest,
+    signal: AbortSignal,
+  ) => Promise<Omit<EnrolResponse, '$typeName'>>;
   readonly log: Logger;
 }
 
@@ -82,6 +93,10 @@ export class GrpcServer {
     this.#server.addService(grpcService(EnrolmentService), {
       enrol: (call: ServerUnaryCall<EnrolRequest, EnrolResponse>, done: sendUnaryData<EnrolResponse>) =>
         void this.#enrol(call.request, done),
+      awaitApproval: (
+        call: ServerUnaryCall<AwaitApprovalRequest, AwaitApprovalResponse>,
+        done: sendUnaryData<AwaitApprovalResponse>,
+      ) => void this.#awaitApproval(call, done),
     });
     this.#server.addService(grpcService(LinkService), {
       connect: (stream: LinkStream) => this.#connect(stream),
@@ -108,17 +123,40 @@ export class GrpcServer {
     const { log, enrol } = this.#options;
     try {
       const response = await enrol(request);
-      log.info({ node: request.nodeName }, 'node enrolled');
+      if (response.pending)
+        log.info({ node: request.nodeName, request: response.pending }, 'node waits for approval');
+      else log.info({ node: request.nodeName }, 'node enrolled');
       done(null, create(EnrolResponseSchema, response));
     } catch (error) {
-      if (error instanceof EnrolmentRefused) {
-        log.warn({ node: request.nodeName, reason: error.message }, 'enrolment refused');
-        done({ code: CODES[error.reason], details: error.message });
-        return;
-      }
-      log.error({ err: error, node: request.nodeName }, 'enrolment failed');
-      done({ code: status.INTERNAL, details: 'the hub could not enrol the device: see its log' });
+      done(this.#failure(request, error));
     }
+  }
+
+  async #awaitApproval(
+    call: ServerUnaryCall<AwaitApprovalRequest, AwaitApprovalResponse>,
+    done: sendUnaryData<AwaitApprovalResponse>,
+  ): Promise<void> {
+    const { log, awaitApproval } = this.#options;
+    const request = call.request.request ?? create(EnrolRequestSchema);
+    const over = new AbortController();
+    call.once('cancelled', () => over.abort(new Error('the device has gone')));
+    try {
+      const response = await awaitApproval(request, over.signal);
+      log.info({ node: request.nodeName }, 'node enrolled');
+      done(null, create(AwaitApprovalResponseSchema, { response }));
+    } catch (error) {
+      if (!over.signal.aborted) done(this.#failure(request, error));
+    }
+  }
+
+  #failure({ nodeName: node }: EnrolRequest, error: unknown): { code: status; details: string } {
+    const { log } = this.#options;
+    if (error instanceof EnrolmentRefused) {
+      log.warn({ node, reason: error.message }, 'enrolment refused');
+      return { code: CODES[error.reason], details: error.message };
+    }
+    log.error({ err: error, node }, 'enrolment failed');
+    return { code: status.INTERNAL, details: 'the hub could not enrol the device: see its log' };
   }
 
   #connect(stream: LinkStream): void {

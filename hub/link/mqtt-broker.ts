@@ -84,6 +84,13 @@ export class MqttBroker {
     });
   }
 
+  /** Ends the node's connection if its holder is not the node's device any more. */
+  endIfStranger(node: string): void {
+    const { clients } = this.#aedes as unknown as { clients: Readonly<Record<string, Client>> };
+    const client = clients[node];
+    if (client && !this.#isStillWho(client)) client.close();
+  }
+
   async close(): Promise<void> {
     const aedes = this.#aedes;
     if (aedes) await new Promise<void>((resolve) => aedes.close(resolve));

@@ -21,6 +21,29 @@ export interface TokenSettings {
   /** How many devices may join with it. */
   readonly uses: number;
   readonly description: string;
+  /** Whether a person decides about each device that comes with it. */
+  readonly approval?: 'manual';
+  /** It is for one device, which is to take the place of the present one. */
+  readonly replaces?: Replacement;
+}
+
+export interface Replacement {
+  readonly node: string;
+  /** The present device's: KEY_ANNOTATION of the Node when the token was made; empty when there was none. */
+  readonly key: string;
+}
+
+/** What a token is good for. */
+export type TokenTerms = Pick<TokenSettings, 'approval' | 'replaces'> & {
+  /** The part of it that may be told. */
+  readonly id: string;
+};
+
+/** Who comes with a token, and as which node. */
+export interface Bearer {
+  /** `<id>.<secret>` */
+  readonly credential: string;
+  readonly node: string;
 }
 
 /** Why a token does not let its bearer in: a sentence for the person who made it. */
@@ -38,6 +61,9 @@ export function newJoinToken(
     expiration: new Date(nowMs + settings.ttlMs).toISOString(),
     'uses-left': String(settings.uses),
     description: settings.description,
+    ...(settings.approval && { approval: settings.approval }),
+    ...(settings.replaces && { 'replaces-node': settings.replaces.node }),
+    ...(settings.replaces && { 'replaces-key': settings.replaces.key }),
   };
   return {
     credential: `${id}.${value}`,
@@ -51,22 +77,34 @@ export function newJoinToken(
   };
 }
 
+/** What the bearer of a token may do with it, if anything; nothing is used up. */
+export function readJoinToken(
+  registry: Registry,
+  bearer: Bearer,
+  nowMs: number,
+): { readonly terms: TokenTerms } | { readonly refusal: TokenRefusal } {
+  const { id, name } = partsOf(bearer);
+  const secret = registry.get(secrets, NAMESPACE, name) as SecretObject | undefined;
+  const refusal = secret ? refusalOf(secret, bearer, nowMs) : UNKNOWN;
+  return secret && refusal === undefined ? { terms: termsOf(secret, id) } : { refusal: refusal ?? UNKNOWN };
+}
+
 /** Takes one use of a token; returns why it is refused, or undefined when its bearer may join. */
 export async function redeemJoinToken(
   registry: Registry,
-  credential: string,
+  bearer: Bearer,
   nowMs: number,
 ): Promise<TokenRefusal | undefined> {
-  const [id = '', value = ''] = credential.split('.');
+  const { name } = partsOf(bearer);
   let refusal: TokenRefusal | undefined;
-  if (!registry.get(secrets, NAMESPACE, nameOf(id))) return UNKNOWN;
+  if (!registry.get(secrets, NAMESPACE, name)) return UNKNOWN;
   await registry.modify(
     secrets,
     NAMESPACE,
-    nameOf(id),
+    name,
     (current) => {
-      refusal = current ? refusalOf(current as SecretObject, value, nowMs) : UNKNOWN;
-      if (!current) throw notFound(secrets, nameOf(id));
+      refusal = current ? refusalOf(current as SecretObject, bearer, nowMs) : UNKNOWN;
+      if (!current) throw notFound(secrets, name);
       if (refusal) return current;
       return withUse(current as SecretObject);
     },
@@ -77,12 +115,30 @@ export async function redeemJoinToken(
 
 const UNKNOWN = 'the join token is not known here: make one with "holdfast token create"';
 
-function refusalOf(secret: SecretObject, value: string, nowMs: number): TokenRefusal | undefined {
+function partsOf({ credential }: Bearer): { id: string; value: string; name: string } {
+  const [id = '', value = ''] = credential.split('.');
+  return { id, value, name: nameOf(id) };
+}
+
+function termsOf(secret: SecretObject, id: string): TokenTerms {
+  const node = read(secret, 'replaces-node');
+  return {
+    id,
+    ...(read(secret, 'approval') === 'manual' && { approval: 'manual' as const }),
+    ...(node !== '' && { replaces: { node, key: read(secret, 'replaces-key') } }),
+  };
+}
+
+function refusalOf(secret: SecretObject, bearer: Bearer, nowMs: number): TokenRefusal | undefined {
+  const { value } = partsOf(bearer);
   if (secret.type !== TYPE || !sameHash(read(secret, 'secret-sha256'), hashOf(value))) return UNKNOWN;
   const expiration = read(secret, 'expiration');
   if (Date.parse(expiration) <= nowMs) {
     return `the join token expired at ${expiration}: make a new one with "holdfast token create"`;
   }
+  const node = read(secret, 'replaces-node');
+  if (node !== '' && node !== bearer.node)
+    return `the join token is for node "${node}" only: join with --node-name ${node}`;
   if (Number(read(secret, 'uses-left')) > 0) return undefined;
   return 'the join token has been used as often as it may be: make a new one with "holdfast token create"';
 }

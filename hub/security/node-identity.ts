@@ -23,7 +23,12 @@ export function revokedKey(at: string): string {
 }
 
 export function isRevoked({ metadata }: Annotated): boolean {
-  return metadata.annotations?.[KEY_ANNOTATION]?.startsWith(`${REVOKED} `) ?? false;
+  return isRevokedKey(metadata.annotations?.[KEY_ANNOTATION]);
+}
+
+/** Whether a value of KEY_ANNOTATION is the one of `revokedKey`. */
+export function isRevokedKey(value: string | undefined): boolean {
+  return value?.startsWith(`${REVOKED} `) ?? false;
 }
 
 export function userOfNode(node: string): string {

@@ -101,6 +101,30 @@ t.test('windows are by the clock of the device, right or wrong; one far behind k
   t.match((await world.rollout('app-2'))?.status, { phase: 'Progressing', failed: 0 });
 });
 
+t.test('downloads ahead of time wait for their own window, and nobody is late for that', async (t) => {
+  const hour = (new Date().getUTCHours() + 6) % 24;
+  const windows = [{ schedule: `0 ${hour} * * *`, duration: '1h', timeZone: 'UTC' }];
+  const scenario: Scenario = {
+    ...FAST,
+    groups: [{ name: 'ahead', devices: [0, 1, 2], clockOffsetMs: 6 * 3_600_000 }],
+  };
+  const stage = { maxConcurrent: 50, windows };
+  const deadline = { perDeviceApply: '3s', noProgress: '3s' };
+  const world = await World.start(t, 8, scenario, { stage, deadline });
+  await world.setImage('app:2');
+  await world.untilRunning('app:2', 3);
+  const waits = (rows: readonly Row['spec'][]) =>
+    rows.filter(({ step, reason }) => step === 'Staging' && reason === 'WaitingForWindow');
+  await until('all others wait', async () => waits(await rowsOf(world)).length === 5);
+  const lateness = async () => {
+    const { status } = (await world.rollout('app-2')) ?? {};
+    return Date.now() - Date.parse(status?.progressAt ?? '');
+  };
+  await until('longer than a device may take', async () => (await lateness()) > 4_500, 20_000);
+  t.equal(waits(await rowsOf(world)).length, 5, 'none of them has failed');
+  t.match((await world.rollout('app-2'))?.status, { phase: 'Progressing', failed: 0, succeeded: 3 });
+});
+
 t.test(
   'what decides nothing waits for somebody: a canary that is away, a gate without an answer',
   async (t) => {

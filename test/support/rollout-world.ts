@@ -39,6 +39,7 @@ export interface RolloutSeen {
   readonly status?: {
     readonly phase?: string;
     readonly message?: string;
+    readonly progressAt?: string;
     readonly succeeded?: number;
     readonly failed?: number;
     readonly dark?: number;

@@ -123,7 +123,7 @@ async function changed(
   return client.call('PUT', `${path}?dryRun=All`, body);
 }
 
-function containersOf(images: readonly string[], { spec }: WorkloadObject) {
+export function containersOf(images: readonly string[], { spec }: WorkloadObject) {
   const there = (spec.template.spec?.containers ?? []).map(({ name }) => name);
   return images.map((given) => {
     const at = given.indexOf('=');

@@ -4,6 +4,7 @@ import { explain } from './explain.ts';
 import { history } from './history.ts';
 import { list } from './list.ts';
 import { plan } from './plan.ts';
+import { rehearse } from './rehearse.ts';
 import { status } from './status.ts';
 import { undo } from './undo.ts';
 
@@ -11,5 +12,5 @@ import { undo } from './undo.ts';
 export const rollout: CommandGroup = {
   name: 'rollout',
   about: 'Changes of DaemonSets and Deployments under a RolloutPolicy, on their way through the fleet.',
-  commands: { plan, status, list, ...actions, undo, history, explain },
+  commands: { plan, rehearse, status, list, ...actions, undo, history, explain },
 };

@@ -51,9 +51,12 @@ export interface DeviceContext {
   readonly nowMs: number;
 }
 
-/** It has been told to switch, and will when its window opens, or when a program on it has no objection any more. */
+/**
+ * It has been told to download or to switch, and will when its window opens, or when a program on it has no objection any
+ * more.
+ */
 export function isWaiting({ step, reason = '' }: DeviceUpdateSpec): boolean {
-  return step === 'Applying' && WAITING_REASONS.has(reason);
+  return (step === 'Staging' || step === 'Applying') && WAITING_REASONS.has(reason);
 }
 
 /** Longer than it takes until a node that is silent is not Ready any more. */
@@ -67,7 +70,8 @@ export function observe(context: DeviceContext, device: Device): Tracked {
   const isAcknowledged = device.next.some((pod) => podCondition(pod, ACCEPTED_CONDITION) !== undefined);
   const seen = { ...row, ...stepSeen(context, device, row) };
   const placed = { ...seen, class: classOf(context, device, seen, isAcknowledged) };
-  const since = placed.step === row.step ? row.since : isoTime(context.nowMs);
+  const mayDownload = placed.step === 'Staging' && isWaiting(row) && !isWaiting(placed);
+  const since = placed.step === row.step && !mayDownload ? row.since : isoTime(context.nowMs);
   // The device's time counts from when its window opens, or when it is told again.
   const isTold = row.step === 'Applying' && !isWaiting(row);
   const hasBegun = placed.step === 'Applying' && !isWaiting(placed) && !isTold;
@@ -91,6 +95,7 @@ function wakeInMs(
   const spentMs = (since: string | undefined) => Math.min(steadyMs, nowMs - atMs(since));
   switch (row.step) {
     case 'Staging':
+      if (isWaiting(row)) return undefined;
       return isOnline ? durationMs(deadline.perDeviceApply) - spentMs(row.since) : undefined;
     case 'Applying':
       if (isWaiting(row)) return undefined;
@@ -161,6 +166,9 @@ function told(step: Step, reason: string, message?: string): Seen {
 function staging({ spec, nowMs }: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
   const staged = verdictOf(spec, device, STAGED_CONDITION);
   if (staged?.status === 'True') return told('Staged', 'Downloaded');
+  if (staged?.reason && WAITING_REASONS.has(staged.reason))
+    return told('Staging', staged.reason, staged.message);
+  if (isWaiting(row)) return told('Staging', '');
   if (!isLate(device, row.since, durationMs(spec.policy.deadline.perDeviceApply), nowMs))
     return shortOfDisk(device, row);
   return told('Failed', 'StageDeadlineExceeded', staged?.message ?? 'the images were not downloaded in time');

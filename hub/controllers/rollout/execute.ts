@@ -119,11 +119,7 @@ export function updateOf(
     deadlineSeconds: durationMs(deadline.perDeviceApply) / 1000,
     rollback: device.localRollback && type === 'change',
     ...(type === 'change' && reservesOf(device)),
-    ...(device.windows?.length && {
-      windows: device.windows.map(windowOf),
-      clockUntrusted: device.clockUntrusted,
-      saidAt: row.appliedAt ?? row.since,
-    }),
+    ...windowsOf(policy, step, row),
   };
 }
 
@@ -131,6 +127,17 @@ export function updateOf(
 function reservesOf({ consent, minFreeDisk }: RolloutPolicySpec['device']): Partial<PodUpdate> {
   const maxDeferSeconds = durationMs(consent?.maxDefer) / 1000;
   return { ...(maxDeferSeconds > 0 && { consent: { maxDeferSeconds } }), minFreeDisk };
+}
+
+function windowsOf(
+  { stage, device }: RolloutPolicySpec,
+  step: PodUpdate['step'],
+  row: DeviceUpdateSpec,
+): Pick<PodUpdate, 'windows' | 'clockUntrusted' | 'saidAt'> {
+  const windows = step === 'stage' ? stage?.windows : device.windows;
+  if (!windows?.length) return {};
+  const { clockUntrusted } = device;
+  return { windows: windows.map(windowOf), clockUntrusted, saidAt: row.appliedAt ?? row.since };
 }
 
 function checkOf({ period, timeout, ...check }: HealthCheck): UpdateCheck {

@@ -81,6 +81,9 @@ t.test('only to be staged: it downloads, and nothing of it is decided', async (t
   t.match(staged, { next: 'hold', old: 'run', record: undefined });
   const later = planUpdate({ ...inputOf({ step: 'stage', order: 'stop-then-download' }), record: undefined });
   t.match(later, { next: 'yield', old: 'run' }, 'where it could not be downloaded beside the other');
+  const closed = { reason: 'WaitingForWindow', message: 'tonight', untilMs: 77 };
+  const tonight = planUpdate({ ...inputOf({ step: 'stage' }), closed });
+  t.match(tonight, { next: 'yield', old: 'run', record: undefined, wakeAtMs: 77 }, 'its window is closed');
 });
 
 function inputOf(more: Partial<PodUpdate>): UpdateInput {

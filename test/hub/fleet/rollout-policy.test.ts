@@ -107,6 +107,11 @@ for (const [what, spec, error] of [
     /^spec\.offline\.catchUp\.abort\.failures/,
   ],
   [
+    'a schedule of downloads that there is not',
+    { stage: { windows: [{ schedule: '0 25 * * *', duration: '1h' }] } },
+    /^spec\.stage\.windows\[0\]\.schedule/,
+  ],
+  [
     'a window that is none',
     { device: { windows: [{ schedule: '0 25 * * *', duration: '1h' }] } },
     /^spec\.device\.windows\[0\]\.schedule/,

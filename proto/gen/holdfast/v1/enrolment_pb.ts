@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/enrolment.proto.
  */
 export const file_holdfast_v1_enrolment: GenFile = /*@__PURE__*/
-  fileDesc("Chtob2xkZmFzdC92MS9lbnJvbG1lbnQucHJvdG8SC2hvbGRmYXN0LnYxImgKDEVucm9sUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIRCglub2RlX25hbWUYAiABKAkSEgoKcHVibGljX2tleRgDIAEoDBITCgtzZWFsaW5nX2tleRgEIAEoDBINCgVwcm9vZhgFIAEoDCJ2Cg1FbnJvbFJlc3BvbnNlEhMKC2NlcnRpZmljYXRlGAEgASgJEhYKDmNhX2NlcnRpZmljYXRlGAIgASgJEg8KB2NsdXN0ZXIYAyABKAkSFAoMc25hcHNob3Rfa2V5GAQgASgMEhEKCW1xdHRfcG9ydBgFIAEoDTJSChBFbnJvbG1lbnRTZXJ2aWNlEj4KBUVucm9sEhkuaG9sZGZhc3QudjEuRW5yb2xSZXF1ZXN0GhouaG9sZGZhc3QudjEuRW5yb2xSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("Chtob2xkZmFzdC92MS9lbnJvbG1lbnQucHJvdG8SC2hvbGRmYXN0LnYxIoUBCgxFbnJvbFJlcXVlc3QSDQoFdG9rZW4YASABKAkSEQoJbm9kZV9uYW1lGAIgASgJEhIKCnB1YmxpY19rZXkYAyABKAwSEwoLc2VhbGluZ19rZXkYBCABKAwSDQoFcHJvb2YYBSABKAwSGwoTY2VydGlmaWNhdGVfcmVxdWVzdBgGIAEoDCKHAQoNRW5yb2xSZXNwb25zZRITCgtjZXJ0aWZpY2F0ZRgBIAEoCRIWCg5jYV9jZXJ0aWZpY2F0ZRgCIAEoCRIPCgdjbHVzdGVyGAMgASgJEhQKDHNuYXBzaG90X2tleRgEIAEoDBIRCgltcXR0X3BvcnQYBSABKA0SDwoHcGVuZGluZxgGIAEoCSJCChRBd2FpdEFwcHJvdmFsUmVxdWVzdBIqCgdyZXF1ZXN0GAEgASgLMhkuaG9sZGZhc3QudjEuRW5yb2xSZXF1ZXN0IkUKFUF3YWl0QXBwcm92YWxSZXNwb25zZRIsCghyZXNwb25zZRgBIAEoCzIaLmhvbGRmYXN0LnYxLkVucm9sUmVzcG9uc2UyqgEKEEVucm9sbWVudFNlcnZpY2USPgoFRW5yb2wSGS5ob2xkZmFzdC52MS5FbnJvbFJlcXVlc3QaGi5ob2xkZmFzdC52MS5FbnJvbFJlc3BvbnNlElYKDUF3YWl0QXBwcm92YWwSIS5ob2xkZmFzdC52MS5Bd2FpdEFwcHJvdmFsUmVxdWVzdBoiLmhvbGRmYXN0LnYxLkF3YWl0QXBwcm92YWxSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message holdfast.v1.EnrolRequest
@@ -50,6 +50,14 @@ export type EnrolRequest = Message<"holdfast.v1.EnrolRequest"> & {
    * @generated from field: bytes proof = 5;
    */
   proof: Uint8Array;
+
+  /**
+   * PKCS #10 DER for public_key, of the subject O=system:nodes, CN=system:node:<node_name>: what is approved when the
+   * token asks for that. Agents before it was there leave it out.
+   *
+   * @generated from field: bytes certificate_request = 6;
+   */
+  certificateRequest: Uint8Array;
 };
 
 /**
@@ -95,6 +103,13 @@ export type EnrolResponse = Message<"holdfast.v1.EnrolResponse"> & {
    * @generated from field: uint32 mqtt_port = 5;
    */
   mqttPort: number;
+
+  /**
+   * The name of the CertificateSigningRequest that waits for approval: then nothing else is set.
+   *
+   * @generated from field: string pending = 6;
+   */
+  pending: string;
 };
 
 /**
@@ -103,6 +118,42 @@ export type EnrolResponse = Message<"holdfast.v1.EnrolResponse"> & {
  */
 export const EnrolResponseSchema: GenMessage<EnrolResponse> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_enrolment, 1);
+
+/**
+ * @generated from message holdfast.v1.AwaitApprovalRequest
+ */
+export type AwaitApprovalRequest = Message<"holdfast.v1.AwaitApprovalRequest"> & {
+  /**
+   * As it was sent to Enrol.
+   *
+   * @generated from field: holdfast.v1.EnrolRequest request = 1;
+   */
+  request?: EnrolRequest | undefined;
+};
+
+/**
+ * Describes the message holdfast.v1.AwaitApprovalRequest.
+ * Use `create(AwaitApprovalRequestSchema)` to create a new message.
+ */
+export const AwaitApprovalRequestSchema: GenMessage<AwaitApprovalRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_enrolment, 2);
+
+/**
+ * @generated from message holdfast.v1.AwaitApprovalResponse
+ */
+export type AwaitApprovalResponse = Message<"holdfast.v1.AwaitApprovalResponse"> & {
+  /**
+   * @generated from field: holdfast.v1.EnrolResponse response = 1;
+   */
+  response?: EnrolResponse | undefined;
+};
+
+/**
+ * Describes the message holdfast.v1.AwaitApprovalResponse.
+ * Use `create(AwaitApprovalResponseSchema)` to create a new message.
+ */
+export const AwaitApprovalResponseSchema: GenMessage<AwaitApprovalResponse> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_enrolment, 3);
 
 /**
  * Enrolment makes a device known to a hub. It runs on the hub's gRPC port over TLS that the device
@@ -115,7 +166,8 @@ export const EnrolmentService: GenService<{
    * Exchanges a join token for a client certificate on the device's own keys.
    *
    * Errors: UNAUTHENTICATED (token unknown, expired or used up), INVALID_ARGUMENT (a bad name or key),
-   * ALREADY_EXISTS (the node name is enrolled with another key).
+   * ALREADY_EXISTS (the node name is enrolled with another key), PERMISSION_DENIED (somebody denied it),
+   * RESOURCE_EXHAUSTED (too many devices wait for approval).
    *
    * @generated from rpc holdfast.v1.EnrolmentService.Enrol
    */
@@ -123,6 +175,17 @@ export const EnrolmentService: GenService<{
     methodKind: "unary";
     input: typeof EnrolRequestSchema;
     output: typeof EnrolResponseSchema;
+  },
+  /**
+   * For a device that was answered `pending`: answers once somebody has decided, however long that takes. It may be
+   * asked again, with the same keys, after it was cut off. Errors as of Enrol.
+   *
+   * @generated from rpc holdfast.v1.EnrolmentService.AwaitApproval
+   */
+  awaitApproval: {
+    methodKind: "unary";
+    input: typeof AwaitApprovalRequestSchema;
+    output: typeof AwaitApprovalResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_holdfast_v1_enrolment, 0);
