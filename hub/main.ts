@@ -59,6 +59,8 @@ async function runCommand(name: string, args: readonly string[]): Promise<number
   const group = await GROUPS[name]?.();
   if (!group) return undefined;
   const { runGroup } = await import('./cli/command.ts');
+  // Whoever reads this has read enough, as `| head` has.
+  process.stdout.on('error', () => process.exit());
   return runGroup(group, args, {
     kubeconfig: process.env['KUBECONFIG'] || kubeconfigHere(),
     stdout: process.stdout,

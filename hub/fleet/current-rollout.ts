@@ -19,6 +19,13 @@ export function rolloutsOf(registry: Registry, workload: KubeObject): readonly R
   return found.toSorted((a, b) => b.spec.to.number - a.spec.to.number);
 }
 
+/** The rollout that took the workload's template back, unless there was another change since. */
+export function undoneLast(registry: Registry, workload: KubeObject): RolloutObject | undefined {
+  const [newest, before] = rolloutsOf(registry, workload);
+  const undone = newest?.spec.type === 'undo' ? before : newest;
+  return undone?.status?.phase === 'Undone' ? undone : undefined;
+}
+
 /**
  * How the objects of a workload's rollouts are named after it: those of a DaemonSet as it is, for most are; a Deployment
  * may have the same name.

@@ -1,7 +1,7 @@
 import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
 import type { FieldError } from '../resources/api-error.ts';
 import { ageColumn, column, nameColumn, orNone, wideColumn } from '../resources/cells.ts';
-import { namesTimeZone, scheduleError, timeZoneError } from '../resources/cron-schedule.ts';
+import { namesTimeZone, readSchedule, scheduleError, timeZoneError } from '../resources/cron-schedule.ts';
 import { duplicate, invalidValue, required } from '../resources/field-errors.ts';
 import { qualifiedNameErrors } from '../resources/names.ts';
 import type { KubeObject } from '../resources/object.ts';
@@ -438,8 +438,10 @@ function windowErrors({ schedule, duration: length, timeZone }: Window, field: s
   const problem = namesTimeZone(schedule) ? 'name the time zone in timeZone' : scheduleError(schedule);
   const isNoTime = schedule.startsWith('@every');
   const zoneProblem = timeZone === 'device' ? undefined : timeZoneError(timeZone);
+  const isNever = !problem && !isNoTime && readSchedule(schedule, undefined).next(Date.now()) === undefined;
   return [
     ...(problem ? [invalidValue(`${field}.schedule`, schedule, problem)] : []),
+    ...(isNever ? [invalidValue(`${field}.schedule`, schedule, 'it never opens: there is no such day')] : []),
     ...(isNoTime ? [invalidValue(`${field}.schedule`, schedule, 'a window needs times of the day')] : []),
     ...(zoneProblem ? [invalidValue(`${field}.timeZone`, timeZone, zoneProblem)] : []),
     ...positive(`${field}.duration`, length),

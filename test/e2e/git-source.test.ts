@@ -448,6 +448,58 @@ t.test('who always changes the same thing back is followed ever more slowly', as
   await until('it is put right later', isOurs);
 });
 
+t.test('what a rollout has undone is left so, until the next commit', async (t) => {
+  const template = (image: string) => ({
+    metadata: { labels: { app: 'undone' } },
+    spec: { containers: [{ name: 'main', image }] },
+  });
+  const set = (image: string) => ({
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'undone', annotations: { 'fleet.holdfast.dev/rollout-policy': 'manual' } },
+    spec: { selector: { matchLabels: { app: 'undone' } }, template: template(image) },
+  });
+  const rollouts = '/apis/fleet.holdfast.dev/v1/namespaces/default/rollouts';
+  const atPhase = (name: string, phase: string) =>
+    until(`${name} is ${phase}`, async () => {
+      const found = await api.find<{ status?: { phase?: string } }>(`${rollouts}/${name}`);
+      return found?.status?.phase === phase;
+    });
+  await api.call('POST', '/apis/fleet.holdfast.dev/v1/namespaces/default/rolloutpolicies', {
+    metadata: { name: 'manual' },
+    spec: { waves: [{ name: 'canary', limit: 1, approve: 'manual' }] },
+  });
+  const repository = server.repository('undone');
+  const first = repository.commit({ 'a.yaml': set('app:1') });
+  await follow('undone', { url: server.httpsUrl(repository) });
+  await applied('undone', first);
+  await until('its first revision is recorded', async () => {
+    const path = '/apis/apps/v1/namespaces/default/controllerrevisions?labelSelector=app%3Dundone';
+    return (await api.call<{ items: unknown[] }>('GET', path)).items.length === 1;
+  });
+  const bad = repository.commit({ 'a.yaml': set('app:2') });
+  await ask('undone');
+  await applied('undone', bad);
+  await atPhase('undone-2', 'AwaitingApproval');
+  const undo = [{ op: 'add', path: '/spec/actions', value: [{ type: 'undo' }] }];
+  await api.call('PATCH', `${rollouts}/undone-2`, undo, { contentType: 'application/json-patch+json' });
+  await atPhase('undone-3', 'Succeeded');
+  const events =
+    '/api/v1/namespaces/default/events?fieldSelector=involvedObject.name=undone,reason=DriftLeft';
+  const [event] = await until('it is told', async () => {
+    const { items } = await api.call<{ items: { message: string }[] }>('GET', events);
+    return items.length > 0 ? items : undefined;
+  });
+  t.match(event?.message, /containers\[0\]\.image: rollout undone-2 has undone it$/);
+  const found = await when('undone', 'tells', (object) => conditionOf(object, 'Drifted')?.status === 'True');
+  t.equal(conditionOf(found, 'Ready')?.status, 'True');
+  const { items } = await api.call<{ items: { metadata: { name: string } }[] }>('GET', rollouts);
+  t.same(items.map(({ metadata }) => metadata.name).sort(), ['undone-2', 'undone-3']);
+  repository.commit({ 'a.yaml': set('app:4') });
+  await ask('undone');
+  await atPhase('undone-4', 'AwaitingApproval');
+});
+
 t.test('what is written so is in the audit log, by the account', async (t) => {
   const lines = readFileSync(auditLog, 'utf8').trim().split('\n');
   const event = lines

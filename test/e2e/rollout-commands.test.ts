@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { dump, load } from 'js-yaml';
 import t from 'tap';
 import { runGroup } from '../../hub/cli/command.ts';
@@ -153,6 +156,21 @@ t.test('a change is followed to its end; a wave waits for approval', async (t) =
   const record = await rolloutNow('app-2');
   t.match(record?.spec.actions, [{ type: 'approve', wave: 'canary', reason: 'fine', by: 'admin' }]);
   t.match((await rollout('status app-2')).out, /1 device is away: they follow when they are back/);
+});
+
+t.test('who has read enough ends a command quietly', async (t) => {
+  const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+  const args = ['hub/main.ts', 'rollout', 'list', '-o', 'json'];
+  const child = spawn(process.execPath, args, { env: { ...env, KUBECONFIG: hub.kubeconfig } });
+  child.stdout.destroy();
+  const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  t.equal(said, '');
+});
+
+t.test('a rollout can be followed whose policy has been deleted', async (t) => {
+  await hub.api.call('DELETE', `${FLEET}/rolloutpolicies/careful`);
+  t.match(await rollout('status ds/app --watch --timeout 60s'), { code: 0, out: /app-2: Succeeded/ });
+  await hub.api.call('POST', `${FLEET}/rolloutpolicies`, { metadata: { name: 'careful' }, spec: POLICY });
 });
 
 t.test('a revision that fails: exit code 1, who rejected it and why, undo', async (t) => {
@@ -469,5 +487,15 @@ t.test('the same words for a Deployment', async (t) => {
   t.match(await rollout('undo deploy/shop --to 1'), { code: 0, out: /goes to the template of revision 1/ });
   t.match(await rollout('status deploy/shop --watch --timeout 60s'), { code: 0 });
   t.match((await rollout('history deploy/shop')).out, /^3 +deploy-shop-3 +undo +Succeeded/m);
+  await hub.api.call(
+    'PATCH',
+    '/apis/apps/v1/namespaces/default/deployments/shop',
+    { spec: { paused: true, template: shop('app:3').spec.template } },
+    MERGE,
+  );
+  t.match(await rollout('status deploy/shop --watch --timeout 60s'), {
+    code: 1,
+    err: /"shop" is paused, and its change is not on its way: kubectl rollout resume deploy\/shop/,
+  });
   t.match(await rollout('status deploy/none'), { code: 1, err: /no Deployment "none".*there are shop/ });
 });

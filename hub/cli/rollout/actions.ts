@@ -131,15 +131,13 @@ export function refusalOf(rollout: RolloutObject, action: RolloutAction): string
     case 'resume':
       return phase === 'Paused' ? undefined : `${is}: only what is Paused can be resumed`;
     case 'approve':
-      return present === undefined && action.wave === undefined
-        ? `${is}: no wave has begun; name one with --wave to approve it ahead`
-        : undefined;
+      return approvalRefusal(rollout, action, is);
     case 'promote':
       return phase === 'Progressing' && !action.full
         ? `${is}: it waits for devices, neither for a bake nor for approval; --full goes past those to come`
         : undefined;
     case 'retry':
-      return (status.failed ?? 0) + (status.lost ?? 0) === 0
+      return (status.failed ?? 0) + (status.lost ?? 0) === 0 && !isHeldByGate(waves)
         ? `${is}: none of its devices has failed or was lost`
         : undefined;
     case 'skip-wave':
@@ -151,6 +149,23 @@ export function refusalOf(rollout: RolloutObject, action: RolloutAction): string
     case 'abort':
       return undefined;
   }
+}
+
+function approvalRefusal({ spec, status = {} }: RolloutObject, action: RolloutAction, is: string) {
+  const name = action.wave ?? status.wave;
+  if (name === undefined) return `${is}: no wave has begun; name one with --wave to approve it ahead`;
+  if (status.phase === 'AwaitingApproval' && name === status.wave) return undefined;
+  const policy = spec.policy.waves?.find((wave) => wave.name === name);
+  const { phase } = status.waves?.find((wave) => wave.name === name) ?? {};
+  if (phase === 'Done' || phase === 'Skipped') return `${is}: wave ${name} is ${phase}`;
+  // The hub knows better what it does not have.
+  const isKnown = policy !== undefined || phase !== undefined;
+  return isKnown && policy?.approve !== 'manual' ? `${is}: wave ${name} asks for no approval` : undefined;
+}
+
+/** Gates that are measured are asked anew by a retry, also where no device failed. */
+function isHeldByGate(waves: Waves): boolean {
+  return waves.some(({ gates = [] }) => gates.some(({ result }) => result !== 'pass'));
 }
 
 type Waves = NonNullable<NonNullable<RolloutObject['status']>['waves']>;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { RolloutObject } from '../../fleet/rollout.ts';
 import type { ApiClient, WatchEvent } from '../api-client.ts';
 import { newestFirst, rolloutsPath } from './find-rollout.ts';
@@ -5,6 +6,8 @@ import {
   isOf,
   noWorkload,
   POLICY_ANNOTATION,
+  referenceText,
+  type Version,
   versionsOf,
   type WorkloadObject,
   type WorkloadReference,
@@ -27,20 +30,30 @@ export async function awaitRollout(
   const { kind, name } = reference;
   const policy = workload.metadata.annotations?.[POLICY_ANNOTATION];
   if (!policy) throw new Error(withoutRollouts(reference, workload));
+  const versions = await versionsOf(client, kind, workload);
+  if (isHeldBack(workload, versions[0]))
+    throw new Error(
+      `${kind} "${name}" is paused, and its change is not on its way: kubectl rollout resume ${referenceText(reference)}`,
+    );
+  const hash = versions[0]?.hash;
+  const path = rolloutsPath(namespace);
+  const list = await client.call<RolloutList>('GET', path);
+  const [newest] = newestFirst(list.items.filter(({ spec }) => isOf(spec.workload, reference)));
+  if (newest?.spec.to.hash === hash) return newest; // it goes on although its policy may be gone
   const policyPath = `/apis/fleet.holdfast.dev/v1/namespaces/${namespace}/rolloutpolicies/${policy}`;
   if (!(await client.find(policyPath)))
     throw new Error(
       `${kind} "${name}" refers to RolloutPolicy "${policy}", which is not there: changes wait`,
     );
-  const versions = await versionsOf(client, kind, workload);
-  const hash = versions[0]?.hash;
-  const path = rolloutsPath(namespace);
-  const list = await client.call<RolloutList>('GET', path);
-  const [newest] = newestFirst(list.items.filter(({ spec }) => isOf(spec.workload, reference)));
-  if (newest?.spec.to.hash === hash) return newest;
   if (!newest && versions.length < 2) return 'none needed';
   const isIt = ({ spec }: RolloutObject) => isOf(spec.workload, reference) && spec.to.hash === hash;
   return made(client.watch<RolloutObject>(path, {}, list.metadata.resourceVersion, signal), isIt, signal);
+}
+
+/** A Deployment that is paused goes on with the template of before. */
+function isHeldBack({ spec }: WorkloadObject, newest: Version | undefined): boolean {
+  const isPaused = 'paused' in spec && spec.paused === true;
+  return isPaused && !isDeepStrictEqual(newest?.template, spec.template);
 }
 
 interface RolloutList {

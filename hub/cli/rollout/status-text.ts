@@ -9,6 +9,7 @@ import { workloadText } from './workload.ts';
  */
 
 const BAR_WIDTH = 12;
+const BAR_COLUMN = 2;
 /** Lines of the picture besides the waves. */
 const OTHER_LINES = 9;
 const LEAST_WAVES_SHOWN = 3;
@@ -78,7 +79,11 @@ function wavesText({ status = {} }: RolloutObject, columns?: number, rows?: numb
   const shown = window(waves, status.wave, rows === undefined ? waves.length : rows - OTHER_LINES);
   const head = ['WAVE', 'PHASE', '', 'DEVICES', 'DONE', 'UPDATING', 'PENDING', 'FAILED', 'LOST', 'DARK'];
   const total = { name: 'all', phase: '', ...countsOf(status) };
-  const table = tableText({ head, rows: [...shown.map(rowOf), rowOf(total)] }, columns);
+  const all = [head, ...[...shown, total].map(rowOf)];
+  const isTooWide = tableText({ head, rows: all }).indexOf('\n') > (columns ?? Number.POSITIVE_INFINITY);
+  // The counts tell more than the bars.
+  const [top = [], ...body] = isTooWide ? all.map((row) => row.toSpliced(BAR_COLUMN, 1)) : all;
+  const table = tableText({ head: top, rows: body }, columns);
   const hidden = waves.length - shown.length;
   return hidden > 0 ? `${table}\n… and ${hidden} more waves` : table;
 }
@@ -195,10 +200,11 @@ function tenthsOf({ status = {} }: RolloutObject): string {
 }
 
 function counted({ status = {} }: RolloutObject): string {
-  const wave = status.waves?.find(({ name }) => name === status.wave);
-  if (!wave || wave.devices === 0) return '';
+  const present = status.waves?.find(({ name }) => name === status.wave);
+  const counts = status.phase === 'Succeeded' || !present ? countsOf(status) : present;
+  if (counts.devices === 0) return '';
   const others = (['updating', 'failed', 'lost', 'dark'] as const)
-    .filter((key) => wave[key] > 0)
-    .map((key) => `, ${wave[key]} ${key}`);
-  return `: ${wave.succeeded} of ${wave.devices} devices${others.join('')}`;
+    .filter((key) => counts[key] > 0)
+    .map((key) => `, ${counts[key]} ${key}`);
+  return `: ${counts.succeeded} of ${counts.devices} devices${others.join('')}`;
 }

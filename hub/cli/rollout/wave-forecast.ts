@@ -1,6 +1,7 @@
 import { Budget } from '../../controllers/rollout/budget.ts';
 import type { Tracked } from '../../controllers/rollout/device-plan.ts';
 import { joining, wavesOf } from '../../controllers/rollout/waves.ts';
+import { durationMs } from '../../fleet/duration.ts';
 import type { RolloutPolicySpec, Wave } from '../../fleet/rollout-policy.ts';
 import { matchesLabelSelector } from '../../resources/selector.ts';
 
@@ -84,20 +85,21 @@ function waveOf({ name, bake, approve }: Wave, joined: readonly Member[]): Forec
 }
 
 function waveWarnings(
-  { name, selector, limit }: Wave,
+  { name, selector, limit, bake, approve }: Wave,
   joined: readonly Member[],
   members: readonly Member[],
   { gates }: RolloutPolicySpec,
 ): string[] {
   const wave = `wave ${name}`;
   const matching = members.filter(({ labels }) => matchesLabelSelector(selector ?? {}, labels));
-  if (matching.length === 0)
-    return [`${wave} selects nobody: no device matches its selector; it passes at once`];
+  const then = passing(bake, approve);
+  if (members.length === 0) return [`${wave} selects nobody: there are no devices; ${then}`];
+  if (matching.length === 0) return [`${wave} selects nobody: no device matches its selector; ${then}`];
   const reachable = joined.filter(({ isOnline }) => isOnline).length;
   if (joined.length === 0) {
     const isTaken = matching.every(({ row }) => row.wave !== '');
     const why = isTaken ? 'earlier waves have all that match' : 'all that are left of it are dark';
-    return [`${wave} selects nobody: ${why}; it passes at once`];
+    return [`${wave} selects nobody: ${why}; ${then}`];
   }
   if (reachable === 0)
     return [`${wave}: all of its ${joined.length} devices are dark: nothing is tried there`];
@@ -112,6 +114,13 @@ function waveWarnings(
         ]
       : []),
   ];
+}
+
+/** What becomes of a wave that has nobody. */
+function passing(bake: string | undefined, approve: Wave['approve']): string {
+  const isBaked = durationMs(bake) > 0;
+  if (approve === 'manual') return `it asks for approval all the same${isBaked ? `, after ${bake}` : ''}`;
+  return isBaked ? `it tries nothing, and passes after ${bake}` : 'it tries nothing, and passes at once';
 }
 
 /** Groups in which not even the first device may go out of service. */

@@ -1,3 +1,4 @@
+import { undoneLast } from '../../fleet/current-rollout.ts';
 import type { GitSourceObject } from '../../fleet/git-source.ts';
 import type { Backoff } from '../backoff.ts';
 import type { EventText } from '../event-recorder.ts';
@@ -12,6 +13,12 @@ export interface Corrected {
   readonly waitMs: number;
   readonly hasFailed: boolean;
   readonly events: readonly EventText[];
+}
+
+/** The rollout that has undone what the repository has: to apply that again would only break the same devices again. */
+function undoneOf({ registry, writer }: ApplyContext, { ref }: WantedObject): string | undefined {
+  const live = writer.find(ref);
+  return live && undoneLast(registry, live)?.metadata.name;
 }
 
 /**
@@ -35,12 +42,12 @@ export async function correctDrift(
   }
   if (spec.drift === 'report') return { waitMs: Number.POSITIVE_INFINITY, hasFailed: false, events: [] };
 
-  const waitMs = ({ key }: WantedObject) => patience.waitMs(`${context.source} ${key}`);
   const differing = touched.filter(({ key }) => drift.has(key));
-  const [due, later] = [
-    differing.filter((each) => waitMs(each) === 0),
-    differing.filter((each) => waitMs(each) > 0),
-  ];
+  const { taken = [], free = [] } = Object.groupBy(differing, (each) =>
+    undoneOf(context, each) ? 'taken' : 'free',
+  );
+  const waitMs = ({ key }: WantedObject) => patience.waitMs(`${context.source} ${key}`);
+  const [due, later] = [free.filter((each) => waitMs(each) === 0), free.filter((each) => waitMs(each) > 0)];
   for (const { key } of due) {
     patience.note(`${context.source} ${key}`);
     source.drifted.delete(key);
@@ -51,6 +58,11 @@ export async function correctDrift(
     waitMs: Math.min(...later.map(waitMs), Number.POSITIVE_INFINITY),
     hasFailed: failures.length > 0,
     events: [
+      ...taken.flatMap((each): EventText[] => {
+        const found = drift.get(each.key);
+        const message = found && `${driftText(found)}: rollout ${undoneOf(context, each)} has undone it`;
+        return message ? [{ type: 'Warning', reason: 'DriftLeft', message }] : [];
+      }),
       ...due.flatMap(({ key }): EventText[] => {
         const found = drift.get(key);
         return found

@@ -49,13 +49,12 @@ export function nextInMs({ spec }: GitSourceObject, failures: number): number {
 }
 
 /**
- * Whether a revision is to be applied, or only compared with what there is: where drift is to be told of only, what was
- * applied once stays as it was changed.
+ * Whether a revision is to be applied, or only compared with what there is: what others changed since it was applied is
+ * drift.
  */
 export function isToApply(source: GitSourceObject, revision: string, isAsked: boolean): boolean {
-  const { spec, status = {}, metadata } = source;
+  const { status = {}, metadata } = source;
   return (
-    spec.drift === 'correct' ||
     isAsked ||
     status.lastAppliedRevision !== revision ||
     status.observedGeneration !== metadata.generation ||

@@ -40,6 +40,7 @@ export async function passRevision(pass: RepositoryPass, found: string | GitErro
   if (manifests.length === 0) return nothingThere(found, spec.path);
   if (isToApply(object, found, isAsked)) return applyManifests(pass, manifests, found);
   await compare(pass, manifests);
+  if (object.spec.drift === 'correct') for (const key of source.drifted.keys()) source.touched.add(key);
   return applied(found, manifests.length);
 }
 

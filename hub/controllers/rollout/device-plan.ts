@@ -133,13 +133,10 @@ function rowOf({ name, workload, nowMs }: DeviceContext, { node, row }: Device):
 type Seen = Pick<DeviceUpdateSpec, 'step' | 'reason' | 'message'>;
 
 function stepSeen(context: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
-  const { next, old } = device;
   switch (row.step) {
     case 'Waiting':
       // It runs there already, as after a rollout that went another way: there is nothing to switch.
-      return next.length > 0 && old.length === 0 && !next.some(isCandidate)
-        ? told('Succeeded', 'AlreadyThere')
-        : undefined;
+      return runsAlready(device) ? told('Succeeded', 'AlreadyThere') : undefined;
     case 'Staging':
       return staging(context, device, row);
     case 'Applying':
@@ -149,6 +146,12 @@ function stepSeen(context: DeviceContext, device: Device, row: DeviceUpdateSpec)
     default:
       return undefined;
   }
+}
+
+/** A pod that was made for a device while it was away runs nowhere yet. */
+function runsAlready({ next, old, isOnline }: Device): boolean {
+  const isKnown = ({ status }: PodObject) => isOnline || status?.phase !== 'Pending';
+  return next.length > 0 && old.length === 0 && next.every((pod) => !isCandidate(pod) && isKnown(pod));
 }
 
 /** A pod of the old revision came to a device that has the new one: the workload was scaled, or a pod was moved. */

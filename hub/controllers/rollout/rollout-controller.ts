@@ -22,7 +22,7 @@ import { carryOut, SOURCE } from './execute.ts';
 import type { UsageOf } from './gate-measurements/ask-devices.ts';
 import { GateMeasurements } from './gate-measurements/gate-measurements.ts';
 import { planChange } from './new-rollout.ts';
-import { isOver } from './rollout-draft.ts';
+import { isOver, POLICY_REMOVED } from './rollout-draft.ts';
 import { planRollout } from './rollout-plan.ts';
 import type { Version, Workload, WorkloadKind } from './workload.ts';
 
@@ -131,7 +131,9 @@ async function syncWorkload(
       .slice(HISTORY_KEPT)
       .map(({ metadata }) => unlessGone(registry.delete(rollouts, namespace, metadata.name ?? '', {}))),
   ]);
-  return hasPolicy ? pass(context, key, workload, newest, signal) : undefined;
+  // Another template selects other devices, and makes other pods: its own rollout is about to follow, or waits.
+  const isOfTemplate = kind.current(registry, workload)?.hash === newest.spec.to.hash;
+  return hasPolicy && isOfTemplate ? pass(context, key, workload, newest, signal) : undefined;
 }
 
 /** Makes the rollout that a change of the template asks for. Returns whether one was made. */
@@ -177,7 +179,7 @@ async function supersede(
   const { status = {} } = rollout;
   if (isOver(status)) return;
   const at = new Date(now()).toISOString();
-  const reason = byChange ? 'NewerRevision' : 'PolicyRemoved';
+  const reason = byChange ? 'NewerRevision' : POLICY_REMOVED;
   const message = byChange ? 'a newer revision takes its place' : 'the workload refers to no policy any more';
   const transition = {
     at,
@@ -204,8 +206,9 @@ async function pass(
   const { name = '' } = rollout.metadata;
   const { devices, leftOver } = fleetOf(registry, kind, workload, rollout.spec, now());
   const { spec, status = {} } = rollout;
+  const isPaused = (workload.spec as { paused?: boolean }).paused === true;
   const answers = measurements.answersFor(key, rollout);
-  const input = { name, workload: workload.metadata.name ?? '', spec, status, devices, answers };
+  const input = { name, workload: workload.metadata.name ?? '', spec, status, devices, answers, isPaused };
   const plan = planRollout({ ...input, nowMs: now() });
   const planMs = performance.now() - started;
   // The rows first: what is counted in the status must be there.

@@ -21,6 +21,8 @@ export interface RolloutInput {
   readonly status: RolloutStatus;
   readonly devices: readonly Device[];
   readonly nowMs: number;
+  /** Somebody has paused the workload itself, as with `kubectl rollout pause`. */
+  readonly isPaused?: boolean;
   /** Of measured gates, since the pass before. */
   readonly answers?: readonly Answer[];
 }
@@ -56,6 +58,9 @@ export interface DraftWave {
 const TRANSITIONS_KEPT = 200;
 /** Nothing changes any more but devices that catch up. */
 const OVER: readonly RolloutPhase[] = ['Succeeded', 'Aborted', 'Undone', 'Superseded'];
+
+/** Why a rollout is over whose workload refers to no policy any more, until it refers to one again. */
+export const POLICY_REMOVED = 'PolicyRemoved';
 
 export function isOver({ phase }: RolloutStatus): boolean {
   return phase !== undefined && OVER.includes(phase);
@@ -127,6 +132,13 @@ export class RolloutDraft {
   begin(by: string | undefined): void {
     this.status.progressAt = this.now;
     this.enter('Progressing', 'Started', { by });
+  }
+
+  /** The workload refers to a policy again: who does not have the revision yet gets it. */
+  takeUp(): void {
+    delete this.status.finishedAt;
+    this.status.progressAt = this.now;
+    this.enter('Progressing', 'PolicyReturned', { message: 'the workload refers to a policy again' });
   }
 
   finishWave({ status: wave }: DraftWave, reason: string, because: Because = {}): void {

@@ -1,8 +1,8 @@
-import { WAITING_FOR_CONSENT } from '../../../proto/pod-update.ts';
+import { INSUFFICIENT_DISK, WAITING_FOR_CONSENT } from '../../../proto/pod-update.ts';
 import { durationMs } from '../../fleet/duration.ts';
 import { approvalOf, isPromotedFully } from './actions.ts';
 import { Budget } from './budget.ts';
-import { atMs, isWaiting } from './device-plan.ts';
+import { atMs, DECIDED, isWaiting } from './device-plan.ts';
 import { evaluateGates, outcomeOf } from './gates.ts';
 import type { GateStep } from './measured-gates.ts';
 import type { DraftDevice, DraftWave, RolloutDraft } from './rollout-draft.ts';
@@ -91,13 +91,26 @@ function waitForDevices(draft: RolloutDraft, message: string): false {
     .map(({ row }) => atMs(row.appliedAt));
   const sinceMs = asked.reduce((a, b) => Math.max(a, b), atMs(draft.status.progressAt));
   const leftMs = durationMs(noProgress) - (draft.input.nowMs - sinceMs);
-  draft.status.message = message;
+  draft.status.message = [message, heldText(draft)].filter(Boolean).join('; ');
   if (leftMs > 0) draft.wakeAfter(leftMs);
   else {
-    const why = `no device has succeeded for ${noProgress}${message && `: ${message}`}`;
+    const { message: found } = draft.status;
+    const why = `no device has succeeded for ${noProgress}${found && `: ${found}`}`;
     draft.enter('Paused', 'NoProgress', { message: why });
   }
   return false;
+}
+
+/** What keeps devices of the present wave that are asked, or would be. */
+function heldText({ devices, status: { wave } }: RolloutDraft): string {
+  const rows = devices.map(({ row }) => row).filter((row) => row.wave === wave && row.class === 'reachable');
+  const isOpen = ({ step }: DraftDevice['row']) => !DECIDED.includes(step);
+  const held = (reason: string) => rows.filter((row) => row.reason === reason && isOpen(row)).length;
+  const [forBudget, forDisk] = [held('Budget'), held(INSUFFICIENT_DISK)];
+  return [
+    ...(forBudget > 0 ? [`${forBudget} held by the budget of their group`] : []),
+    ...(forDisk > 0 ? [`${forDisk} short of disk`] : []),
+  ].join(', ');
 }
 
 function waitingText(waiting: readonly DraftDevice[]): string {

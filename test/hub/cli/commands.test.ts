@@ -7,8 +7,8 @@ import { classText, nodeTable, updatesByNode } from '../../../hub/cli/node/node-
 import { refusalOf } from '../../../hub/cli/rollout/actions.ts';
 import { parseReference } from '../../../hub/cli/rollout/find-rollout.ts';
 import type { DeviceUpdateObject } from '../../../hub/fleet/device-update.ts';
-import type { RolloutAction, RolloutStatus } from '../../../hub/fleet/rollout.ts';
-import { NOW_MS, nodeOf, podOf, rolloutOf, rowOf, waveOf } from './objects.ts';
+import type { GateStatus, RolloutAction, RolloutStatus } from '../../../hub/fleet/rollout.ts';
+import { NOW, NOW_MS, nodeOf, podOf, rolloutOf, rowOf, waveOf } from './objects.ts';
 
 t.test('names of rollouts and workloads', async (t) => {
   t.same(parseReference('app-3'), { type: 'rollout', name: 'app-3' });
@@ -29,6 +29,9 @@ t.test('what the hub would do nothing about is refused', async (t) => {
     waves,
     ...more,
   });
+  const measured = (result: GateStatus['result']) => [
+    waveOf('pilot', 'Baking', { gates: [{ name: 'errors', result, message: '', askedAt: NOW }] }),
+  ];
   const rows: [RolloutAction, RolloutStatus, RegExp | undefined][] = [
     [{ type: 'start' }, {}, undefined],
     [{ type: 'start' }, at('Progressing'), /has started already/],
@@ -39,12 +42,16 @@ t.test('what the hub would do nothing about is refused', async (t) => {
     [{ type: 'approve' }, at('AwaitingApproval'), undefined],
     [{ type: 'approve' }, {}, /no wave has begun/],
     [{ type: 'approve', wave: 'canary' }, {}, undefined],
+    [{ type: 'approve' }, at('Progressing'), /wave pilot asks for no approval/],
+    [{ type: 'approve', wave: 'canary' }, at('Progressing'), /wave canary is Done/],
     [{ type: 'promote' }, at('Baking'), undefined],
     [{ type: 'promote' }, at('Progressing'), /--full goes past/],
     [{ type: 'promote', full: true }, at('Progressing'), undefined],
     [{ type: 'retry' }, at('Paused', { failed: 1 }), undefined],
     [{ type: 'retry' }, at('Succeeded', { lost: 1 }), undefined],
     [{ type: 'retry' }, at('Paused'), /none of its devices has failed/],
+    [{ type: 'retry' }, at('Paused', { waves: measured('fail') }), undefined],
+    [{ type: 'retry' }, at('Paused', { waves: measured('pass') }), /none of its devices has failed/],
     [{ type: 'retry' }, at('Aborted', { failed: 1 }), /what is over cannot be asked to retry/],
     [{ type: 'skip-wave' }, at('Progressing'), undefined],
     [{ type: 'skip-wave', wave: 'canary' }, at('Progressing'), /wave canary is Done/],

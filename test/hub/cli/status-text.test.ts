@@ -121,6 +121,18 @@ t.test('it fits the terminal, in both directions', async (t) => {
   t.match(lines.at(-1), /^… and \d+ more waves$/);
 });
 
+t.test('in a terminal of 80 columns every count is there', async (t) => {
+  const [, , , head, canary] = statusText(progressing, { nowMs: NOW_MS, columns: 80 }).split('\n');
+  t.match(head, /^WAVE .* FAILED {3}LOST {3}DARK$/);
+  t.match(canary, /^canary +Done +2 +2 +0 +0 +0 +0 +0$/);
+});
+
+t.test('the last line of a rollout is about all of its devices', async (t) => {
+  const over = { devices: 10, succeeded: 9, updating: 0, pending: 0, failed: 1 };
+  const done = rolloutOf({ ...progressing.status, phase: 'Succeeded', wave: 'rest', ...over });
+  t.equal(changeLines(progressing, done).at(-1), 'app-3: Succeeded: 9 of 10 devices, 1 failed');
+});
+
 t.test('what somebody could do now', async (t) => {
   const hint = (status: object) => statusText(rolloutOf(status), { nowMs: NOW_MS });
   t.match(hint({ phase: 'Pending' }), /holdfast rollout start app-3$/);

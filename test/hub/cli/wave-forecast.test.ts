@@ -58,7 +58,24 @@ const ROWS: readonly { what: string; policy: object; of: ForecastDevice[]; warni
       what: 'nobody matches',
       policy: { waves: [{ name: 'canary', selector: { matchLabels: { site: 'x' } } }] },
       of: devices(8),
-      warnings: [/^wave canary selects nobody: no device matches its selector/],
+      warnings: [/^wave canary selects nobody: no device matches its selector; .* passes at once$/],
+    },
+    {
+      what: 'nobody matches, and somebody is asked all the same',
+      policy: {
+        waves: [
+          { name: 'canary', selector: { matchLabels: { site: 'x' } }, bake: '10m', approve: 'manual' },
+          { name: 'pilot', selector: { matchLabels: { site: 'x' } }, bake: '10m' },
+        ],
+      },
+      of: devices(8),
+      warnings: [/it asks for approval all the same, after 10m$/, /it tries nothing, and passes after 10m$/],
+    },
+    {
+      what: 'no devices',
+      policy: { waves: [{ name: 'canary', limit: 1 }] },
+      of: [],
+      warnings: [/^wave canary selects nobody: there are no devices/],
     },
     {
       what: 'nobody is left',

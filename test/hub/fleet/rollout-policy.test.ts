@@ -117,6 +117,11 @@ for (const [what, spec, error] of [
     /^spec\.device\.windows\[0\]\.schedule/,
   ],
   [
+    'a window that never opens',
+    { device: { windows: [{ schedule: '0 0 30 2 *', duration: '1h' }] } },
+    /^spec\.device\.windows\[0\]\.schedule: .*never opens/,
+  ],
+  [
     'a window of no time',
     { device: { windows: [{ schedule: '0 2 * * *', duration: '0s' }] } },
     /^spec\.device\.windows\[0\]\.duration/,

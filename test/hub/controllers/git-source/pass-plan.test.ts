@@ -55,7 +55,8 @@ for (const [interval, failures, ms] of [
 
 const done = { lastAppliedRevision: 'a', observedGeneration: 2 };
 for (const [what, object, isAsked, isApplied] of [
-  ['correct: always', source({}, done), false, true],
+  ['correct: what differs is drift', source({}, done), false, false],
+  ['correct: another revision', source({}, { ...done, lastAppliedRevision: 'b' }), false, true],
   ['report: not again', source({ drift: 'report' }, done), false, false],
   ['report: when asked', source({ drift: 'report' }, done), true, true],
   [

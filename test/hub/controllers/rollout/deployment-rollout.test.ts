@@ -161,3 +161,23 @@ t.test(
     t.same(sets().at(-1), ['4', 4]);
   },
 );
+
+t.test('kubectl rollout pause pauses it, and resume lets it go on', async (t) => {
+  const { cluster, fleet, behaviour } = await begin(t, 3, 3);
+  behaviour.takes = ({ spec }) => (spec.containers[0]?.image === 'app:2' ? 'nothing' : 'accept');
+  await fleet.setImage('app:2');
+  await fleet.untilPhase('deploy-app-2', 'Progressing');
+  const pause = (paused: boolean) =>
+    fleet.changeApp(({ spec }) => {
+      Object.assign(spec, { paused });
+    });
+  await pause(true);
+  const { status } = await fleet.untilPhase('deploy-app-2', 'Paused');
+  t.match(status, { message: 'the workload is paused: kubectl rollout resume' });
+  behaviour.takes = () => 'accept';
+  await fleet.act('deploy-app-2', { type: 'resume' });
+  await cluster.until('it was heard', () => fleet.rollout('deploy-app-2').status?.observedActions === 1);
+  t.equal(fleet.rollout('deploy-app-2').status?.phase, 'Paused', 'the Deployment still is');
+  await pause(false);
+  await fleet.untilPhase('deploy-app-2', 'Progressing');
+});

@@ -165,3 +165,51 @@ t.test('a policy that is taken away: Kubernetes own way takes over', async (t) =
     () => fleet.running('app:2') === 3 && fleet.running('app:1') === 0,
   );
 });
+
+t.test('a policy that comes back takes up what was left', async (t) => {
+  const { cluster, fleet, behaviour } = await begin(t, 3, {
+    waves: [{ name: 'canary', limit: 1, approve: 'manual' }],
+  });
+  await fleet.setImage('app:2');
+  await fleet.untilPhase('app-2', 'AwaitingApproval');
+  behaviour.takes = () => 'nothing'; // so that Kubernetes' own way comes to no end
+  const refer = (annotations: Record<string, string>) =>
+    cluster.change(daemonSets, 'app', ({ metadata }) => {
+      metadata.annotations = annotations;
+    });
+  await refer({});
+  await fleet.untilPhase('app-2', 'Superseded');
+  behaviour.takes = () => 'accept';
+  await refer({ 'fleet.holdfast.dev/rollout-policy': 'careful' });
+  await fleet.untilPhase('app-2', 'AwaitingApproval');
+  await fleet.act('app-2', { type: 'approve' });
+  const { status } = await fleet.untilPhase('app-2', 'Succeeded');
+  t.match(status, { succeeded: 3, message: '' });
+  const reasons = status?.transitions?.map(({ reason }) => reason) ?? [];
+  t.ok(reasons.indexOf('PolicyReturned') > reasons.indexOf('PolicyRemoved'), 'it is on record');
+  await cluster.until('all run it', () => fleet.running('app:2') === 3 && fleet.running('app:1') === 0);
+});
+
+t.test('a rollout counts the devices of its own template, not of a newer one', async (t) => {
+  const { cluster, fleet, behaviour } = await begin(t, 6, CANARY);
+  const onSite0 = ['n0', 'n2', 'n4'];
+  behaviour.takes = ({ spec }) =>
+    spec.containers[0]?.image !== 'app:2' || onSite0.includes(spec.nodeName ?? '') ? 'accept' : 'nothing';
+  await fleet.setImage('app:2');
+  await fleet.untilPhase('app-2', 'Progressing');
+  await fleet.act('app-2', { type: 'skip-wave' });
+  await cluster.until('three have it', () => fleet.rollout('app-2').status?.succeeded === 3);
+  // No rollout takes its place as long as this policy is not there.
+  await cluster.change(daemonSets, 'app', (object) => {
+    const set = object as DaemonSetObject;
+    set.metadata.annotations = { 'fleet.holdfast.dev/rollout-policy': 'missing' };
+    Object.assign(set.spec.template.spec ?? {}, { nodeSelector: { site: 's0' } });
+  });
+  await cluster.until('the revision is recorded', () => cluster.list(controllerRevisions).length === 3);
+  await cluster.change(daemonSets, 'app', ({ metadata }) => {
+    metadata.annotations = { 'fleet.holdfast.dev/rollout-policy': 'careful' };
+  });
+  t.match((await fleet.untilPhase('app-2', 'Superseded')).status, { devices: 6, succeeded: 3 });
+  t.notOk(fleet.rollout('app-2').status?.transitions?.some(({ phase }) => phase === 'Succeeded'));
+  t.match((await fleet.untilPhase('app-3', 'Succeeded')).spec.from, { number: 1 });
+});

@@ -432,3 +432,30 @@ t.test('a device that has no room says so in its row, until it has, or its time 
     t.match(never?.row, { step: 'Failed', reason: late });
   }
 });
+
+t.test(
+  'a pod that was made for a device while it was away is not a device that has the revision',
+  async (t) => {
+    const world = new World(4, { waves: [{ name: 'canary', limit: 1 }] });
+    const [away] = world.devices as [(typeof world.devices)[number]];
+    world.goDark(away);
+    const made = { ...away.old, metadata: { name: 'next' }, status: { phase: 'Pending' } };
+    Object.assign(away, { old: undefined, next: made });
+    world.settle();
+    t.match(world.status, { phase: 'Succeeded', succeeded: 3, dark: 1 });
+    t.match(away.row, { class: 'dark', step: 'Waiting' });
+    world.comeBack(away);
+    world.settle();
+    t.match(world.status, { succeeded: 4, dark: 0 });
+  },
+);
+
+t.test('what holds devices up is told', async (t) => {
+  const world = new World(8, { budget: { groupBy: ['site'], maxUnavailable: 1 } });
+  world.goDark(...world.devices.filter(({ labels: { site } }) => site === 'site-0').slice(0, 1));
+  const [full] = world.devices.filter(({ labels: { site } }) => site === 'site-1');
+  if (full) full.behaviour = { takes: 'disk-full' };
+  world.settle();
+  t.match(world.status, { phase: 'Progressing', succeeded: 4 });
+  t.match(world.status.message, /2 held by the budget of their group, 1 short of disk$/);
+});
