@@ -116,6 +116,7 @@ t.test('live: files follow the ConfigMap without another revision, as in Kuberne
   await stand.apply(policy('live'));
   await rollout('app-7', 'Succeeded');
   await serves('four y');
+  await until('one pod is left', async () => (await podCount()) === 1, PATIENCE_MS);
   const [pod] = (await stand.api.call<{ items: PodObject[] }>('GET', '/api/v1/namespaces/default/pods'))
     .items;
   await stand.apply(configMap('five'));

@@ -156,7 +156,9 @@ function runsAlready({ next, old, isOnline }: Device): boolean {
 
 /** A pod of the old revision came to a device that has the new one: the workload was scaled, or a pod was moved. */
 function hasUnmet({ spec }: Pick<DeviceContext, 'spec'>, { old, next }: Device): boolean {
-  return next.length > 0 && offersOf(spec, old, next).some((pair) => pair.next === undefined);
+  // Most devices, in each pass: none.
+  if (old.length === 0 || next.length === 0) return false;
+  return offersOf(spec, old, next).some((pair) => pair.next === undefined);
 }
 
 function told(step: Step, reason: string, message?: string): Seen {
@@ -198,6 +200,7 @@ function shortOfDisk({ next }: Device, { step, reason }: DeviceUpdateSpec): Seen
  * keeps the device from going on.
  */
 function verdictOf(spec: RolloutSpec, { old, next }: Device, type: string): PodCondition | undefined {
+  if (next.length === 0) return undefined;
   const said = next.map((pod) => podCondition(pod, type));
   const refused = said.find((each) => each?.status === 'False');
   if (refused) return refused;
