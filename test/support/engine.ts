@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
@@ -130,6 +130,19 @@ export class PrivateEngine extends Engine {
     this.#pid = 0;
     process.kill(pid, 'SIGTERM');
     await until('the private engine has stopped', () => !isAlive(pid));
+    this.#unmount();
+  }
+
+  /**
+   * An engine that ends at a bad moment leaves root filesystems mounted. Started anew it would mount its data over them,
+   * and could never remove those containers: a machine that was really restarted has none of it.
+   */
+  #unmount(): void {
+    const mounted = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[4] ?? '')
+      .filter((path) => path.startsWith(`${this.#dir}/`));
+    for (const path of mounted.toReversed()) run('umount', '--lazy', path);
   }
 
   get #amongContainers(): string[] {
