@@ -1,4 +1,5 @@
 import type { Registry } from '../registry/registry.ts';
+import type { ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { type DeviceUpdateObject, deviceUpdates } from './device-update.ts';
 import { POLICY_ANNOTATION } from './fleet-kind.ts';
@@ -7,6 +8,16 @@ import { type Revision, type RolloutObject, rollouts } from './rollout.ts';
 /** The policy that a workload refers to; undefined for one that is changed in Kubernetes' own way. */
 export function policyNameOf({ metadata }: KubeObject): string | undefined {
   return metadata.annotations?.[POLICY_ANNOTATION] || undefined;
+}
+
+/** The workloads of a kind that refer to the policy. */
+export function workloadsUnder(
+  registry: Registry,
+  resource: ResourceDefinition,
+  { metadata }: KubeObject,
+): readonly KubeObject[] {
+  const { items } = registry.list(resource, { namespace: metadata.namespace ?? '' });
+  return items.filter((workload) => policyNameOf(workload) === metadata.name);
 }
 
 /** All rollouts of a workload, the newest first. */

@@ -1,5 +1,5 @@
 import { stampOf } from '../../fleet/configuration-stamp.ts';
-import { policyNameOf } from '../../fleet/current-rollout.ts';
+import { policyNameOf, workloadsUnder } from '../../fleet/current-rollout.ts';
 import { rolloutPolicies } from '../../fleet/rollout-policy.ts';
 import type { ResourceDefinition } from '../../resources/definition.ts';
 import { controllerOf, type KubeObject, objectKey } from '../../resources/object.ts';
@@ -51,11 +51,7 @@ export function startConfigurationController(
       { resource: secrets, keys: readers(secrets) },
       {
         resource: rolloutPolicies,
-        keys: ({ object }) =>
-          registry
-            .list(resource, { namespace: object.metadata.namespace ?? '' })
-            .items.filter((workload) => policyNameOf(workload) === object.metadata.name)
-            .map(objectKey),
+        keys: ({ object }) => workloadsUnder(registry, resource, object).map(objectKey),
       },
       {
         // What only that revision was run with is needed no more.

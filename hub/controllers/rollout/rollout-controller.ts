@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { policyNameOf, rolloutsOf } from '../../fleet/current-rollout.ts';
+import { policyNameOf, rolloutsOf, workloadsUnder } from '../../fleet/current-rollout.ts';
 import { deviceUpdates } from '../../fleet/device-update.ts';
 import { type Revision, type RolloutObject, rollouts } from '../../fleet/rollout.ts';
 import { type RolloutPolicyObject, rolloutPolicies } from '../../fleet/rollout-policy.ts';
@@ -81,11 +81,7 @@ export function startRolloutController(
       },
       {
         resource: rolloutPolicies,
-        keys: ({ object }) =>
-          registry
-            .list(resource, { namespace: object.metadata.namespace ?? '' })
-            .items.filter((workload) => policyNameOf(workload) === object.metadata.name)
-            .map(objectKey),
+        keys: ({ object }) => workloadsUnder(registry, resource, object).map(objectKey),
       },
       {
         resource: nodes,
