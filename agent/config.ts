@@ -14,6 +14,10 @@ export interface Config {
   readonly dockerHost: string;
   readonly logLevel: string;
   readonly output: 'text' | 'json';
+  /** What starts this device anew when the hub asks for that: a program and its arguments. Absent: nobody may. */
+  readonly rebootCommand: string | undefined;
+  /** Its text is another one after each start of the device. */
+  readonly bootIdFile: string;
 }
 
 interface Setting {
@@ -28,6 +32,29 @@ const oneOf =
   (value: string) =>
     values.includes(value) ? undefined : `must be one of ${values.join(', ')}`;
 const NODE_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/**
+ * A program and its arguments: words, or a JSON array where a word has spaces. No shell ever sees them. Undefined when it
+ * is neither.
+ */
+function wordsOf(text: string): readonly string[] | undefined {
+  if (!text.trimStart().startsWith('[')) {
+    const words = text.split(/\s+/).filter((word) => word !== '');
+    return words.length > 0 ? words : undefined;
+  }
+  try {
+    const words: unknown = JSON.parse(text);
+    const isCommand = Array.isArray(words) && words.every((word) => typeof word === 'string') && words[0];
+    return isCommand ? (words as string[]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The words of a setting that was checked to be a command. */
+export function readCommand(text: string): readonly string[] {
+  return wordsOf(text) ?? [];
+}
 
 const SETTINGS = {
   dataDir: { flag: 'data-dir', env: 'HOLDFAST_AGENT_DATA_DIR', fallback: '/var/lib/holdfast/agent' },
@@ -63,6 +90,19 @@ const SETTINGS = {
     check: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
   },
   output: { flag: 'output', env: 'HOLDFAST_OUTPUT', fallback: 'text', check: oneOf('text', 'json') },
+  rebootCommand: {
+    flag: 'reboot-command',
+    env: 'HOLDFAST_REBOOT_COMMAND',
+    check: (value) =>
+      wordsOf(value)
+        ? undefined
+        : 'must be a program and its arguments, such as systemctl reboot or ["systemctl", "reboot"]',
+  },
+  bootIdFile: {
+    flag: 'boot-id-file',
+    env: 'HOLDFAST_BOOT_ID_FILE',
+    fallback: '/proc/sys/kernel/random/boot_id',
+  },
 } as const satisfies Record<keyof Config, Setting>;
 
 export const USAGE = `holdfast-agent: runs what its hub wants on this device, connected or not
