@@ -201,8 +201,12 @@ export class Agent {
           log: this.#log.child({ part: 'reboot' }),
         }),
     );
-    const reboots = await this.#reboots;
-    if (this.#desired.node) await reboots.take(this.#desired.node);
+    try {
+      const reboots = await this.#reboots;
+      if (this.#desired.node) await reboots.take(this.#desired.node);
+    } catch (error) {
+      this.#log.error({ err: error }, 'what the hub asks of this device itself could not be looked at');
+    }
   }
 
   async #openStream(request: StreamOpen['request'], signal: AbortSignal): Promise<StreamSource> {

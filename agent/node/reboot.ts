@@ -35,6 +35,8 @@ const TELL_MS = 3_000;
 /** Does what the device is asked to at its hub: to start anew. Each request is answered once, whatever happens meanwhile. */
 export class Reboots {
   readonly #options: RebootsOptions;
+  /** Of this process: what cannot be stored stays refused as well. */
+  readonly #answered = new Set<string>();
 
   constructor(options: RebootsOptions) {
     this.#options = options;
@@ -45,7 +47,7 @@ export class Reboots {
     const request = rebootRequestOf(node);
     if (!request) return;
     const { state, bootId, now, reboot } = this.#options;
-    const isDone = state.isRebootDone(request.id);
+    const isDone = this.#answered.has(request.id) || state.isRebootDone(request.id);
     const decision = decideReboot(request, {
       isDone,
       bootId,
@@ -59,6 +61,7 @@ export class Reboots {
 
   /** Whether it is stored that this request is done with. What cannot be stored could be done twice: it is refused. */
   #settle(node: OwnNode, request: RebootRequest): boolean {
+    this.#answered.add(request.id);
     try {
       this.#options.state.saveRebootDone(request.id);
       return true;
