@@ -26,6 +26,7 @@ export async function runRebootCommand([program = '', ...args]: readonly string[
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
     if (code === 0 || GOING_DOWN.includes(signal)) return undefined;
     await Promise.race([closed, sleep(LAST_WORDS_MS, undefined, { ref: false })]);
+    child.stderr.destroy();
     return failureText(program, code ?? signal, said);
   } catch (error) {
     return `the command "${program}" cannot be run: ${(error as Error).message}`;
