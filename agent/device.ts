@@ -1,4 +1,4 @@
-import { type Config, readCommand } from './config.ts';
+import type { Config } from './config.ts';
 import type { Link } from './link/link.ts';
 import { type LocalApi, serveLocally } from './local/server.ts';
 import { bootId, hostAddress, type SlowFacts } from './node/facts.ts';
@@ -39,7 +39,8 @@ export function thisDevice(config: Config, identity: Identity): Device {
     reboot:
       command === undefined
         ? undefined
-        : async () => (await import('./node/reboot-command.ts')).runRebootCommand(readCommand(command)),
+        : async () =>
+            (await import('./node/reboot-command.ts')).runRebootCommand(JSON.parse(command) as string[]),
     now: Date.now,
     facts: () => slowFacts(config.dataDir, agentVersion()),
     serve: (local) => serveLocally(config.runDir, local),

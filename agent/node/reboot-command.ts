@@ -13,24 +13,26 @@ const GOING_DOWN: readonly (NodeJS.Signals | null)[] = ['SIGTERM', 'SIGKILL', 'S
  * Runs the command of the device's owner, without a shell. Resolves with why it failed; undefined when it ended well or
  * together with all else.
  */
-export async function runRebootCommand([program = '', ...args]: readonly string[]): Promise<
-  string | undefined
-> {
+export async function runRebootCommand(command: readonly string[]): Promise<string | undefined> {
+  try {
+    return await run(command);
+  } catch (error) {
+    return `the command "${command[0]}" cannot be run: ${(error as Error).message}`;
+  }
+}
+
+async function run([program = '', ...args]: readonly string[]): Promise<string | undefined> {
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(0, KEPT_BYTES);
   });
   const closed = once(child, 'close').catch(() => []);
-  try {
-    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-    if (code === 0 || GOING_DOWN.includes(signal)) return undefined;
-    await Promise.race([closed, sleep(LAST_WORDS_MS, undefined, { ref: false })]);
-    child.stderr.destroy();
-    return failureText(program, code ?? signal, said);
-  } catch (error) {
-    return `the command "${program}" cannot be run: ${(error as Error).message}`;
-  }
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  if (code === 0 || GOING_DOWN.includes(signal)) return undefined;
+  await Promise.race([closed, sleep(LAST_WORDS_MS, undefined, { ref: false })]);
+  child.stderr.destroy();
+  return failureText(program, code ?? signal, said);
 }
 
 /** Pure. */

@@ -20,8 +20,7 @@ export type RebootDecision =
 /** Between hub and device; what is more is wrong. */
 const CLOCK_TOLERANCE_MS = 60_000;
 
-const NOT_ALLOWED =
-  'its owner lets nobody start this device anew from the hub: run its agent with --reboot-command, such as --reboot-command "systemctl reboot"';
+const NOT_ALLOWED = `its owner lets nobody start this device anew from the hub: its agent needs --reboot-command, such as '["systemctl", "reboot"]'`;
 
 export function decideReboot(
   request: RebootRequest,

@@ -307,7 +307,7 @@ export class SimulatedDevice {
     return {
       dataDir: dir,
       runDir: join(dir, 'run'),
-      node: this.name,
+      nodeName: this.name,
       hub: undefined,
       token: undefined,
       tokenFile: undefined,

@@ -24,7 +24,7 @@ for (const transport of ['mqtt', 'grpc'] as const)
     const script = (name: string, ...lines: string[]) => {
       writeFileSync(file(name), ['#!/bin/sh', ...lines, ''].join('\n'));
       chmodSync(file(name), 0o755);
-      return ['--boot-id-file', boot, '--reboot-command', file(name)];
+      return ['--boot-id-file', boot, '--reboot-command', JSON.stringify([file(name)])];
     };
     const timesRun = () => (existsSync(runs) ? readFileSync(runs, 'utf8').trim().split('\n').length : 0);
     const restartAgent = async (...flags: string[]) => {

@@ -175,7 +175,7 @@ export class Stand {
     const env = { ...process.env, KUBECONFIG: this.kubeconfig };
     const { stdout } = await run(await kubectlPath(), args, {
       env,
-      timeout: 60_000,
+      timeout: 90_000,
       maxBuffer: MAX_OUTPUT_BYTES,
     });
     return stdout;

@@ -1,27 +1,22 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { readCommand, readConfig } from '../../../agent/config.ts';
+import { readConfig } from '../../../agent/config.ts';
 import { runRebootCommand } from '../../../agent/node/reboot-command.ts';
 
-t.test('the command of the owner: words, or a JSON array of them', async (t) => {
-  const rows: [string, readonly string[] | undefined][] = [
-    ['systemctl reboot', ['systemctl', 'reboot']],
-    ['  reboot ', ['reboot']],
-    ['["sh", "-c", "sync; reboot -f"]', ['sh', '-c', 'sync; reboot -f']],
-    ['reboot $(date); rm', ['reboot', '$(date);', 'rm']],
-    [' ', undefined],
-    ['[]', undefined],
-    ['[""]', undefined],
-    ['["reboot", 1]', undefined],
-    ['["reboot"', undefined],
+t.test('the command of the owner is an array of words', async (t) => {
+  const rows: [string, RegExp | undefined][] = [
+    ['["sh", "-c", "sync; reboot -f"]', undefined],
+    ['systemctl reboot', /must be a JSON array of texts/],
+    ['[]', /must be a JSON array of texts/],
+    ['[""]', /must begin with a program/],
   ];
-  for (const [text, words] of rows) {
-    const read = () => readConfig(['--reboot-command', text], {}).rebootCommand ?? '';
-    if (words) t.same(readCommand(read()), words, text);
-    else t.throws(read, { message: /--reboot-command .*must be a program and its arguments.*is "/ }, text);
+  for (const [text, problem] of rows) {
+    const read = readConfig(['--reboot-command', text], {});
+    if (problem) await t.rejects(read, { message: problem }, text);
+    else t.equal((await read).rebootCommand, text);
   }
-  t.equal(readConfig([], {}).rebootCommand, undefined);
+  t.equal((await readConfig([], {})).rebootCommand, undefined);
 });
 
 t.test('how it ends', async (t) => {
@@ -36,6 +31,7 @@ t.test('how it ends', async (t) => {
   t.equal(await sh('kill -ABRT $$'), 'the command "sh" ended with SIGABRT');
   const long = (await sh('yes x | head -c 100000 | tr -d "\\n" >&2; exit 1')) ?? '';
   t.ok(long.length < 400, 'it is bounded');
+  t.match(await runRebootCommand(['x', '\0']), /"x" cannot be run: /);
   t.match(await runRebootCommand(['/no/such/program']), /"\/no\/such\/program" cannot be run: .*ENOENT/);
   t.equal(
     await sh('sleep 20 & exit 5'),
