@@ -62,6 +62,13 @@ t.test('one after the other, and without those who are away', async (t) => {
   );
 });
 
+t.test('each is asked as it is when its turn comes', async (t) => {
+  const { out, code } = await holdfast.run('node reboot restart-1 restart-1 --timeout 30s');
+  t.equal(code, 0);
+  t.equal(out.match(/ reboots\n/g)?.length, 2, 'the first reboot is not taken for the second');
+  t.equal((await bootIds())['restart-1'], 'restart-1-3');
+});
+
 t.test('several at a time, only if that is meant', async (t) => {
   const names = 'restart-0 restart-1 restart-3';
   t.match(await holdfast.run(`node reboot ${names} --dry-run`), {

@@ -81,15 +81,18 @@ export function rebootWord(
     : undefined;
 }
 
-export type RebootOutcome =
+/** What became of one that was asked. */
+export type RebootAnswer =
   | { readonly type: 'back' }
   | { readonly type: 'gone' }
   | { readonly type: 'refused'; readonly reason: string; readonly message: string }
   | { readonly type: 'late'; readonly hasBegun: boolean };
 
+export type RebootOutcome = RebootAnswer | { readonly type: 'not asked' };
+
 export function outcomeText(
   name: string,
-  outcome: RebootOutcome,
+  outcome: RebootAnswer,
   { at }: RebootRequest,
   nowMs: number,
 ): string {

@@ -3,12 +3,13 @@ import { encodeRebootRequest, REBOOT_ANNOTATION, type RebootRequest } from '../.
 import type { EventObject, NodeObject } from '../../resources/typed.ts';
 import { type Call, type Command, durationFlag, numberFlag } from '../command.ts';
 import { forEach, patch } from './change.ts';
-import { findNodes, SELECTION } from './find-nodes.ts';
+import { findNodes, nodePath, SELECTION } from './find-nodes.ts';
 import {
   exitCodeOf,
   isBack,
   outcomeText,
   planReboots,
+  type RebootAnswer,
   type RebootOutcome,
   rebootWord,
   requestFor,
@@ -80,8 +81,9 @@ async function rebootAll(
   const outcomes: RebootOutcome[] = [];
   const spared: string[] = [];
   const act = async (node: NodeObject) => {
-    if (outcomes.some(({ type }) => type === 'late')) spared.push(node.metadata.name ?? '');
-    else outcomes.push(await rebootNode(call, node, timeoutMs));
+    const name = node.metadata.name ?? '';
+    if (outcomes.some(({ type }) => type === 'late')) spared.push(name);
+    else outcomes.push(await rebootNode(call, name, timeoutMs));
   };
   await forEach(nodes, act, parallel);
   if (spared.length > 0) call.warn(`not asked after that: ${spared.join(', ')}`);
@@ -99,26 +101,35 @@ async function ask(call: Call, node: NodeObject, request: RebootRequest): Promis
   call.print(`node ${node.metadata.name} is asked to reboot`);
 }
 
-async function rebootNode(call: Call, node: NodeObject, timeoutMs: number): Promise<RebootOutcome> {
+/** As it is now: since all were listed, others have taken their time. */
+async function rebootNode(call: Call, name: string, timeoutMs: number): Promise<RebootOutcome> {
+  const found = await call.client.find<NodeObject>(nodePath(name));
+  const { ask, refusals } = planReboots(found ? [found] : [], call.now, true);
+  const [node] = ask;
+  if (node) return askAndWait(call, node, timeoutMs);
+  call.warn(refusals[0] ?? `node ${name} was deleted meanwhile`);
+  return { type: 'not asked' };
+}
+
+async function askAndWait(call: Call, node: NodeObject, timeoutMs: number): Promise<RebootAnswer> {
   const name = node.metadata.name ?? '';
   const over = new AbortController();
-  const timer = setTimeout(() => over.abort(), timeoutMs);
   const query = { fieldSelector: `involvedObject.kind=Node,involvedObject.name=${name}` };
   const events = call.client.followAll<EventObject>(EVENTS, query, over.signal);
+  await events.next(); // who may not read them is told so before anything is asked
+  const timer = setTimeout(() => over.abort(), timeoutMs);
   try {
-    await events.next(); // who may not read them is told so before anything is asked
     const request = newRequest(call, node, timeoutMs);
     await ask(call, node, request);
     const words = { hasBegun: false };
-    const outcome = await Promise.race([
+    const outcome: RebootAnswer = (await Promise.race([
       untilBack(call, name, request, over.signal),
       untilRefused(call, name, request, events, words),
-    ]);
-    const known = outcome ?? { type: 'late', hasBegun: words.hasBegun };
-    const text = outcomeText(name, known, request, call.now);
-    if (known.type === 'back') call.print(text);
+    ])) ?? { type: 'late', hasBegun: words.hasBegun };
+    const text = outcomeText(name, outcome, request, call.now);
+    if (outcome.type === 'back') call.print(text);
     else call.warn(text);
-    return known;
+    return outcome;
   } finally {
     clearTimeout(timer);
     over.abort();
@@ -131,7 +142,7 @@ async function untilBack(
   name: string,
   request: RebootRequest,
   signal: AbortSignal,
-): Promise<RebootOutcome | undefined> {
+): Promise<RebootAnswer | undefined> {
   for await (const node of client.follow<NodeObject>('/api/v1/nodes', name, signal)) {
     if (!node) return { type: 'gone' };
     if (isBack(node, request)) return { type: 'back' };
@@ -146,7 +157,7 @@ async function untilRefused(
   request: RebootRequest,
   events: AsyncIterable<readonly EventObject[]>,
   words: { hasBegun: boolean },
-): Promise<RebootOutcome | undefined> {
+): Promise<RebootAnswer | undefined> {
   for await (const some of events)
     for (const event of some) {
       const word = rebootWord(event, request);

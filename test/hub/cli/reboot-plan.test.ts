@@ -4,6 +4,7 @@ import {
   isBack,
   outcomeText,
   planReboots,
+  type RebootAnswer,
   type RebootOutcome,
   rebootWord,
   requestFor,
@@ -63,7 +64,7 @@ t.test('a request, and how it ends', async (t) => {
 });
 
 t.test('what is told of it', async (t) => {
-  const rows: [RebootOutcome, RegExp][] = [
+  const rows: [RebootAnswer, RegExp][] = [
     [{ type: 'back' }, /^node a is back after 42s$/],
     [{ type: 'gone' }, /^node a was deleted/],
     [
@@ -83,7 +84,13 @@ t.test('exit codes', async (t) => {
   const code = (refusals: string[], ...outcomes: RebootOutcome[]) =>
     exitCodeOf({ ask: [], refusals }, outcomes);
   t.same(
-    [code([], back), code(['dark'], back), code([], back, refused), code(['dark'], refused, late)],
-    [0, 1, 1, 2],
+    [
+      code([], back),
+      code(['dark'], back),
+      code([], back, refused),
+      code([], { type: 'not asked' }),
+      code(['dark'], refused, late),
+    ],
+    [0, 1, 1, 1, 2],
   );
 });
