@@ -16,6 +16,10 @@ export interface Config {
   readonly dockerHost: string;
   readonly logLevel: string;
   readonly output: 'text' | 'json';
+  /** What starts this device anew when the hub asks for that: JSON of a program and its arguments. Absent: nobody may. */
+  readonly rebootCommand: string | undefined;
+  /** Its text is another one after each start of the device. */
+  readonly bootIdFile: string;
 }
 
 const NODE_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -84,6 +88,19 @@ export const SETTINGS = {
     oneOf: ['text', 'json'],
     about: 'the form of what a command prints',
     isOfCommands: true,
+  },
+  rebootCommand: {
+    flag: 'reboot-command',
+    env: 'HOLDFAST_REBOOT_COMMAND',
+    type: 'words',
+    about: 'what starts this device anew when the hub asks for that, without a shell (nobody may)',
+    check: (value) => (JSON.parse(value)[0] === '' ? 'must begin with a program' : undefined),
+  },
+  bootIdFile: {
+    flag: 'boot-id-file',
+    env: 'HOLDFAST_BOOT_ID_FILE',
+    fallback: '/proc/sys/kernel/random/boot_id',
+    about: 'its text is another one after each start of the device',
   },
 } as const satisfies Record<keyof Config, Setting>;
 

@@ -24,7 +24,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'proto/pod-update.ts',
   ],
   'agent/link': ['agent/state', 'agent/streams/source.ts', 'agent/reconcile/event-recorder.ts', 'proto'],
-  'agent/node': ['agent/runtime/runtime.ts'],
+  'agent/node': [
+    'agent/reconcile/event-recorder.ts',
+    'agent/runtime/runtime.ts',
+    'agent/state',
+    'proto/node-reboot.ts',
+  ],
   'agent/local': ['agent/pod/lease.ts', 'agent/pod/pod.ts'],
   'agent/streams': ['agent/runtime', 'agent/usage', 'proto'],
   'agent/usage': ['agent/reconcile/limit.ts', 'agent/runtime/runtime.ts'],
@@ -132,6 +137,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/schema/json-type.ts',
     'hub/security',
     'proto/join-token.ts',
+    'proto/node-reboot.ts',
   ],
   'hub/bootstrap-objects.ts': [
     'hub/authorization/reconcile-default-roles.ts',
@@ -168,8 +174,10 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
 
 /** Types only: their values are made in another place and handed over. */
 const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
-  'agent/reconcile/event-recorder.ts': ['agent/link'],
+  'agent/reconcile/event-recorder.ts': ['agent/link', 'agent/node'],
   'agent/pod/pod.ts': ['agent/dns', 'agent/local'],
+  'agent/state/agent-state.ts': ['agent/node'],
+  'agent/state/desired-state.ts': ['agent/node'],
   'agent/runtime/runtime.ts': ['agent/dns', 'agent/node', 'agent/usage'],
   'agent/usage': ['agent/streams'],
   'hub/api/access.ts': ['hub/access.ts'],
