@@ -109,6 +109,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/registry/registry.ts',
     'hub/resources',
   ],
+  'hub/packages': ['hub/security/certificate-authority.ts', 'proto/minisign.ts'],
   'hub/scheduler': ['hub/registry/registry.ts', 'hub/resources', 'hub/schema'],
   'hub/dispatch': [
     'hub/registry/registry.ts',
@@ -133,10 +134,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/controllers/deployment/replica-sets.ts',
     'hub/controllers/rollout',
     'hub/fleet',
+    'hub/packages',
     'hub/resources',
     'hub/schema/json-type.ts',
     'hub/security',
     'proto/join-token.ts',
+    'proto/minisign.ts',
     'proto/node-reboot.ts',
   ],
   'hub/bootstrap-objects.ts': [
