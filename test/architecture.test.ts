@@ -30,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'agent/state',
     'proto/node-reboot.ts',
   ],
+  'agent/joining': ['agent/config.ts', 'proto/settings'],
   'agent/local': ['agent/pod/lease.ts', 'agent/pod/pod.ts'],
   'agent/streams': ['agent/runtime', 'agent/usage', 'proto'],
   'agent/usage': ['agent/reconcile/limit.ts', 'agent/runtime/runtime.ts'],
