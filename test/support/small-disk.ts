@@ -8,9 +8,13 @@ export const mayMount = process.getuid?.() === 0;
 
 /** A disk of its own, in memory: one that a test can fill, or make read-only. */
 export class SmallDisk {
-  readonly dir = mkdtempSync(join(tmpdir(), 'hf-disk-'));
+  readonly dir: string;
+  readonly #isOwn: boolean;
 
-  constructor(sizeKiB: number) {
+  /** `dir`: where it is mounted, in place of what is there; otherwise in a directory of its own. */
+  constructor(sizeKiB: number, dir?: string) {
+    this.#isOwn = dir === undefined;
+    this.dir = dir ?? mkdtempSync(join(tmpdir(), 'hf-disk-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeKiB}k`, 'none', this.dir]);
   }
 
@@ -20,6 +24,6 @@ export class SmallDisk {
 
   remove(): void {
     execFileSync('umount', ['--lazy', this.dir]);
-    rmdirSync(this.dir);
+    if (this.#isOwn) rmdirSync(this.dir);
   }
 }
