@@ -163,12 +163,36 @@ export async function readHubSettings(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<HubSettings> {
+  const flags = parseFlags(args);
+  const named = flags[CONFIG_FILE.flag] ?? env[CONFIG_FILE.env];
+  const file = await readSettingsFile(named || CONFIG_FILE.path, Boolean(named));
+  return readSettings(HUB_SETTINGS, { flags, env, file }) as HubSettings;
+}
+
+/** For who must go on when the settings are wrong: what is wrong, and the settings without those of the file, or none. */
+export async function readHubSettingsAnyway(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<{ settings: HubSettings; problem?: string }> {
+  try {
+    return { settings: await readHubSettings(args, env) };
+  } catch (error) {
+    const problem = (error as Error).message;
+    try {
+      return {
+        settings: readSettings(HUB_SETTINGS, { flags: parseFlags(args), env }) as HubSettings,
+        problem,
+      };
+    } catch {
+      return { settings: readSettings(HUB_SETTINGS, { flags: {}, env: {} }) as HubSettings, problem };
+    }
+  }
+}
+
+function parseFlags(args: readonly string[]): Readonly<Record<string, string | undefined>> {
   const flags = [CONFIG_FILE.flag, ...Object.values(HUB_SETTINGS).map(({ flag }) => flag)];
   const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'string' as const }]));
-  const { values } = parseArgs({ args: [...args], options, allowPositionals: false });
-  const named = (values[CONFIG_FILE.flag] as string | undefined) ?? env[CONFIG_FILE.env];
-  const file = await readSettingsFile(named || CONFIG_FILE.path, Boolean(named));
-  return readSettings(HUB_SETTINGS, { flags: values, env, file }) as HubSettings;
+  return parseArgs({ args: [...args], options, allowPositionals: false }).values as Record<string, string>;
 }
 
 /** Of settings that have passed their checks. */

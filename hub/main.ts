@@ -14,6 +14,7 @@ const GROUPS: Readonly<Record<string, () => Promise<CommandGroup>>> = {
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number | undefined>>> = {
   hub,
   config,
+  doctor,
   token: async (args) => {
     const { token } = await import('./cli/token.ts');
     await token(args, process.env['KUBECONFIG'] ?? HUB_KUBECONFIG);
@@ -31,6 +32,8 @@ async function usage(): Promise<string> {
 Usage:
   holdfast hub [settings]
       runs the hub
+  holdfast doctor [settings] [--output text|json]
+      says what keeps a hub on this machine from its work, and what to do about it
   holdfast config check [FILE] | schema
       says what is wrong with a file of the hub's settings; prints the JSON schema of such files
 ${TOKEN_USAGE}
@@ -61,6 +64,27 @@ async function hub(args: readonly string[]): Promise<undefined> {
   }
   const { reloader } = await import('./reload.ts');
   process.on('SIGHUP', reloader({ settings, read: () => readHubSettings(args, process.env), running, log }));
+}
+
+async function doctor(args: readonly string[]): Promise<number> {
+  const [{ hubConfigOf, readHubSettingsAnyway }, { doctor: examine }] = await Promise.all([
+    import('./config.ts'),
+    import('./doctor/doctor.ts'),
+  ]);
+  const at = args.findIndex((arg) => arg === '--output' || arg === '-o');
+  const output = at < 0 ? 'text' : (args[at + 1] ?? '');
+  if (output !== 'text' && output !== 'json')
+    throw new Error(`--output must be text or json, is "${output}"`);
+  const { settings, problem } = await readHubSettingsAnyway(
+    at < 0 ? args : args.toSpliced(at, 2),
+    process.env,
+  );
+  const { text, code } = await examine(
+    { config: hubConfigOf(settings), ...(problem && { problem }) },
+    output,
+  );
+  console.log(text);
+  return code;
 }
 
 async function config(words: readonly string[]): Promise<undefined> {

@@ -151,6 +151,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/fleet/gate-servers.ts',
     'proto/settings',
   ],
+  'hub/doctor': ['hub/config.ts', 'proto/diagnosis.ts'],
   'hub/reload.ts': ['hub/config.ts', 'hub/hub.ts', 'hub/log.ts', 'proto/settings/reload.ts'],
   'hub/log.ts': [],
   'hub/version.ts': [],
@@ -158,6 +159,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'hub/main.ts': [
     'hub/cli',
     'hub/config.ts',
+    'hub/doctor/doctor.ts',
     'hub/hub.ts',
     'hub/log.ts',
     'hub/reload.ts',
