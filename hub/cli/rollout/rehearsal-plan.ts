@@ -71,7 +71,7 @@ export function planRehearsal(input: RehearsalInput): Rehearsal {
   }));
   const left = [
     ...(places.devices.length > devices.length
-      ? [`${devices.length} of ${places.devices.length} devices are rehearsed (--devices)`]
+      ? [`it is rehearsed with ${devices.length} of ${places.devices.length} devices (--devices)`]
       : []),
     ...places.notes,
     ...policyNotes(policy),

@@ -1,5 +1,6 @@
 import type { DeviceUpdateObject } from '../../fleet/device-update.ts';
 import type { RolloutObject } from '../../fleet/rollout.ts';
+import { counted } from '../../resources/counted.ts';
 import { humanDuration } from '../../resources/human-duration.ts';
 import { type Table, tableText } from '../print.ts';
 import type { Rehearsal } from './rehearsal-plan.ts';
@@ -20,6 +21,8 @@ export interface RehearsalReport {
     readonly phase: string;
     readonly devices: number;
     readonly succeeded: number;
+    /** Of those that succeeded. */
+    readonly unhealthy: number;
     readonly failed: number;
     readonly lost: number;
     readonly dark: number;
@@ -53,9 +56,10 @@ export function rehearsalReport(
     message: status.message ?? '',
     seconds: seconds(tookMs),
     waves: (status.waves ?? []).map((wave) => {
-      const { name, phase, devices: all, succeeded, failed, lost, dark, startedAt, finishedAt } = wave;
+      const { name, phase, devices: all, succeeded, unhealthy = 0, failed, lost, dark } = wave;
+      const { startedAt, finishedAt } = wave;
       const took = startedAt && finishedAt ? Date.parse(finishedAt) - Date.parse(startedAt) : undefined;
-      const counts = { devices: all, succeeded, failed, lost, dark };
+      const counts = { devices: all, succeeded, unhealthy, failed, lost, dark };
       return { name, phase, ...counts, ...(took !== undefined && { seconds: seconds(took) }) };
     }),
     failures,
@@ -70,13 +74,15 @@ const FAILURES_TOLD = 20;
 
 export function rehearsalText(report: RehearsalReport, columns?: number): string {
   const { workload, devices, phase, message, waves, failures, notes } = report;
+  const unhealthy = waves.some((wave) => wave.unhealthy > 0) ? ['UNHEALTHY'] : [];
   const table: Table = {
-    head: ['WAVE', 'PHASE', 'DEVICES', 'SUCCEEDED', 'FAILED', 'LOST', 'DARK', 'TOOK'],
+    head: ['WAVE', 'PHASE', 'DEVICES', 'SUCCEEDED', ...unhealthy, 'FAILED', 'LOST', 'DARK', 'TOOK'],
     rows: waves.map((wave) => [
       wave.name,
       wave.phase,
       `${wave.devices}`,
       `${wave.succeeded}`,
+      ...unhealthy.map(() => `${wave.unhealthy}`),
       `${wave.failed}`,
       `${wave.lost}`,
       `${wave.dark}`,
@@ -90,7 +96,7 @@ export function rehearsalText(report: RehearsalReport, columns?: number): string
   const more = failures.length - FAILURES_TOLD;
   return [
     '',
-    `${workload} on ${devices} simulated devices: ${phase} after ${humanDuration(report.seconds * 1000)}${message ? ` (${message})` : ''}`,
+    `${workload} on ${counted(devices, 'simulated device', 'simulated devices')}: ${phase} after ${humanDuration(report.seconds * 1000)}${message ? ` (${message})` : ''}`,
     '',
     tableText(table, columns),
     ...(failures.length > 0 ? ['', tableText(failed, columns)] : []),

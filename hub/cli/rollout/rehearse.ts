@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { DeviceUpdateObject } from '../../fleet/device-update.ts';
 import type { RolloutObject } from '../../fleet/rollout.ts';
-import type { RolloutPolicyObject } from '../../fleet/rollout-policy.ts';
 import { counted } from '../../resources/counted.ts';
 import type { NodeObject } from '../../resources/typed.ts';
 import { type ApiClient, STRATEGIC_PATCH } from '../api-client.ts';
 import { type Call, type Command, durationFlag, numberFlag } from '../command.ts';
 import { dataText } from '../print.ts';
 import { awaitRollout } from './await-rollout.ts';
-import { deviceUpdatesPath, rolloutsPath, workloadMeant } from './find-rollout.ts';
+import { deviceUpdatesPath, findPolicy, rolloutsPath, workloadMeant } from './find-rollout.ts';
 import { containersOf } from './plan.ts';
 import type { Rehearsal } from './rehearsal-plan.ts';
 import type { RehearsalStage } from './rehearsal-stage.ts';
@@ -87,9 +86,8 @@ async function rehearsalOf(call: Call): Promise<Rehearsal> {
   const policyName = workload.metadata.annotations?.[POLICY_ANNOTATION];
   if (!policyName)
     throw new Error(`${kind} "${name}" refers to no RolloutPolicy (annotation ${POLICY_ANNOTATION})`);
-  const path = `/apis/fleet.holdfast.dev/v1/namespaces/${namespace}/rolloutpolicies/${encodeURIComponent(policyName)}`;
   const [policy, nodes, pods, { planRehearsal }] = await Promise.all([
-    client.find<RolloutPolicyObject>(path),
+    findPolicy(client, namespace, policyName),
     client.call<{ items: NodeObject[] }>('GET', '/api/v1/nodes'),
     kind === 'Deployment' ? podsOf(client, namespace, workload.spec.selector) : [],
     import('./rehearsal-plan.ts'),

@@ -292,6 +292,13 @@ const ROWS: readonly Row[] = [
     message: 'is not matched by DaemonSet app: its labels do not meet the required node affinity',
   },
   {
+    what: 'the template waits for a policy that is not there, whatever the rollout before has come to',
+    given: { row: rowOf({ step: 'Succeeded', reason: 'Healthy' }), missingPolicy: 'p' },
+    reason: 'PolicyNotFound',
+    message:
+      'does not have the present template of DaemonSet app: RolloutPolicy "p", to which it refers, is not there, and changes wait until it is',
+  },
+  {
     what: 'no rollout yet',
     given: { rollout: undefined },
     reason: 'NoRollout',
