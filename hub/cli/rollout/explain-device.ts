@@ -217,13 +217,16 @@ function whoAndWhen(question: Question, last: Transition | undefined): string {
   return `${last?.by ? `by ${last.by} ` : ''}since ${ago(question, last?.at)}`;
 }
 
+/** Reasons of a device that waits, which are told as they are. */
+const SAYS_WHY = ['Budget', 'NeverReady'];
+
 /** It can be reached, the rollout goes on, and its turn has not come. */
 function waiting(question: Tracked): Explanation {
   const { rollout, row } = question;
   const { status = {}, spec } = rollout;
   const holds = row.step === 'Staged' ? 'holds the images of' : 'does not have';
   const lacks = `${holds} ${revisionText(question)}`;
-  if (row.reason && (row.reason === 'Budget' || row.step === 'Staging'))
+  if (row.reason && (SAYS_WHY.includes(row.reason) || row.step === 'Staging'))
     return because(row.reason, `${lacks}, and waits: ${oneLine(row.message ?? '')}`, row.since);
   if (row.step === 'Staging')
     return because(

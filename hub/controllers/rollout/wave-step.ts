@@ -3,7 +3,7 @@ import { durationMs } from '../../fleet/duration.ts';
 import { counted } from '../../resources/counted.ts';
 import { approvalOf, isPromotedFully } from './actions.ts';
 import { Budget } from './budget.ts';
-import { atMs, DECIDED, isWaiting } from './device-plan.ts';
+import { atMs, DECIDED, isStarting, isWaiting } from './device-plan.ts';
 import { evaluateGates, outcomeOf } from './gates.ts';
 import type { GateStep } from './measured-gates.ts';
 import type { DraftDevice, DraftWave, RolloutDraft } from './rollout-draft.ts';
@@ -62,10 +62,11 @@ function offer(draft: RolloutDraft, { policy }: DraftWave): void {
     if (isReadyToApply(draft, device)) ask(draft, device, budget);
 }
 
-/** Where devices download ahead of time, they must have. */
+/** Where devices download ahead of time, they must have. Who has nothing but the revision is not asked to switch. */
 export function isReadyToApply(draft: RolloutDraft, { isOnline, row }: DraftDevice): boolean {
   const { policy, type } = draft.input.spec;
   const stages = policy.stage !== undefined && type === 'change';
+  if (isStarting(row)) return false;
   return isOnline && (row.step === 'Staged' || (row.step === 'Waiting' && !stages));
 }
 

@@ -179,6 +179,15 @@ const ROWS: readonly Row[] = [
     message: 'does not have revision 3 of app, and waits: as many devices of its group are out of service',
   },
   {
+    what: 'it has a pod of the revision, which never ran',
+    given: {
+      row: rowOf({ reason: 'NeverReady', message: 'its pod of the revision has not been ready yet' }),
+      rollout: rolloutOf({ phase: 'Succeeded' }),
+    },
+    reason: 'NeverReady',
+    message: 'does not have revision 3 of app, and waits: its pod of the revision has not been ready yet',
+  },
+  {
     what: 'catches up',
     given: { row: rowOf(), rollout: rolloutOf({ phase: 'Succeeded' }) },
     reason: 'CatchUp',

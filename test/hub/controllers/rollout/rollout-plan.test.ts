@@ -262,6 +262,26 @@ t.test('who breaks after it took the revision is counted among those who took it
   t.match(world.status.waves?.[0], { name: 'canary', succeeded: 5, unhealthy: 1, failed: 0 });
 });
 
+t.test('who has the revision already, and it never ran, holds its wave up and is not asked', async (t) => {
+  for (const policy of [{}, { stage: { maxConcurrent: 5 } }]) {
+    const world = new World(2, { waves: [{ name: 'all', limit: 2 }], ...policy });
+    const [broken] = world.devices;
+    const next = structuredClone(broken?.old);
+    const [condition] = next?.status?.conditions ?? [];
+    Object.assign(condition ?? {}, { status: 'False' });
+    Object.assign(broken ?? {}, { old: undefined, next });
+    world.settle(MINUTE);
+    t.match(world.status, { phase: 'Progressing', succeeded: 1, pending: 1 });
+    t.equal(broken?.switches, 0);
+    t.match(broken?.row, { step: 'Waiting', reason: 'NeverReady' });
+    world.settle(20 * MINUTE);
+    t.match(world.status, { phase: 'Paused', succeeded: 1, failed: 1 });
+    Object.assign(condition ?? {}, { status: 'True' });
+    world.settle();
+    t.match(world.status, { succeeded: 2, failed: 0 });
+  }
+});
+
 t.test('one device has the verb of one', async (t) => {
   const world = new World(1, { waves: [{ name: 'canary', limit: 1 }] });
   world.canary('rejects');
@@ -476,7 +496,11 @@ t.test(
     t.match(away.row, { class: 'dark', step: 'Waiting' });
     world.comeBack(away);
     world.settle();
-    t.match(world.status, { succeeded: 4, dark: 0 });
+    t.match(world.status, { succeeded: 3, pending: 1, dark: 0 }, 'nor is it before the pod is ready');
+    t.match(away.row, { step: 'Waiting', reason: 'NeverReady' });
+    Object.assign(made, { status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } });
+    world.settle();
+    t.match(world.status, { succeeded: 4, pending: 0 });
   },
 );
 
