@@ -11,8 +11,9 @@ import { Streams } from './link/streams.ts';
 import type { LocalApi } from './local/server.ts';
 import type { LocalStatus } from './local/status.ts';
 import type { Logger } from './log.ts';
-import { BOOT_ID, nodeReport, type SlowFacts } from './node/facts.ts';
+import { nodeReport, type SlowFacts } from './node/facts.ts';
 import { collectStartUpGarbage } from './node/memory.ts';
+import type { Reboots } from './node/reboot.ts';
 import type { PodStatus } from './pod/pod.ts';
 import { EventRecorder } from './reconcile/event-recorder.ts';
 import { Leases } from './reconcile/leases.ts';
@@ -27,6 +28,7 @@ import { agentVersion } from './version.ts';
 /** The agent of one device: builds its parts and joins them. */
 export class Agent {
   readonly #identity: Identity;
+  readonly #state: AgentState;
   readonly #log: Logger;
   readonly #device: Device;
   readonly #desired: DesiredState;
@@ -41,6 +43,7 @@ export class Agent {
   #engineError: string | undefined = 'not asked yet';
   #slowFacts: SlowFacts | undefined;
   #meter: Promise<UsageMeter> | undefined;
+  #reboots: Promise<Reboots> | undefined;
   #closeLocal: () => void = () => {};
 
   constructor(
@@ -51,12 +54,13 @@ export class Agent {
     device = thisDevice(config, identity),
   ) {
     this.#identity = identity;
+    this.#state = state;
     this.#log = log;
     this.#device = device;
     this.#desired = DesiredState.load(state, identity, log);
     this.#events = new EventRecorder(device.now, () => this.#reporter.eventsWaiting());
     this.#reporter = new Reporter({ everything: () => this.#everything(), events: this.#events });
-    const moment = () => ({ bootId: BOOT_ID, uptimeMs: uptime() * 1000, wallMs: device.now() });
+    const moment = () => ({ bootId: device.bootId, uptimeMs: uptime() * 1000, wallMs: device.now() });
     this.#leases = new Leases({
       state,
       moment,
@@ -95,6 +99,7 @@ export class Agent {
       onDesired: (uids) => {
         this.#reconciler.desiredChanged(uids);
         this.#serviceNames.changed();
+        void this.#rebootIfAsked();
       },
       onState: (link) => {
         this.#link = link;
@@ -106,7 +111,12 @@ export class Agent {
   /** Runs until `close`. Rejects when a part of it cannot work at all. */
   async run(): Promise<void> {
     this.#closeLocal = await this.#device.serve(this.#localApi());
-    await Promise.all([this.#reconciler.run(), this.#session.run(), this.#gatherFacts()]);
+    await Promise.all([
+      this.#reconciler.run(),
+      this.#session.run(),
+      this.#gatherFacts(),
+      this.#rebootIfAsked(), // an agent may have ended before it could
+    ]);
   }
 
   /** Lets go of everything but the containers, and of the state that was handed in. */
@@ -151,6 +161,7 @@ export class Agent {
       engine: this.#engine,
       engineError: this.#engineError,
       slow: this.#slowFacts,
+      bootId: this.#device.bootId,
       now: `${new Date(this.#device.now()).toISOString().slice(0, 19)}Z`,
     });
     return { kind: 'Node', namespace: '', name: node, uid: '', status: report };
@@ -172,6 +183,29 @@ export class Agent {
       this.#reporter.update(this.#reportedNode());
     } catch (error) {
       this.#log.warn({ err: error }, 'some facts of this device could not be found out');
+    }
+  }
+
+  /** What it needs is loaded when somebody asks: most devices are never asked. */
+  async #rebootIfAsked(): Promise<void> {
+    if (!this.#desired.node) return;
+    this.#reboots ??= import('./node/reboot.ts').then(
+      ({ Reboots }) =>
+        new Reboots({
+          state: this.#state,
+          events: this.#events,
+          told: () => this.#reporter.told(),
+          reboot: this.#device.reboot,
+          bootId: this.#device.bootId,
+          now: this.#device.now,
+          log: this.#log.child({ part: 'reboot' }),
+        }),
+    );
+    try {
+      const reboots = await this.#reboots;
+      if (this.#desired.node) await reboots.take(this.#desired.node);
+    } catch (error) {
+      this.#log.error({ err: error }, 'what the hub asks of this device itself could not be looked at');
     }
   }
 

@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util';
+import { readSettings, type Setting, type Settings } from '../proto/settings/settings.ts';
+import { readSettingsFile } from '../proto/settings/settings-file.ts';
 
 /** Everything that can be set. Frozen. */
 export interface Config {
   readonly dataDir: string;
   readonly runDir: string;
   /** The name to join under, by default the host's. Once joined, the identity has it. */
-  readonly node: string | undefined;
+  readonly nodeName: string | undefined;
   /** `host` or `host:port` of the hub's gRPC port; only to join. */
   readonly hub: string | undefined;
   readonly token: string | undefined;
@@ -14,45 +16,60 @@ export interface Config {
   readonly dockerHost: string;
   readonly logLevel: string;
   readonly output: 'text' | 'json';
+  /** What starts this device anew when the hub asks for that: JSON of a program and its arguments. Absent: nobody may. */
+  readonly rebootCommand: string | undefined;
+  /** Its text is another one after each start of the device. */
+  readonly bootIdFile: string;
 }
 
-interface Setting {
-  readonly flag: string;
-  readonly env: string;
-  readonly fallback?: string;
-  readonly check?: (value: string) => string | undefined;
-}
-
-const oneOf =
-  (...values: string[]) =>
-  (value: string) =>
-    values.includes(value) ? undefined : `must be one of ${values.join(', ')}`;
 const NODE_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-const SETTINGS = {
-  dataDir: { flag: 'data-dir', env: 'HOLDFAST_AGENT_DATA_DIR', fallback: '/var/lib/holdfast/agent' },
-  runDir: { flag: 'run-dir', env: 'HOLDFAST_AGENT_RUN_DIR', fallback: '/run/holdfast/agent' },
-  node: {
+/** Each is a field of `Config`, and what the file calls it. */
+export const SETTINGS = {
+  dataDir: {
+    flag: 'data-dir',
+    env: 'HOLDFAST_AGENT_DATA_DIR',
+    fallback: '/var/lib/holdfast/agent',
+    about: "what the device must not forget: identity, desired state, pods' volumes",
+  },
+  runDir: {
+    flag: 'run-dir',
+    env: 'HOLDFAST_AGENT_RUN_DIR',
+    fallback: '/run/holdfast/agent',
+    about: 'local sockets and Secrets; on a tmpfs, so that they never reach the disk',
+  },
+  nodeName: {
     flag: 'node-name',
     env: 'HOLDFAST_NODE_NAME',
+    about: "the name to join under (the host's); one that differs from the joined one is refused",
     check: (value) =>
       NODE_NAME.test(value) && value.length <= 253
         ? undefined
         : 'must be a DNS subdomain: lower-case letters, digits, "-" and "."',
   },
-  hub: { flag: 'hub', env: 'HOLDFAST_HUB' },
-  token: { flag: 'token', env: 'HOLDFAST_TOKEN' },
-  tokenFile: { flag: 'token-file', env: 'HOLDFAST_TOKEN_FILE' },
+  hub: {
+    flag: 'hub',
+    env: 'HOLDFAST_HUB',
+    about: "HOST or HOST:PORT of the hub's gRPC port (6444); needed to join",
+  },
+  token: {
+    flag: 'token',
+    env: 'HOLDFAST_TOKEN',
+    about: 'the join token; better in a file, as others can see the arguments of a process',
+  },
+  tokenFile: { flag: 'token-file', env: 'HOLDFAST_TOKEN_FILE', about: 'the file that holds the join token' },
   transport: {
     flag: 'transport',
     env: 'HOLDFAST_TRANSPORT',
     fallback: 'auto',
-    check: oneOf('auto', 'mqtt', 'grpc'),
+    oneOf: ['auto', 'mqtt', 'grpc'],
+    about: 'how to reach the hub; auto prefers MQTT and tries gRPC where that is closed',
   },
   dockerHost: {
     flag: 'docker-host',
     env: 'DOCKER_HOST',
     fallback: 'unix:///var/run/docker.sock',
+    about: "the engine's socket; Podman's works as well",
     check: (value) =>
       /^(unix|tcp):\/\/./.test(value) ? undefined : 'must look like unix:///path or tcp://host:port',
   },
@@ -60,10 +77,39 @@ const SETTINGS = {
     flag: 'log-level',
     env: 'HOLDFAST_LOG_LEVEL',
     fallback: 'info',
-    check: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    oneOf: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    about: 'how much the log says',
+    reloads: true,
   },
-  output: { flag: 'output', env: 'HOLDFAST_OUTPUT', fallback: 'text', check: oneOf('text', 'json') },
+  output: {
+    flag: 'output',
+    env: 'HOLDFAST_OUTPUT',
+    fallback: 'text',
+    oneOf: ['text', 'json'],
+    about: 'the form of what a command prints',
+    isOfCommands: true,
+  },
+  rebootCommand: {
+    flag: 'reboot-command',
+    env: 'HOLDFAST_REBOOT_COMMAND',
+    type: 'words',
+    about: 'what starts this device anew when the hub asks for that, without a shell (nobody may)',
+    check: (value) => (JSON.parse(value)[0] === '' ? 'must begin with a program' : undefined),
+  },
+  bootIdFile: {
+    flag: 'boot-id-file',
+    env: 'HOLDFAST_BOOT_ID_FILE',
+    fallback: '/proc/sys/kernel/random/boot_id',
+    about: 'its text is another one after each start of the device',
+  },
 } as const satisfies Record<keyof Config, Setting>;
+
+/** Where the settings are, unless `--config` names another file, which then must be there. */
+export const CONFIG_FILE = {
+  flag: 'config',
+  env: 'HOLDFAST_AGENT_CONFIG',
+  path: '/etc/holdfast/agent.yaml',
+} as const;
 
 export const USAGE = `holdfast-agent: runs what its hub wants on this device, connected or not
 
@@ -72,11 +118,12 @@ Usage:
   holdfast-agent run    [--transport auto|mqtt|grpc]   (joins first when given --hub and a token)
   holdfast-agent status [--output text|json]
   holdfast-agent lease  hold NAME --for 10m [--pod NAMESPACE/NAME] [--reason TEXT] | release NAME | list
+  holdfast-agent config check [FILE] | schema
 
-Settings, each a flag or an environment variable:
-${Object.values(SETTINGS as Record<string, Setting>)
-  .map(({ flag, env, fallback }) =>
-    `  --${flag.padEnd(14)} ${env.padEnd(22)} ${fallback ? `default ${fallback}` : ''}`.trimEnd(),
+Settings, each a flag, a variable of the environment, or a line of ${CONFIG_FILE.path} (--${CONFIG_FILE.flag} FILE):
+${Object.values(SETTINGS as Settings)
+  .map(({ flag, env, fallback, about }) =>
+    `  --${flag.padEnd(14)} ${env.padEnd(23)} ${about} ${fallback ? `(${fallback})` : ''}`.trimEnd(),
   )
   .join('\n')}
 `;
@@ -87,34 +134,27 @@ export interface Words {
   readonly values: Readonly<Record<string, string | undefined>>;
 }
 
-/** `flags`: those that a command has besides its settings. Only such a command takes words. Throws. */
-export function readWords(args: readonly string[], flags: readonly string[] = []): Words {
-  const known = [...Object.values(SETTINGS).map(({ flag }) => flag), ...flags];
+/** `flags`: those that a command has besides its settings; only a command that has such flags, or none, takes words. Throws. */
+export function readWords(args: readonly string[], flags?: readonly string[]): Words {
+  const settings = Object.values(SETTINGS).map(({ flag }) => flag);
+  const known = [...settings, CONFIG_FILE.flag, ...(flags ?? [])];
   const options = Object.fromEntries(known.map((flag) => [flag, { type: 'string' as const }]));
   const { values, positionals } = parseArgs({
     args: [...args],
     options,
-    allowPositionals: flags.length > 0,
+    allowPositionals: flags !== undefined,
   });
   return { words: positionals, values: values as Words['values'] };
 }
 
-/** Flags win over the environment. All problems are told at once. Throws. */
-export function readConfig(
+/** Flags win over the environment, that over the file. All problems are told at once. Rejects. */
+export async function readConfig(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-  flags: readonly string[] = [],
-): Config {
+  flags?: readonly string[],
+): Promise<Config> {
   const { values } = readWords(args, flags);
-  const problems: string[] = [];
-  const entries = Object.entries(SETTINGS as Record<string, Setting>).map(
-    ([name, { flag, env: variable, fallback, check }]) => {
-      const value = values[flag] ?? (env[variable] || undefined) ?? fallback;
-      const problem = value === undefined ? undefined : check?.(value);
-      if (problem) problems.push(`--${flag} (${variable}) ${problem}, is "${value}"`);
-      return [name, value];
-    },
-  );
-  if (problems.length > 0) throw new Error(problems.join('\n'));
-  return Object.freeze(Object.fromEntries(entries)) as unknown as Config;
+  const named = values[CONFIG_FILE.flag] ?? env[CONFIG_FILE.env];
+  const file = await readSettingsFile(named || CONFIG_FILE.path, Boolean(named));
+  return Object.freeze(readSettings(SETTINGS, { flags: values, env, file })) as Config;
 }

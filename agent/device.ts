@@ -1,7 +1,8 @@
 import type { Config } from './config.ts';
 import type { Link } from './link/link.ts';
 import { type LocalApi, serveLocally } from './local/server.ts';
-import { hostAddress, type SlowFacts } from './node/facts.ts';
+import { bootId, hostAddress, type SlowFacts } from './node/facts.ts';
+import type { Reboot } from './node/reboot.ts';
 import { slowFacts } from './node/slow-facts.ts';
 import { DockerRuntime } from './runtime/docker-runtime.ts';
 import type { Runtime } from './runtime/runtime.ts';
@@ -14,6 +15,10 @@ export interface Device {
   /** Ways to the hub, the preferred one first. */
   readonly links: readonly (() => Promise<Link>)[];
   readonly hostIp: string;
+  /** Another one after each start of the device; empty when that is not known. */
+  readonly bootId: string;
+  /** Starts it anew; undefined when its owner does not let the hub do that. */
+  readonly reboot: Reboot | undefined;
   /** The device's clock: milliseconds since the epoch, right or wrong. */
   readonly now: () => number;
   /** What takes a while to find out. */
@@ -25,10 +30,17 @@ export interface Device {
 /** The machine that this process runs on, with its container engine. */
 export function thisDevice(config: Config, identity: Identity): Device {
   const monotonicMs = () => performance.now();
+  const command = config.rebootCommand;
   return {
     runtime: new DockerRuntime({ host: config.dockerHost, node: identity.node, monotonicMs }),
     links: linksOf(config.transport, identity),
     hostIp: hostAddress(),
+    bootId: bootId(config.bootIdFile),
+    reboot:
+      command === undefined
+        ? undefined
+        : async () =>
+            (await import('./node/reboot-command.ts')).runRebootCommand(JSON.parse(command) as string[]),
     now: Date.now,
     facts: () => slowFacts(config.dataDir, agentVersion()),
     serve: (local) => serveLocally(config.runDir, local),

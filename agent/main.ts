@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseJoinToken } from '../proto/join-token.ts';
-import { type Config, readConfig, readWords, USAGE } from './config.ts';
-import { createLog, type Logger } from './log.ts';
+import { type Changes, changesOf } from '../proto/settings/reload.ts';
+import { CONFIG_FILE, type Config, readConfig, readWords, SETTINGS, USAGE } from './config.ts';
+import { createLog, type Logger, setLogLevel } from './log.ts';
 import { AgentState } from './state/agent-state.ts';
 import { forgetJoining, readJoining, saveJoining } from './state/joining.ts';
 
@@ -13,18 +14,22 @@ const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]
   join,
   status,
   lease,
+  config,
   facts: async () => (await import('./node/slow-facts.ts')).printSlowFacts(),
 };
 
-/** Flags that one command has besides the settings. */
-const FLAGS: Readonly<Record<string, readonly string[]>> = { lease: ['for', 'pod', 'reason'] };
+/** Flags that one command has besides the settings. Only these commands take words. */
+const FLAGS: Readonly<Record<string, readonly string[]>> = {
+  lease: ['for', 'pod', 'reason'],
+  config: [],
+};
 
 async function run(config: Config, args: readonly string[]): Promise<void> {
-  let state = AgentState.open(config.dataDir, createLog(config.logLevel, config.node));
+  let state = AgentState.open(config.dataDir, createLog(config.logLevel, config.nodeName));
   if (!state.identity() && config.hub) {
     state.close();
     await joinFirst(args);
-    state = AgentState.open(config.dataDir, createLog(config.logLevel, config.node));
+    state = AgentState.open(config.dataDir, createLog(config.logLevel, config.nodeName));
   }
   const identity = state.identity();
   if (!identity) {
@@ -33,15 +38,26 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
     );
   }
   forgetJoining(config.dataDir); // a crash may have left it
-  if (config.node !== undefined && config.node !== identity.node) {
+  if (config.nodeName !== undefined && config.nodeName !== identity.node) {
     throw new Error(
-      `this device has joined as "${identity.node}", not as "${config.node}": to join anew, move "${config.dataDir}" aside`,
+      `this device has joined as "${identity.node}", not as "${config.nodeName}": to join anew, move "${config.dataDir}" aside`,
     );
   }
   const log = createLog(config.logLevel, identity.node);
   const { Agent } = await import('./agent.ts');
   const agent = new Agent(config, state, identity, log);
   stopOn(['SIGINT', 'SIGTERM'], () => agent.close().then(() => state.close()), log);
+  let current = config;
+  process.on('SIGHUP', () => {
+    readConfig(args, process.env).then(
+      (next) => {
+        tellReload(changesOf(SETTINGS, current, next), log);
+        setLogLevel(next.logLevel);
+        current = { ...current, logLevel: next.logLevel };
+      },
+      (error: Error) => log.error({ reason: error.message }, 'the settings are wrong: all stay as they were'),
+    );
+  });
   log.info({ transport: config.transport, cluster: identity.cluster }, 'the agent starts');
   await agent.run();
 }
@@ -68,7 +84,7 @@ async function joinFirst(args: readonly string[]): Promise<void> {
 
 async function join(config: Config): Promise<void> {
   const { dataDir } = config;
-  const node = config.node ?? hostname().toLowerCase();
+  const node = config.nodeName ?? hostname().toLowerCase();
   const log = createLog(config.logLevel, node);
   const state = AgentState.open(dataDir, log);
   const joined = state.identity();
@@ -136,6 +152,13 @@ async function lease(config: Config, args: readonly string[]): Promise<void> {
   console.log(await leaseCommand(config.runDir, readWords(args, FLAGS['lease']), config.output));
 }
 
+async function config(_: Config, args: readonly string[]): Promise<void> {
+  const { configCommand } = await import('../proto/settings/config-command.ts');
+  const { words } = readWords(args, FLAGS['config']);
+  const [title, defaultPath] = ['Settings of holdfast-agent', CONFIG_FILE.path];
+  console.log(await configCommand(words, { settings: SETTINGS, title, defaultPath }));
+}
+
 function readToken({ token, tokenFile }: Config): string {
   if (token) return token;
   if (!tokenFile) throw new Error('a join token is needed: --token-file FILE (or HOLDFAST_TOKEN)');
@@ -169,6 +192,11 @@ function stopOn(signals: readonly NodeJS.Signals[], close: () => Promise<void>, 
 /** Another process has told the user already. */
 class Reported extends Error {}
 
+function tellReload({ reloaded, needRestart }: Changes, log: Logger): void {
+  log.info({ reloaded }, 'the settings were read anew');
+  if (needRestart.length > 0) log.warn({ needRestart }, 'some settings change with the next start only');
+}
+
 /** The message and those of its causes, outermost first. */
 function describe(error: Error): string {
   return error.cause instanceof Error
@@ -185,7 +213,7 @@ if (!command) {
   process.exit(name === 'help' || name === '--help' ? 0 : 1);
 }
 try {
-  await command(readConfig(args, process.env, FLAGS[name]), args);
+  await command(await readConfig(args, process.env, FLAGS[name]), args);
 } catch (error) {
   if (!(error instanceof Reported)) console.error(`holdfast-agent ${name}: ${describe(error as Error)}`);
   process.exit(1);

@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { parseArgs } from 'node:util';
+import { partsOf, readSettings, type Setting, type Settings } from '../proto/settings/settings.ts';
+import { readSettingsFile } from '../proto/settings/settings-file.ts';
 import {
   addressesProblem,
   DEFAULT_ADDRESSES,
@@ -32,155 +34,160 @@ export interface HubConfig {
   readonly auditLog: string;
 }
 
-interface Setting {
-  readonly flag: string;
-  readonly env: string;
-  readonly fallback: string;
-  readonly help: string;
-  readonly check?: (value: string) => string | undefined;
-}
-
 const isPort = (value: string) =>
   /^\d+$/.test(value) && Number(value) <= 65_535
     ? undefined
     : 'must be an integer from 0 to 65535 (0: any free port)';
 const isCount = (value: string) => (/^[1-9]\d*$/.test(value) ? undefined : 'must be a whole number above 0');
-const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
-const SETTINGS = {
+/** Each by what the file calls it. */
+export const HUB_SETTINGS = {
   dataDir: {
     flag: 'data-dir',
     env: 'HOLDFAST_HUB_DATA_DIR',
     fallback: '/var/lib/holdfast/hub',
-    help: 'database and keys',
+    about: 'database and keys',
   },
-  bind: {
+  bindAddress: {
     flag: 'bind-address',
     env: 'HOLDFAST_BIND_ADDRESS',
     fallback: '0.0.0.0',
-    help: 'address of all ports',
+    about: 'the address that all ports are opened on',
   },
   apiPort: {
+    type: 'integer',
     flag: 'api-port',
     env: 'HOLDFAST_API_PORT',
     fallback: '6443',
-    help: 'Kubernetes API',
+    about: 'port of the Kubernetes API',
     check: isPort,
   },
   grpcPort: {
+    type: 'integer',
     flag: 'grpc-port',
     env: 'HOLDFAST_GRPC_PORT',
     fallback: '6444',
-    help: 'enrolment and link over gRPC',
+    about: 'port for enrolment, and the link over gRPC',
     check: isPort,
   },
   mqttPort: {
+    type: 'integer',
     flag: 'mqtt-port',
     env: 'HOLDFAST_MQTT_PORT',
     fallback: '8883',
-    help: 'link over MQTT',
+    about: 'port of the link over MQTT',
     check: isPort,
   },
-  hosts: {
+  tlsSan: {
+    type: 'list',
     flag: 'tls-san',
     env: 'HOLDFAST_TLS_SAN',
     fallback: '',
-    help: 'more names of the hub, comma-separated, for its certificate',
+    about: 'more names of the hub, for its certificate',
   },
-  kubeconfig: {
+  writeKubeconfig: {
     flag: 'write-kubeconfig',
     env: 'HOLDFAST_WRITE_KUBECONFIG',
     fallback: '',
-    help: "where to write the administrator's kubeconfig (default: kubeconfig.yaml in the data directory)",
+    about: "where to write the administrator's kubeconfig (kubeconfig.yaml in the data directory)",
   },
-  nodeGraceSeconds: {
+  nodeMonitorGracePeriod: {
+    type: 'integer',
     flag: 'node-monitor-grace-period',
     env: 'HOLDFAST_NODE_MONITOR_GRACE_PERIOD',
     fallback: '40',
-    help: 'seconds until a disconnected node is NotReady',
+    about: 'seconds until a disconnected node is NotReady',
     check: isCount,
   },
-  serviceAddresses: {
+  serviceClusterIpRange: {
     flag: 'service-cluster-ip-range',
     env: 'HOLDFAST_SERVICE_CLUSTER_IP_RANGE',
     fallback: DEFAULT_ADDRESSES,
-    help: "Services' addresses; an IPv6 range after a comma for both families",
+    about: "Services' addresses; an IPv6 range after a comma for both families",
     check: addressesProblem,
   },
-  nodePorts: {
+  serviceNodePortRange: {
     flag: 'service-node-port-range',
     env: 'HOLDFAST_SERVICE_NODE_PORT_RANGE',
     fallback: DEFAULT_NODE_PORTS,
-    help: "Services' node ports",
+    about: "Services' node ports",
     check: nodePortsProblem,
   },
   gateServers: {
+    reloads: true,
+    type: 'list',
     flag: 'gate-servers',
     env: 'HOLDFAST_GATE_SERVERS',
     fallback: '',
-    help: 'servers that gates of rollouts may ask, comma-separated: prometheus.example:9090 (by https), http://10.0.0.5:9090',
+    about: 'servers that gates of rollouts may ask: prometheus.example:9090 (by https), http://10.0.0.5:9090',
     check: gateServersProblem,
   },
   logLevel: {
+    reloads: true,
     flag: 'log-level',
     env: 'HOLDFAST_LOG_LEVEL',
     fallback: 'info',
-    help: LEVELS.join(', '),
-    check: (value) => (LEVELS.includes(value) ? undefined : `must be one of ${LEVELS.join(', ')}`),
+    about: 'how much the log says',
+    oneOf: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
   },
-  auditLog: {
+  auditLogPath: {
+    reloads: true,
     flag: 'audit-log-path',
     env: 'HOLDFAST_AUDIT_LOG_PATH',
     fallback: '',
-    help: 'file to write a line of JSON to for each request, or - for standard output (default: none)',
+    about:
+      'file to write a line of JSON to for each request, or - for standard output (none); opened anew at SIGHUP',
   },
 } as const satisfies Record<string, Setting>;
 
+/** Where the settings are, unless `--config` names another file, which then must be there. */
+export const CONFIG_FILE = {
+  flag: 'config',
+  env: 'HOLDFAST_HUB_CONFIG',
+  path: '/etc/holdfast/hub.yaml',
+} as const;
+
 /** One line per setting, for `holdfast help`. */
-export const HUB_SETTINGS = Object.values(SETTINGS as Record<string, Setting>)
+export const SETTINGS_HELP = Object.values(HUB_SETTINGS as Settings)
   .map(
-    ({ flag, env, fallback, help }) =>
-      `  --${flag.padEnd(26)} ${env.padEnd(36)} ${help}${fallback && ` (${fallback})`}`,
+    ({ flag, env, fallback, about }) =>
+      `  --${flag.padEnd(26)} ${env.padEnd(36)} ${about}${fallback && ` (${fallback})`}`,
   )
   .join('\n');
 
-/** Flags win over the environment. All problems are told at once. Throws. */
-export function readHubConfig(
+/** Each setting as a flag would have it. */
+export type HubSettings = Readonly<Record<keyof typeof HUB_SETTINGS, string>>;
+
+/** Flags win over the environment, that over the file. All problems are told at once. Rejects. */
+export async function readHubSettings(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): HubConfig {
-  const options = Object.fromEntries(
-    Object.values(SETTINGS).map(({ flag }) => [flag, { type: 'string' as const }]),
-  );
+): Promise<HubSettings> {
+  const flags = [CONFIG_FILE.flag, ...Object.values(HUB_SETTINGS).map(({ flag }) => flag)];
+  const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'string' as const }]));
   const { values } = parseArgs({ args: [...args], options, allowPositionals: false });
-  const problems: string[] = [];
-  const read = (name: keyof typeof SETTINGS): string => {
-    const { flag, env: variable, fallback, check }: Setting = SETTINGS[name];
-    const value = (values[flag] as string | undefined) ?? (env[variable] || undefined) ?? fallback;
-    const problem = check?.(value);
-    if (problem) problems.push(`--${flag} (${variable}) ${problem}, is "${value}"`);
-    return value;
-  };
-  const dataDir = read('dataDir');
-  const config: Omit<HubConfig, 'serviceRanges'> = {
+  const named = (values[CONFIG_FILE.flag] as string | undefined) ?? env[CONFIG_FILE.env];
+  const file = await readSettingsFile(named || CONFIG_FILE.path, Boolean(named));
+  return readSettings(HUB_SETTINGS, { flags: values, env, file }) as HubSettings;
+}
+
+/** Of settings that have passed their checks. */
+export function hubConfigOf(settings: HubSettings): HubConfig {
+  const { dataDir } = settings;
+  return Object.freeze({
     dataDir,
-    bind: read('bind'),
-    apiPort: Number(read('apiPort')),
-    grpcPort: Number(read('grpcPort')),
-    mqttPort: Number(read('mqttPort')),
-    hosts: read('hosts')
-      .split(',')
-      .map((host) => host.trim())
-      .filter(Boolean),
-    kubeconfig: read('kubeconfig') || `${dataDir}/kubeconfig.yaml`,
-    nodeGraceSeconds: Number(read('nodeGraceSeconds')),
-    gateServers: parseGateServers(read('gateServers')),
-    logLevel: read('logLevel'),
-    auditLog: read('auditLog'),
-  };
-  const [addresses, nodePorts] = [read('serviceAddresses'), read('nodePorts')];
-  if (problems.length > 0) throw new Error(problems.join('\n'));
-  return Object.freeze({ ...config, serviceRanges: parseServiceRanges(addresses, nodePorts) });
+    bind: settings.bindAddress,
+    apiPort: Number(settings.apiPort),
+    grpcPort: Number(settings.grpcPort),
+    mqttPort: Number(settings.mqttPort),
+    hosts: partsOf(settings.tlsSan),
+    kubeconfig: settings.writeKubeconfig || `${dataDir}/kubeconfig.yaml`,
+    nodeGraceSeconds: Number(settings.nodeMonitorGracePeriod),
+    serviceRanges: parseServiceRanges(settings.serviceClusterIpRange, settings.serviceNodePortRange),
+    gateServers: parseGateServers(settings.gateServers),
+    logLevel: settings.logLevel,
+    auditLog: settings.auditLogPath,
+  });
 }
 
 /** An address by which other machines reach what is bound to `bind`; undefined when this machine has none for them. */

@@ -57,6 +57,8 @@ export interface HubPorts {
 
 export interface RunningHub {
   readonly ports: HubPorts;
+  /** Takes over the settings that reload; the audit log's file is opened anew. Throws, and then all is as it was. */
+  reload(config: HubConfig): void;
   /** Ends what is under way and lets go of the database. */
   close(): Promise<void>;
 }
@@ -70,9 +72,10 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   const registry = new StoreRegistry({ store, definitions: resources, trackFields });
   const customResources = new CustomResources(registry);
   const access = await openAccess({ registry, tokenKey: keys.accountKey });
+  const gateServers = new Set(config.gateServers);
   const policies = openPolicies(registry, {
     serviceRanges: config.serviceRanges,
-    gateServers: config.gateServers,
+    gateServers,
     authorize: (user, question) => access.authorizer.authorize(user, question),
   });
   await bootstrapObjects(registry);
@@ -180,10 +183,10 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     connections: () => sessions.counts(),
     version: hubVersion(),
   });
-  const audit = config.auditLog
-    ? new AuditLog(config.auditLog, (error) => log.error({ err: error }, 'the audit log can not be written'))
-    : undefined;
-  const observers = [metrics.requests, ...(audit ? [audit] : [])];
+  const audit = new AuditLog(config.auditLog, (error) =>
+    log.error({ err: error }, 'the audit log can not be written'),
+  );
+  const observers = [metrics.requests, audit];
   const pushes = new GitPushes();
   const controllers = startControllers({
     registry,
@@ -191,7 +194,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     liveness: connections,
     quotas: policies.quotas,
     nodeMonitorGracePeriodMs: config.nodeGraceSeconds * 1000,
-    gates: { usageOf: (node, sinceMs) => usages.of(node, sinceMs), servers: config.gateServers },
+    gates: { usageOf: (node, sinceMs) => usages.of(node, sinceMs), servers: gateServers },
     identities: {
       rootCertificate: keys.ca.certificate,
       issue: (account, secret) => access.accountTokens.issueLegacy(account, secret),
@@ -232,11 +235,16 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
 
   return {
     ports: { api: apiPort, grpc: grpcPort, mqtt: mqttPort },
+    reload: (next) => {
+      audit.open(next.auditLog);
+      gateServers.clear();
+      for (const server of next.gateServers) gateServers.add(server);
+    },
     close: async () => {
       await api.close();
       await apiService.stop();
       await controllers.stop();
-      audit?.close();
+      audit.close();
       await dispatcher.stop();
       policies.close();
       customResources.close();

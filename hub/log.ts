@@ -2,7 +2,20 @@ import { destination, type Logger, pino } from 'pino';
 
 export type { Logger };
 
+/** All that this process logs with. Parts get theirs once, at the start: a few dozen. */
+const made: Logger[] = [];
+
 /** JSON lines on stdout, written at once: a hub that is killed has said what it did. */
 export function createLog(level: string): Logger {
-  return pino({ level, base: {}, redact: ['token', '*.token'] }, destination({ dest: 1, sync: true }));
+  const log = pino(
+    { level, base: {}, redact: ['token', '*.token'], onChild: (child) => made.push(child) },
+    destination({ dest: 1, sync: true }),
+  );
+  made.push(log);
+  return log;
+}
+
+/** From now on, for all parts. */
+export function setLogLevel(level: string): void {
+  for (const log of made) log.level = level;
 }

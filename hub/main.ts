@@ -13,6 +13,7 @@ const GROUPS: Readonly<Record<string, () => Promise<CommandGroup>>> = {
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number | undefined>>> = {
   hub,
+  config,
   token: async (args) => {
     const { token } = await import('./cli/token.ts');
     await token(args, process.env['KUBECONFIG'] ?? HUB_KUBECONFIG);
@@ -24,35 +25,51 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<num
 
 async function usage(): Promise<string> {
   const { TOKEN_USAGE } = await import('./cli/token.ts');
-  const { HUB_SETTINGS } = await import('./config.ts');
+  const { CONFIG_FILE, SETTINGS_HELP } = await import('./config.ts');
   return `holdfast: the hub, and the operator's commands
 
 Usage:
   holdfast hub [settings]
       runs the hub
+  holdfast config check [FILE] | schema
+      says what is wrong with a file of the hub's settings; prints the JSON schema of such files
 ${TOKEN_USAGE}
   holdfast rollout COMMAND
       plans, follows and steers changes on their way through the fleet
   holdfast node COMMAND
       lists, labels, drains, approves, replaces and revokes devices
 
-Settings of the hub, each a flag or an environment variable:
-${HUB_SETTINGS}
+Settings of the hub, each a flag, a variable of the environment, or a line of ${CONFIG_FILE.path} (--config FILE):
+${SETTINGS_HELP}
 `;
 }
 
 async function hub(args: readonly string[]): Promise<undefined> {
-  const [{ readHubConfig }, { createLog }] = await Promise.all([import('./config.ts'), import('./log.ts')]);
-  const config = readHubConfig(args, process.env);
-  const log = createLog(config.logLevel);
+  const [{ hubConfigOf, readHubSettings }, { createLog }] = await Promise.all([
+    import('./config.ts'),
+    import('./log.ts'),
+  ]);
+  const settings = await readHubSettings(args, process.env);
+  const log = createLog(settings.logLevel);
   const { startHub } = await import('./hub.ts');
-  const running = await startHub(config, log);
+  const running = await startHub(hubConfigOf(settings), log);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       log.info({ signal }, 'the hub stops');
       void running.close().then(() => process.exit(0));
     });
   }
+  const { reloader } = await import('./reload.ts');
+  process.on('SIGHUP', reloader({ settings, read: () => readHubSettings(args, process.env), running, log }));
+}
+
+async function config(words: readonly string[]): Promise<undefined> {
+  const [{ CONFIG_FILE, HUB_SETTINGS }, { configCommand }] = await Promise.all([
+    import('./config.ts'),
+    import('../proto/settings/config-command.ts'),
+  ]);
+  const [title, defaultPath] = ['Settings of the hub of Holdfast', CONFIG_FILE.path];
+  console.log(await configCommand(words, { settings: HUB_SETTINGS, title, defaultPath }));
 }
 
 async function runCommand(name: string, args: readonly string[]): Promise<number | undefined> {

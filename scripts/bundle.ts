@@ -159,6 +159,8 @@ interface BuildRecord {
   readonly startedMs: number;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Folders of the packages of which something is in the bundle. */
+  readonly packages: readonly string[];
 }
 
 /** Beside the folder, in which is only what a device needs. */
@@ -179,6 +181,7 @@ function isCurrent(output: string): boolean {
   const record = readRecord(output);
   if (!record) return false;
   const isOlder = (file: string) => (modifiedMs(file) ?? Number.POSITIVE_INFINITY) < record.startedMs;
+  if (!record.packages) return false; // of a version that did not remember them
   return record.inputs.every(isOlder) && record.outputs.every((file) => modifiedMs(file) !== undefined);
 }
 
@@ -229,9 +232,39 @@ async function build(program: Program, target: string): Promise<Metafile | undef
 
   const outputs = outputFiles.map(({ path }) => relative(ROOT, path));
   removeOld(output, [...outputs, ...(before?.outputs ?? [])]);
-  const record: BuildRecord = { startedMs, inputs: inputsOf(metafile, program), outputs };
+  const packages = packagesIn(metafile);
+  const record: BuildRecord = { startedMs, inputs: inputsOf(metafile, program), outputs, packages };
   put(recordOf(output), Buffer.from(JSON.stringify(record)));
   return metafile;
+}
+
+/** Of every file that is in an output with a byte or more. The native addon is a file like any other. */
+function packagesIn(metafile: Metafile): string[] {
+  const files = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0),
+  );
+  const folders = files.map(([file]) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0]);
+  return [...new Set(folders.filter((folder) => folder !== undefined))].sort();
+}
+
+/** A bundle as it is now, and nothing of builds before: path in the bundle → content. */
+export interface Bundle {
+  readonly files: ReadonlyMap<string, Buffer>;
+  /** Folders of the packages of which something is in it. */
+  readonly packages: readonly string[];
+}
+
+/** Builds what is not current. */
+export async function bundleOf(folder: string, target: string): Promise<Bundle> {
+  await bundle(target);
+  const program = PROGRAMS.find((each) => each.folder === folder);
+  const output = outputOf(folder, target);
+  const record = readRecord(output);
+  if (!program || !record) throw new Error(`there is no bundle "${folder}"`);
+  const outputs = record.outputs.filter((file) => !file.endsWith('.map'));
+  const paths = [...outputs.map((file) => relative(output, file)), ...Object.keys(program.assets)].sort();
+  const files = new Map(paths.map((path) => [path, readFileSync(join(ROOT, output, path))]));
+  return { files, packages: record.packages };
 }
 
 /** Chunks of the build before this one stay: a program that runs from it may not have loaded all of them yet. */

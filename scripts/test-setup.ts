@@ -3,6 +3,9 @@ import { installPackages, whyNoApt } from './apt.ts';
 import { ensureBusyboxImage } from './busybox-image.ts';
 import { ensureDockerEngine } from './docker-engine.ts';
 import { kubectlPath } from './kubectl.ts';
+import { ensurePackages } from './package/packages.ts';
+import { STRIP } from './package/runtime.ts';
+import { PROGRAMS, TARGETS } from './package/target.ts';
 
 /* What the tests use besides the packages, made or found before they start. */
 
@@ -20,6 +23,12 @@ try {
   ensureProgram('git', 'git');
   ensureProgram('ssh', 'openssh-client'); // what git reaches some repositories with
   ensureProgram('ip', 'iproute2'); // engines that a test starts have bridges of their own
+  ensureProgram('minisign', 'minisign');
+  for (const { tool, debian } of Object.values(STRIP)) ensureProgram(tool, debian);
+  await ensurePackages(
+    PROGRAMS,
+    TARGETS.map(({ arch }) => arch),
+  );
 } catch (error) {
   console.error(`npm test: ${(error as Error).message}`);
   process.exitCode = 1;

@@ -24,16 +24,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'proto/pod-update.ts',
   ],
   'agent/link': ['agent/state', 'agent/streams/source.ts', 'agent/reconcile/event-recorder.ts', 'proto'],
-  'agent/node': ['agent/runtime/runtime.ts'],
+  'agent/node': [
+    'agent/reconcile/event-recorder.ts',
+    'agent/runtime/runtime.ts',
+    'agent/state',
+    'proto/node-reboot.ts',
+  ],
   'agent/local': ['agent/pod/lease.ts', 'agent/pod/pod.ts'],
   'agent/streams': ['agent/runtime', 'agent/usage', 'proto'],
   'agent/usage': ['agent/reconcile/limit.ts', 'agent/runtime/runtime.ts'],
-  'agent/config.ts': [],
+  'agent/config.ts': ['proto/settings'],
   'agent/log.ts': [],
   'agent/version.ts': [],
   'agent/device.ts': ['agent'],
   'agent/agent.ts': ['agent', 'proto'],
-  'agent/main.ts': ['agent', 'proto/join-token.ts'],
+  'agent/main.ts': ['agent', 'proto/join-token.ts', 'proto/settings'],
 
   // Down: api, registry, store; then controllers, scheduler, dispatch, link, each through the registry.
   'hub/store': [],
@@ -133,6 +138,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/schema/json-type.ts',
     'hub/security',
     'proto/join-token.ts',
+    'proto/node-reboot.ts',
   ],
   'hub/bootstrap-objects.ts': [
     'hub/authorization/reconcile-default-roles.ts',
@@ -140,11 +146,23 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/resources',
   ],
   'hub/telemetry': ['hub/api/request-log.ts', 'hub/authorization/attributes.ts', 'hub/registry/registry.ts'],
-  'hub/config.ts': ['hub/admission/service-addresses/service-ranges.ts', 'hub/fleet/gate-servers.ts'],
+  'hub/config.ts': [
+    'hub/admission/service-addresses/service-ranges.ts',
+    'hub/fleet/gate-servers.ts',
+    'proto/settings',
+  ],
+  'hub/reload.ts': ['hub/config.ts', 'hub/hub.ts', 'hub/log.ts', 'proto/settings/reload.ts'],
   'hub/log.ts': [],
   'hub/version.ts': [],
   'hub/hub.ts': ['hub', 'proto'],
-  'hub/main.ts': ['hub/cli', 'hub/config.ts', 'hub/hub.ts', 'hub/log.ts'],
+  'hub/main.ts': [
+    'hub/cli',
+    'hub/config.ts',
+    'hub/hub.ts',
+    'hub/log.ts',
+    'hub/reload.ts',
+    'proto/settings/config-command.ts',
+  ],
 };
 
 /** Where a side begins: who else may import it, whatever the table above allows. */
@@ -152,19 +170,22 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   'agent/main.ts': [],
   'agent/agent.ts': ['agent/main.ts'],
   'hub/main.ts': [],
-  'hub/hub.ts': ['hub/main.ts'],
+  'hub/hub.ts': ['hub/main.ts', 'hub/reload.ts'],
 };
 
 /** Types only: their values are made in another place and handed over. */
 const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
-  'agent/reconcile/event-recorder.ts': ['agent/link'],
+  'agent/reconcile/event-recorder.ts': ['agent/link', 'agent/node'],
   'agent/pod/pod.ts': ['agent/dns', 'agent/local'],
+  'agent/state/agent-state.ts': ['agent/node'],
+  'agent/state/desired-state.ts': ['agent/node'],
   'agent/runtime/runtime.ts': ['agent/dns', 'agent/node', 'agent/usage'],
   'agent/usage': ['agent/streams'],
   'hub/api/access.ts': ['hub/access.ts'],
   'hub/api/manifest-writer.ts': ['hub/controllers'],
   'hub/api/pod-streams.ts': ['hub/link'],
   'hub/controllers/git-source/git-pushes.ts': ['hub/hooks'],
+  'hub/hub.ts': ['hub/reload.ts'],
   'hub/registry/registry.ts': ['hub/resources'],
   'hub/store/store.ts': ['hub/dispatch'],
 };
@@ -189,7 +210,7 @@ const HOME: Readonly<Record<string, Home>> = {
   'dns-packet': { values: ['agent/dns/dns-server.ts'] },
   dockerode: { values: ['agent/runtime'] },
   jose: { values: ['hub/authentication'] },
-  'js-yaml': { values: ['hub/api', 'hub/cli', 'hub/security'] },
+  'js-yaml': { values: ['proto/settings/settings-file.ts', 'hub/api', 'hub/cli', 'hub/security'] },
   'kubernetes-types': { values: [], types: ['agent', 'hub'] },
   mqtt: { values: ['agent/link/mqtt-link.ts', 'hub/link'] },
   pino: { values: ['agent/log.ts', 'hub/log.ts'], types: ['agent', 'hub'] },

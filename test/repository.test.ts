@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { PAGE, settingsPage } from '../scripts/generate-settings-page.ts';
 
 /* What is not about behaviour: types, lint, format, and that generated code is what its source makes. */
 
@@ -38,4 +39,8 @@ t.test('generated code is what the contract makes', async (t) => {
       `${file}: run "npm run generate"`,
     );
   }
+});
+
+t.test('the page of settings says what the tables say', async (t) => {
+  t.equal(readFileSync(PAGE, 'utf8'), settingsPage(), 'run "npm run generate"');
 });

@@ -37,6 +37,7 @@ export class Reporter {
   #underWay = false;
   #hasEvents = false;
   #scheduled = false;
+  #waiting: (() => void)[] = [];
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -56,6 +57,13 @@ export class Reporter {
   end(): void {
     this.#send = undefined;
     this.#underWay = false;
+    this.#wake();
+  }
+
+  /** Resolves when the hub has all that there is to tell, or when it cannot be told. */
+  async told(): Promise<void> {
+    while (this.#send && (this.#underWay || this.#hasNews()))
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   update(object: Reported): void {
@@ -75,6 +83,7 @@ export class Reporter {
     if (sequence !== this.#sequence) return;
     this.#underWay = false;
     this.#flush();
+    this.#wake();
   }
 
   /** What changes in one turn of the event loop goes together. */
@@ -89,7 +98,7 @@ export class Reporter {
 
   #flush(): void {
     if (!this.#send || this.#underWay) return;
-    if (this.#changed.size === 0 && !this.#hasEvents) return;
+    if (!this.#hasNews()) return;
     const objects = [...this.#changed.values()];
     this.#changed.clear();
     for (const { object, json } of objects) {
@@ -97,6 +106,16 @@ export class Reporter {
       else this.#told.delete(keyOf(object));
     }
     this.#report(objects, false);
+  }
+
+  #hasNews(): boolean {
+    return this.#changed.size > 0 || this.#hasEvents;
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
   }
 
   #report(objects: readonly Encoded[], complete: boolean): void {

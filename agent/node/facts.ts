@@ -20,6 +20,7 @@ export interface NodeFacts {
   /** Why the engine does not answer; undefined when it does. */
   readonly engineError: string | undefined;
   readonly slow: SlowFacts | undefined;
+  readonly bootId: string;
   /** RFC 3339. */
   readonly now: string;
 }
@@ -27,7 +28,6 @@ export interface NodeFacts {
 const MAX_PODS = 110; // Kubernetes' default
 /** Asked for once: to ask takes a millisecond, and every report of the node needs them. */
 const CPU_COUNT = cpus().length;
-export const BOOT_ID = bootId();
 
 /** What the device says of its Node object: labels, and status. Pure but for what `node:os` knows. */
 export function nodeReport(facts: NodeFacts): { labels: Record<string, string>; status: NodeStatus } {
@@ -55,7 +55,7 @@ export function nodeReport(facts: NodeFacts): { labels: Record<string, string>; 
       conditions: [readyCondition(facts)],
       nodeInfo: {
         architecture: goArchitecture(),
-        bootID: BOOT_ID,
+        bootID: facts.bootId,
         containerRuntimeVersion: engine?.version ?? 'docker://unknown',
         kernelVersion: engine?.kernelVersion || release(),
         kubeProxyVersion: '',
@@ -87,10 +87,10 @@ function readyCondition({ engineError, now }: NodeFacts) {
   };
 }
 
-/** Another one after each start of the device; empty where the kernel does not tell. */
-function bootId(): string {
+/** Another one after each start of the device; empty where the file does not tell. */
+export function bootId(file: string): string {
   try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return readFileSync(file, 'utf8').trim();
   } catch {
     return '';
   }

@@ -109,8 +109,9 @@ export function makeExecutor(options: ExecutorOptions): Executor {
 
   async function prepare({ pod, memory }: ActionContext): Promise<void> {
     if (!pod) return;
+    const prepared = memory.preparing();
     for (const volume of planVolumes(pod, options.desired, options.roots)) await makeVolume(volume);
-    memory.prepared = true;
+    prepared();
   }
 
   async function run(action: Extract<Action, { type: 'run' }>, context: ActionContext): Promise<void> {

@@ -8,7 +8,9 @@ export class PodMemory {
   readonly failures = new Map<string, Failure>();
   readonly killAtMs = new Map<string, number>();
   readonly lastAttempt = new Map<string, number>();
-  prepared = false;
+  /** Grows with each change of what is wanted. */
+  #wanted = 0;
+  #prepared = -1;
 
   constructor(monotonicMs: number, wallMs: number) {
     this.firstSeenAtMs = monotonicMs;
@@ -23,6 +25,19 @@ export class PodMemory {
   /** The pod, or what it refers to, is another now: what failed may work, and files must be made again. */
   startOver(): void {
     this.failures.clear();
-    this.prepared = false;
+    this.#wanted++;
+  }
+
+  /** Whether the pod's files are as they are wanted now. */
+  get prepared(): boolean {
+    return this.#prepared === this.#wanted;
+  }
+
+  /** Called when the files' content is looked up. What it returns is called when they are made, which takes a while. */
+  preparing(): () => void {
+    const wanted = this.#wanted;
+    return () => {
+      this.#prepared = wanted;
+    };
   }
 }

@@ -30,8 +30,11 @@ const SCHEMA = `
 const ADDED_TABLES = `
   CREATE TABLE IF NOT EXISTS pod_updates (uid TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS leases (name TEXT PRIMARY KEY, lease TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS reboots (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
 `;
 const SNAPSHOTS_KEPT = 2;
+/** Requests that snapshots can still have are among the newest by far. */
+const REBOOTS_KEPT = 64;
 
 /**
  * What the agent must not forget: in one SQLite file (WAL, `synchronous=FULL`), which one process at a time can open. Identity and snapshots are also kept as
@@ -159,6 +162,21 @@ export class AgentState {
 
   forgetLease(name: string): void {
     this.#db.prepare('DELETE FROM leases WHERE name = ?').run(name);
+  }
+
+  /** Whether the request to start this device anew has been taken up, or refused. */
+  isRebootDone(id: string): boolean {
+    return this.#db.prepare('SELECT 1 FROM reboots WHERE id = ?').get(id) !== undefined;
+  }
+
+  /** Durable when it returns. Throws when it cannot be made so. */
+  saveRebootDone(id: string): void {
+    this.#db.transaction(() => {
+      this.#db.prepare('INSERT OR IGNORE INTO reboots (id) VALUES (?)').run(id);
+      this.#db
+        .prepare('DELETE FROM reboots WHERE number <= (SELECT max(number) FROM reboots) - ?')
+        .run(REBOOTS_KEPT);
+    })();
   }
 
   close(): void {

@@ -24,7 +24,26 @@ interface Objects {
   readonly pods: ReadonlyMap<string, Pod>; // by uid
   readonly configuration: ReadonlyMap<string, ConfigMap | Secret>; // by kind/namespace/name
   readonly services: ReadonlyMap<string, Service>; // by namespace/name
+  readonly node: OwnNode | undefined;
 }
+
+/** The Node of this device, as the hub sends it while something is asked of the device itself. */
+export interface OwnNode {
+  readonly kind: 'Node';
+  readonly metadata: {
+    readonly name: string;
+    readonly uid?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+}
+
+const NOTHING: Objects = {
+  version: undefined,
+  pods: new Map(),
+  configuration: new Map(),
+  services: new Map(),
+  node: undefined,
+};
 
 /**
  * What should run on this device: the newest snapshot that the hub signed for it. Nothing is acted on before it is
@@ -35,7 +54,7 @@ export class DesiredState implements Configuration {
   readonly #identity: Pick<Identity, 'cluster' | 'node'>;
   readonly #hubKey: KeyObject;
   readonly #sealingKey: KeyObject;
-  #objects: Objects = { version: undefined, pods: new Map(), configuration: new Map(), services: new Map() };
+  #objects: Objects = NOTHING;
 
   private constructor(state: AgentState, identity: Identity) {
     this.#state = state;
@@ -81,6 +100,11 @@ export class DesiredState implements Configuration {
     return this.#objects.services;
   }
 
+  /** Undefined while nothing is asked of the device itself. */
+  get node(): OwnNode | undefined {
+    return this.#objects.node;
+  }
+
   configMap(namespace: string, name: string): ConfigMap | undefined {
     return this.#objects.configuration.get(`ConfigMap/${namespace}/${name}`) as ConfigMap | undefined;
   }
@@ -118,7 +142,7 @@ export class DesiredState implements Configuration {
   #decode(signed: SignedSnapshot): Objects {
     const snapshot = openSnapshot(signed, this.#hubKey);
     this.#checkAddressee(snapshot);
-    const objects = decodeObjects<Pod | ConfigMap | Service>(snapshot.objects);
+    const objects = decodeObjects<Pod | ConfigMap | Service | OwnNode>(snapshot.objects);
     const secrets = decodeObjects<Secret>(this.#unsealed(snapshot));
     const pods = objects.filter((object): object is Pod => object.kind === 'Pod');
     const services = objects.filter((object): object is Service => object.kind === 'Service');
@@ -130,6 +154,7 @@ export class DesiredState implements Configuration {
       services: new Map(
         services.map((service) => [`${service.metadata.namespace}/${service.metadata.name}`, service]),
       ),
+      node: objects.find((object): object is OwnNode => object.kind === 'Node'),
     };
   }
 

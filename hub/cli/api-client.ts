@@ -121,31 +121,55 @@ export class ApiClient {
     name: string,
     signal: AbortSignal,
   ): AsyncGenerator<T | undefined> {
-    let retryMs = RETRY_FIRST_MS;
-    for (let isFirst = true; !signal.aborted; isFirst = false) {
-      try {
-        const object = await this.find<T>(`${collection}/${name}`);
-        yield object;
-        if (!object) return;
-        const query = { fieldSelector: `metadata.name=${name}` };
-        for await (const event of this.watch<T>(
-          collection,
-          query,
-          object.metadata.resourceVersion ?? '',
-          signal,
-        )) {
-          yield event.type === 'DELETED' ? undefined : event.object;
-          if (event.type === 'DELETED') return;
-          retryMs = RETRY_FIRST_MS;
-        }
-      } catch (error) {
-        const isOver = error instanceof ApiFailure ? error.code < 500 && error.code !== GONE : isFirst;
-        if (signal.aborted) return;
-        if (isOver) throw error;
-      }
-      await delay(retryMs, undefined, { signal }).catch(() => undefined);
-      retryMs = Math.min(retryMs * 2, RETRY_MOST_MS);
-    }
+    yield* goOn(
+      signal,
+      () => this.#followOnce<T>(collection, name, signal),
+      (object) => object === undefined,
+    );
+  }
+
+  /**
+   * The objects of a collection that the query takes, then each that comes or changes. What is there already is told
+   * again when the hub was away, or its history too short. Ends with the signal.
+   */
+  async *followAll<T>(
+    collection: string,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly T[]> {
+    yield* goOn(
+      signal,
+      () => this.#followAllOnce<T>(collection, query, signal),
+      () => false,
+    );
+  }
+
+  async *#followOnce<T extends Stored>(
+    collection: string,
+    name: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<T | undefined> {
+    const object = await this.find<T>(`${collection}/${name}`);
+    yield object;
+    const query = { fieldSelector: `metadata.name=${name}` };
+    const since = object?.metadata.resourceVersion ?? '';
+    for await (const event of this.watch<T>(collection, query, since, signal))
+      yield event.type === 'DELETED' ? undefined : event.object;
+  }
+
+  async *#followAllOnce<T>(
+    collection: string,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly T[]> {
+    const list = await this.call<{ items: T[] } & Stored>(
+      'GET',
+      `${collection}?${new URLSearchParams(query)}`,
+    );
+    yield list.items;
+    const since = list.metadata.resourceVersion ?? '';
+    for await (const { type, object } of this.watch<T>(collection, query, since, signal))
+      if (type !== 'DELETED') yield [object];
   }
 
   #send(
@@ -174,6 +198,35 @@ export class ApiClient {
       );
       call.end(text);
     });
+  }
+}
+
+/**
+ * Takes turns of following until the last item, or the signal: again when the hub ended one, when it is away for a while,
+ * and when its history was too short. Fails when the first turn finds no hub.
+ */
+async function* goOn<T>(
+  signal: AbortSignal,
+  turn: () => AsyncGenerator<T>,
+  isLast: (item: T) => boolean,
+): AsyncGenerator<T> {
+  let retryMs = RETRY_FIRST_MS;
+  for (let isFirst = true; !signal.aborted; isFirst = false) {
+    try {
+      let isNews = false; // what a turn begins with tells nothing of how long it lasts
+      for await (const item of turn()) {
+        yield item;
+        if (isLast(item)) return;
+        if (isNews) retryMs = RETRY_FIRST_MS;
+        isNews = true;
+      }
+    } catch (error) {
+      const isOver = error instanceof ApiFailure ? error.code < 500 && error.code !== GONE : isFirst;
+      if (signal.aborted) return;
+      if (isOver) throw error;
+    }
+    await delay(retryMs, undefined, { signal }).catch(() => undefined);
+    retryMs = Math.min(retryMs * 2, RETRY_MOST_MS);
   }
 }
 

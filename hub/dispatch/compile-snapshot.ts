@@ -7,7 +7,7 @@ import type { ServiceObject } from '../resources/typed.ts';
 
 /** What a node needs, before it is numbered, sealed and signed. */
 export interface CompiledSnapshot {
-  /** Canonical JSON of the pods, the ConfigMaps and the Services. */
+  /** Canonical JSON of the pods, the ConfigMaps and the Services, and of the Node when something is asked of the device itself. */
   readonly objects: Buffer;
   /** Canonical JSON of the Secrets; undefined when there are none. */
   readonly secrets: Buffer | undefined;
@@ -20,6 +20,8 @@ export interface SnapshotSource {
   readonly pods: readonly KubeObject[];
   /** The Services that select the pod. */
   readonly servicesOf: (pod: KubeObject) => readonly ServiceObject[];
+  /** The node itself, if the device is to know something of it. */
+  readonly node: NamedObject | undefined;
   readonly get: (resource: ResourceDefinition, namespace: string, name: string) => KubeObject | undefined;
   /** SPKI DER, base64. */
   readonly sealingKey: string;
@@ -29,6 +31,7 @@ export interface SnapshotSource {
 export function compileSnapshot({
   pods: bound,
   servicesOf,
+  node,
   get,
   sealingKey,
 }: SnapshotSource): CompiledSnapshot {
@@ -41,6 +44,7 @@ export function compileSnapshot({
   const plain = encodeObjects([
     ...[...bound, ...referred(configMaps, 'configMap')].map(forDevice),
     ...[...services.values()].map(whereItLeads),
+    ...(node ? [node] : []),
   ]);
   const sealed = referred(secrets, 'secret').map(forDevice);
   const secretBytes = sealed.length > 0 ? encodeObjects(sealed) : undefined;

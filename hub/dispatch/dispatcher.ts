@@ -1,18 +1,20 @@
 import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { SignedSnapshot, Version } from '../../proto/gen/holdfast/v1/link_pb.ts';
+import { REBOOT_ANNOTATION } from '../../proto/node-reboot.ts';
 import { seal } from '../../proto/seal.ts';
 import { compareVersions, compressObjects, formatVersion, signSnapshot } from '../../proto/snapshot.ts';
 import type { Registry, WatchEvent } from '../registry/registry.ts';
 import { podsSelectedBy, servicesSelecting } from '../registry/service-selection.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
-import { objectKey } from '../resources/object.ts';
+import { type KubeObject, objectKey } from '../resources/object.ts';
 import { configMaps, nodes, pods, secrets, services } from '../resources/table-of-resources.ts';
 import type { PodObject, ServiceObject } from '../resources/typed.ts';
 import { SEALING_KEY_ANNOTATION } from '../security/node-identity.ts';
 import type { Store } from '../store/store.ts';
 import { WorkQueue } from '../sync/work-queue.ts';
 import { type CompiledSnapshot, compileSnapshot } from './compile-snapshot.ts';
+import { askedOfNode } from './reboot-request.ts';
 
 export interface DispatcherOptions {
   readonly registry: Registry;
@@ -24,6 +26,7 @@ export interface DispatcherOptions {
   /** Brings a snapshot on its way to a node. */
   readonly send: (node: string, snapshot: SignedSnapshot) => void;
   readonly log: Logger;
+  readonly now?: () => number;
 }
 
 /** The number and content of the newest snapshot of a node: durable before the snapshot is sent. */
@@ -45,6 +48,8 @@ export class Dispatcher {
   readonly #held = new Map<string, Version | undefined>();
   /** Each Service as it was last seen: pods that it does not select any more have to learn of it. */
   readonly #services = new Map<string, ServiceObject>();
+  /** What is asked of each device itself, as it was last seen: Nodes change with each heartbeat. */
+  readonly #asked = new Map<string, string>();
   readonly #stopWatching: (() => void)[] = [];
 
   constructor(options: DispatcherOptions) {
@@ -56,10 +61,7 @@ export class Dispatcher {
       });
     }
     this.#queue = new WorkQueue({
-      sync: async (node) => {
-        await this.#sync(node);
-        return undefined;
-      },
+      sync: (node) => this.#sync(node),
       onError: ({ key: node, error, retryInMs }) =>
         options.log.error({ err: error, node, retryInMs }, 'the snapshot of a node could not be made'),
     });
@@ -75,8 +77,12 @@ export class Dispatcher {
     for (const service of registry.list(services).items as ServiceObject[])
       this.#services.set(objectKey(service), service);
     follow(services, (event) => this.#serviceChanged(event));
+    follow(nodes, (event) => this.#nodeChanged(event));
     // What was written while no dispatcher ran, or before a crash could issue it.
-    for (const { metadata } of registry.list(nodes).items) this.#queue.add(metadata.name ?? '');
+    for (const node of registry.list(nodes).items) {
+      this.#noteAsked(node);
+      this.#queue.add(node.metadata.name ?? '');
+    }
   }
 
   /** A node has connected and says what it holds. */
@@ -98,6 +104,23 @@ export class Dispatcher {
   async stop(): Promise<void> {
     for (const stop of this.#stopWatching) stop();
     await this.#queue.stop();
+  }
+
+  /** Only what is in its snapshot: not that it reported. */
+  #nodeChanged(event: WatchEvent): void {
+    if (event.type === 'SYNCED') return;
+    const { name = '' } = event.object.metadata;
+    if (event.type === 'DELETED') this.#asked.delete(name);
+    else if (this.#noteAsked(event.object)) this.#queue.add(name);
+  }
+
+  /** Whether something else is asked of the device than before. */
+  #noteAsked({ metadata: { name = '', annotations } }: KubeObject): boolean {
+    const asked = annotations?.[REBOOT_ANNOTATION];
+    if (this.#asked.get(name) === asked) return false;
+    if (asked === undefined) this.#asked.delete(name);
+    else this.#asked.set(name, asked);
+    return true;
   }
 
   #podChanged(event: WatchEvent): void {
@@ -126,13 +149,17 @@ export class Dispatcher {
     else this.#services.set(key, service);
   }
 
-  async #sync(node: string): Promise<void> {
-    const { registry, epoch } = this.#options;
-    const sealingKey = registry.get(nodes, undefined, node)?.metadata.annotations?.[SEALING_KEY_ANNOTATION];
-    if (!sealingKey) return; // no device has enrolled under this name
+  /** Resolves to the ms after which the snapshot will be another by itself, if it will. */
+  async #sync(node: string): Promise<number | undefined> {
+    const { registry, epoch, now = Date.now } = this.#options;
+    const object = registry.get(nodes, undefined, node);
+    const sealingKey = object?.metadata.annotations?.[SEALING_KEY_ANNOTATION];
+    if (!object || !sealingKey) return undefined; // no device has enrolled under this name
+    const asked = askedOfNode(object, now());
     const compiled = compileSnapshot({
       pods: registry.byIndex(pods, 'spec.nodeName', node),
       servicesOf: (pod) => servicesSelecting(registry, pod),
+      node: asked?.object,
       get: (resource, namespace, name) => registry.get(resource, namespace, name),
       sealingKey,
     });
@@ -140,8 +167,8 @@ export class Dispatcher {
     const isNew = before?.hash !== compiled.hash || BigInt(before.epoch) !== epoch;
     const issued = isNew ? await this.#issue(node, compiled) : before;
     const version = { epoch: BigInt(issued.epoch), revision: BigInt(issued.revision) } as Version;
-    if (!isNew && !this.#isBehind(node, version)) return;
-    this.#send(node, version, compiled, sealingKey);
+    if (isNew || this.#isBehind(node, version)) this.#send(node, version, compiled, sealingKey);
+    return asked?.leftMs;
   }
 
   /** Whether the node is connected and holds less than this. */

@@ -104,9 +104,10 @@ export class StatusIntake {
   }
 
   async #takeEvent(node: string, event: NodeEvent): Promise<void> {
-    if (!this.#registry.get(namespaces, undefined, event.namespace)) return;
+    if (!mayTell(node, event)) return;
     const object = eventObject(node, event);
-    const { namespace, name = '' } = object.metadata;
+    const { namespace = '', name = '' } = object.metadata;
+    if (!this.#registry.get(namespaces, undefined, namespace)) return;
     const change = (current: KubeObject | undefined) =>
       current
         ? {
@@ -129,6 +130,12 @@ export class StatusIntake {
       this.#log.warn({ err: error, node }, 'a status that the node reported was refused');
     }
   }
+}
+
+/** Of Nodes a device may speak of its own alone, and of nothing else that is in no namespace. */
+function mayTell(node: string, { kind, name, namespace }: NodeEvent): boolean {
+  if (kind === 'Node') return name === node && namespace === '';
+  return namespace !== '';
 }
 
 function parse<T>(object: ObjectStatus): T {

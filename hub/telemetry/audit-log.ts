@@ -3,25 +3,31 @@ import type { RequestLog, RequestObserver } from '../api/request-log.ts';
 import type { User } from '../authorization/attributes.ts';
 
 const STDOUT = '-';
+const STDOUT_FD = 1;
 
 /**
  * Who did what, as one JSON line per request, in the form of Kubernetes' audit.k8s.io/v1 Events at level Metadata:
  * neither bodies nor headers, and so no secrets. Each line is with the kernel before the next request is looked at.
  */
 export class AuditLog implements RequestObserver {
-  readonly #fd: number;
-  readonly #isOwn: boolean;
+  #fd: number | undefined;
   readonly #onError: (error: unknown) => void;
 
-  /** Throws when the file can not be written. `-` is standard output. */
+  /** Throws when the file can not be written. `-` is standard output, nothing is none. */
   constructor(path: string, onError: (error: unknown) => void) {
-    this.#isOwn = path !== STDOUT;
-    this.#fd = this.#isOwn ? openSync(path, 'a', 0o600) : 1;
-    if (this.#isOwn) chmodSync(path, 0o600);
+    this.#fd = openLog(path);
     this.#onError = onError;
   }
 
+  /** From now on into this file: another one, or the same that was moved aside. Throws, and goes on with the old one. */
+  open(path: string): void {
+    const fd = openLog(path);
+    this.close();
+    this.#fd = fd;
+  }
+
   ended(log: RequestLog, code: number, nowMs: number): void {
+    if (this.#fd === undefined) return;
     try {
       writeSync(this.#fd, `${JSON.stringify(auditEvent(log, code, nowMs))}\n`);
     } catch (error) {
@@ -30,8 +36,17 @@ export class AuditLog implements RequestObserver {
   }
 
   close(): void {
-    if (this.#isOwn) closeSync(this.#fd);
+    if (this.#fd !== undefined && this.#fd !== STDOUT_FD) closeSync(this.#fd);
+    this.#fd = undefined;
   }
+}
+
+function openLog(path: string): number | undefined {
+  if (path === '') return undefined;
+  if (path === STDOUT) return STDOUT_FD;
+  const fd = openSync(path, 'a', 0o600);
+  chmodSync(path, 0o600);
+  return fd;
 }
 
 /** Pure. */

@@ -29,6 +29,9 @@ export interface SimulatedDeviceOptions {
   readonly onFailure: (device: SimulatedDevice, error: Error) => void;
 }
 
+/** How long a device is away that is asked to start anew. */
+const REBOOT_MS = [200, 600] as const;
+
 /** How a device is: it has no agent while it is off, and never again once it is lost. */
 export type DeviceState = 'off' | 'disconnected' | 'connected' | 'lost';
 
@@ -56,6 +59,7 @@ export class SimulatedDevice {
   #isWelcome = false;
   #isLost = false;
   #held: Version | undefined;
+  #boots = 1;
   #timer: NodeJS.Timeout | undefined;
   #rebooting: Promise<void> = Promise.resolve();
 
@@ -206,6 +210,7 @@ export class SimulatedDevice {
     if (containers === 'ended') this.#runtime.endAll();
     if (containers === 'gone') this.#runtime.forgetAll();
     const { signal } = this.#closing;
+    if (containers !== 'running') this.#boots += 1;
     await sleep(within(downMs, this.plan.draw('down')), undefined, { signal }).catch(() => {});
     if (this.#isLost || signal.aborted) return;
     this.#network.restore('off');
@@ -286,6 +291,11 @@ export class SimulatedDevice {
       runtime: this.#runtime,
       links: linksOf(transport, identity).map((load) => async () => this.#network.through(await load())),
       hostIp: addressOf(plan.index),
+      bootId: `${this.name}-${this.#boots}`,
+      reboot: async () => {
+        this.#tolerated(this.reboot({ downMs: REBOOT_MS, containers: 'ended' }));
+        return undefined;
+      },
       now: () => this.#now(),
       facts: async () => FACTS,
       serve: async () => () => {}, // nobody asks a simulated device on its own socket
@@ -297,7 +307,7 @@ export class SimulatedDevice {
     return {
       dataDir: dir,
       runDir: join(dir, 'run'),
-      node: this.name,
+      nodeName: this.name,
       hub: undefined,
       token: undefined,
       tokenFile: undefined,
@@ -305,6 +315,8 @@ export class SimulatedDevice {
       dockerHost: '',
       logLevel: '',
       output: 'text',
+      rebootCommand: undefined,
+      bootIdFile: '',
     };
   }
 }

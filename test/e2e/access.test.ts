@@ -39,7 +39,7 @@ async function setUp(t: Test, version: KubectlVersion) {
   const run = (kubeconfig: string, args: readonly string[]): Promise<Outcome> =>
     new Promise((resolve) => {
       const all = ['--kubeconfig', kubeconfig, ...cache, ...args];
-      execFile(program, all, { timeout: 60_000 }, (error, out, err) =>
+      execFile(program, all, { timeout: 90_000 }, (error, out, err) =>
         resolve({ out, err, code: typeof error?.code === 'number' ? error.code : error ? -1 : 0 }),
       );
     });
@@ -177,7 +177,7 @@ for (const version of ['1.34', '1.35'] as const) {
       /certificatesigningrequest\.certificates\.k8s\.io\/ann approved/,
     );
     t.match(await succeeds('certificate deny denied'), /\/denied denied/);
-    await succeeds('wait csr/ann --for=jsonpath={.status.certificate} --timeout=20s');
+    await succeeds('wait csr/ann --for=jsonpath={.status.certificate} --timeout=60s');
     t.match(await succeeds('get csr ann'), /Approved,Issued/);
     t.match(await succeeds('get csr denied'), /Denied/);
     const certificate = await succeeds('get csr ann -o jsonpath={.status.certificate}');

@@ -21,7 +21,7 @@ export async function allKindsScenarios(version: KubectlVersion): Promise<void> 
 
   function kubectl(t: Test, ...args: string[]): Promise<string> {
     return new Promise((resolve) => {
-      execFile(program, [...flags, ...args], { timeout: 60_000 }, (error, out, err) => {
+      execFile(program, [...flags, ...args], { timeout: 90_000 }, (error, out, err) => {
         t.equal(error, null, `kubectl ${args.join(' ')}${error ? `: ${err}` : ''}`);
         resolve(out);
       });
@@ -111,7 +111,7 @@ export async function allKindsScenarios(version: KubectlVersion): Promise<void> 
     // A Namespace stays until a controller found it empty, which is another test's.
     const rest = items.filter(({ kind }) => kind !== 'Namespace');
     await writeFile(manifest, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: rest }));
-    const out = await kubectl(t, 'delete', '-f', manifest, '--timeout=30s');
+    const out = await kubectl(t, 'delete', '-f', manifest, '--timeout=60s');
     t.equal(out.match(/ deleted/g)?.length, rest.length, out);
     t.same(hub.errors, []);
   });

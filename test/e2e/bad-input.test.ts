@@ -201,7 +201,7 @@ t.test('bad input', async (t) => {
       metadata: { name: 'late', namespace: 'default' },
       data: { A: '1' },
     });
-    await stand.kubectl('wait', 'pod/config', '--for=condition=Ready', '--timeout=30s');
+    await stand.kubectl('wait', 'pod/config', '--for=condition=Ready', '--timeout=60s');
     await stand.kubectl('delete', 'pod', 'config', '--wait');
   });
 
@@ -222,7 +222,7 @@ t.test('bad input', async (t) => {
     const waiting = await waits('root', 'CreateContainerConfigError');
     t.match(waiting.message, /container has runAsNonRoot and image will run as root/);
     await stand.apply(pod('nobody', { securityContext: { ...securityContext, runAsUser: 65534 } }));
-    await stand.kubectl('wait', 'pod/nobody', '--for=condition=Ready', '--timeout=30s');
+    await stand.kubectl('wait', 'pod/nobody', '--for=condition=Ready', '--timeout=60s');
     await stand.kubectl('delete', 'pod', 'root', 'nobody', '--wait');
   });
 
@@ -290,7 +290,7 @@ t.test('bad input', async (t) => {
     );
     await stand.hub.line(/the node refused its desired state/);
     rmSync(filler);
-    await stand.kubectl('wait', 'pod/late', '--for=condition=Ready', '--timeout=40s');
+    await stand.kubectl('wait', 'pod/late', '--for=condition=Ready', '--timeout=60s');
     await stand.kubectl('delete', 'pod', 'late', '--wait');
   });
 

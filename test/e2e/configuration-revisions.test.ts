@@ -125,8 +125,8 @@ const all = (text: string) =>
 t.test('kubectl apply, diff, history, undo', async (t) => {
   await run('apply -f -', list(policy));
   await run('apply -f -', all('one'));
-  await run('rollout status daemonset/app --timeout=30s');
-  await run('rollout status deployment/web --timeout=30s');
+  await run('rollout status daemonset/app --timeout=60s');
+  await run('rollout status deployment/web --timeout=60s');
   await Promise.all([readAll('app', 'one'), readAll('web', 'one')]);
   t.match(await stampOf('daemonset', 'app'), /^\{"ConfigMap\/app":"[a-z0-9]{10}"\}$/);
   t.equal(await run('diff -f -', all('one')), '', 'nothing to see');
@@ -223,7 +223,7 @@ t.test('a quota that leaves no room for copies: told, and nothing changes until 
   });
   await run('apply -f -', quota(100));
   await succeeds('app-6');
-  await run('rollout status daemonset/app --timeout=30s');
+  await run('rollout status daemonset/app --timeout=60s');
   await readAll('app', 'three');
 });
 
@@ -244,7 +244,7 @@ t.test('helm install, upgrade, rollback', async (t) => {
   const helm = async (...args: string[]) => {
     const homes = { HELM_CACHE_HOME: dir, HELM_CONFIG_HOME: dir, HELM_DATA_HOME: dir };
     const env = { ...process.env, ...homes, KUBECONFIG: hub.kubeconfig };
-    return (await promisify(execFile)(program, args, { env, timeout: 60_000 })).stdout;
+    return (await promisify(execFile)(program, args, { env, timeout: 90_000 })).stdout;
   };
   const values = (text: string, image: string) => ['--set', `text=${text},image=${image}`];
   await helm('install', 'helmed', chart, ...values('one', 'app:1'));

@@ -69,7 +69,7 @@ for (const version of ['1.34', '1.35'] as KubectlVersion[]) {
     const env = { ...process.env, KUBECONFIG: stand.kubeconfig };
     const kubectl = await kubectlPath(version);
     const run = (args: string[], input = '') => {
-      const child = spawn(kubectl, args, { env, timeout: 60_000 });
+      const child = spawn(kubectl, args, { env, timeout: 90_000 });
       child.stdin.on('error', () => {});
       child.stdin.end(input);
       return ended(child);
@@ -95,7 +95,7 @@ for (const version of ['1.34', '1.35'] as KubectlVersion[]) {
 
     t.test('a shell with a terminal, more commands in it, and its end', async (t) => {
       const command = `${kubectl} debug -it ${one} ${IMAGE} -c shell --profile=general -- sh -c 'read line; test -t 0 && echo "got $line"; exit 3'`;
-      const terminal = spawn('script', ['-qec', command, '/dev/null'], { env, timeout: 60_000 });
+      const terminal = spawn('script', ['-qec', command, '/dev/null'], { env, timeout: 90_000 });
       let said = '';
       terminal.stdout.setEncoding('utf8').on('data', (text: string) => {
         said += text;
@@ -116,7 +116,7 @@ for (const version of ['1.34', '1.35'] as KubectlVersion[]) {
       const loop = 'echo begun; while read line; do echo "got $line"; done';
       await debug(one, 'reader', '-i', '--attach=false', '--', ...shell(loop));
       await lookOf(one, 'reader', ({ state }) => state?.running);
-      const attached = spawn(kubectl, ['attach', '-i', one, '-c', 'reader'], { env, timeout: 60_000 });
+      const attached = spawn(kubectl, ['attach', '-i', one, '-c', 'reader'], { env, timeout: 90_000 });
       attached.stdin.write('word\n');
       let said = '';
       for await (const part of attached.stdout.setEncoding('utf8')) {

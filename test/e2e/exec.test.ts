@@ -61,7 +61,7 @@ for (const transport of ['mqtt', 'grpc'] as const) {
 
     const start = async (version: KubectlVersion, args: readonly string[], env = {}) => {
       const environment = { ...process.env, KUBECONFIG: stand.kubeconfig, ...env };
-      return spawn(await kubectlPath(version), args, { env: environment, timeout: 60_000 });
+      return spawn(await kubectlPath(version), args, { env: environment, timeout: 90_000 });
     };
     const ended = async (kubectl: ChildProcess): Promise<Ended> => {
       const [stdout, stderr, [code]] = await Promise.all([
@@ -158,7 +158,7 @@ for (const transport of ['mqtt', 'grpc'] as const) {
       const command = `stty rows 33 cols 77; ${kubectl} exec -it shell -- sh -c 'sleep 0.3; stty size; test -t 0 && echo is-a-terminal; exit 4'`;
       const terminal = spawn('script', ['-qec', command, '/dev/null'], {
         env: { ...process.env, KUBECONFIG: stand.kubeconfig },
-        timeout: 30_000,
+        timeout: 90_000,
       });
       const { stdout, code } = await ended(terminal);
       t.match(stdout.toString(), /33 77/);

@@ -77,7 +77,10 @@ t.test('dark devices are passed over, then catch up to the newest', async (t) =>
 
 t.test('devices that vanish with it are lost, and stop it', async (t) => {
   const gone: Scenario = { ...FAST, groups: [{ name: 'gone', share: 0.5, lost: { image: 'app:2' } }] };
-  const world = await World.start(t, 24, gone, { waves: [{ name: 'canary', limit: 8 }] });
+  const world = await World.start(t, 24, gone, {
+    waves: [{ name: 'canary', limit: 8 }],
+    gates: { ...GATES, lost: { lostAfter: '3s', maxLost: '10%' } },
+  });
   await world.setImage('app:2');
   const { status } = await world.untilPhase('app-2', 'Paused');
   t.match(status?.message, /lost/);
@@ -132,7 +135,7 @@ t.test(
   async (t) => {
     const full: Period[] = [];
     const scenario = { ...FAST, groups: [{ name: 'full', devices: [3], diskFull: full }] };
-    const world = await World.start(t, 8, scenario, { stage: {}, deadline: { perDeviceApply: '60s' } });
+    const world = await World.start(t, 8, scenario, { stage: {} });
     const node = world.fleet.group('full')[0]?.name;
     const row = async () => {
       const found = await world.api.call('GET', `${FLEET}/deviceupdates/app.${node}`).catch(() => undefined);

@@ -56,14 +56,10 @@ t.test('budgets: one of a site at a time; where one is away already, nobody', as
   });
 
   await world.setImage('app:2');
-  const left = await until(
-    'only its site is left',
-    async () => {
-      const others = (await rowsOf(world)).filter(({ step }) => step !== 'Succeeded').map(({ node }) => node);
-      return others.length === 4 ? others : undefined;
-    },
-    40_000,
-  );
+  const left = await until('only its site is left', async () => {
+    const others = (await rowsOf(world)).filter(({ step }) => step !== 'Succeeded').map(({ node }) => node);
+    return others.length === 4 ? others : undefined;
+  });
   t.ok(left.every((node) => siteOf(node) === siteOf(away?.name ?? '')));
   t.notOk(
     left.some((node) => touched.has(node)),
@@ -109,7 +105,7 @@ t.test('downloads ahead of time wait for their own window, and nobody is late fo
     groups: [{ name: 'ahead', devices: [0, 1, 2], clockOffsetMs: 6 * 3_600_000 }],
   };
   const stage = { maxConcurrent: 50, windows };
-  const deadline = { perDeviceApply: '3s', noProgress: '3s' };
+  const deadline = { perDeviceApply: '6s', noProgress: '6s' };
   const world = await World.start(t, 8, scenario, { stage, deadline });
   await world.setImage('app:2');
   await world.untilRunning('app:2', 3);
@@ -120,7 +116,7 @@ t.test('downloads ahead of time wait for their own window, and nobody is late fo
     const { status } = (await world.rollout('app-2')) ?? {};
     return Date.now() - Date.parse(status?.progressAt ?? '');
   };
-  await until('longer than a device may take', async () => (await lateness()) > 4_500, 20_000);
+  await until('longer than a device may take', async () => (await lateness()) > 9_000, 60_000);
   t.equal(waits(await rowsOf(world)).length, 5, 'none of them has failed');
   t.match((await world.rollout('app-2'))?.status, { phase: 'Progressing', failed: 0, succeeded: 3 });
 });
@@ -141,8 +137,8 @@ t.test(
     ];
     const world = await World.start(t, 8, ring, {
       waves: [{ name: 'canary', selector: { matchLabels: { ring: 'canary' } }, bake: '4s' }],
-      deadline: { perDeviceApply: '10s', noProgress: '4s' },
-      gates: { health: { minHealthy: '300ms', maxRestarts: 0 }, lost: { lostAfter: '60s' }, measured },
+      deadline: { perDeviceApply: '10s', noProgress: '8s' },
+      gates: { health: { minHealthy: '300ms', maxRestarts: 0 }, measured },
     });
     const canary = world.fleet.group('canary');
     for (const device of canary) device.goDark();
@@ -174,7 +170,7 @@ t.test('devices that come and go all the time end with it, and nobody is counted
       { name: 'mobile', share: 0.5, flapping: { connectedMs: [300, 1_500], disconnectedMs: [50, 600] } },
     ],
   };
-  const world = await World.start(t, 20, flapping, { ...CANARY, deadline: { perDeviceApply: '20s' } });
+  const world = await World.start(t, 20, flapping, CANARY);
   await world.setImage('app:2');
   await world.untilRollout('app-2', 'has all', (status) => status?.succeeded === 20);
   t.match((await world.untilPhase('app-2', 'Succeeded')).status, { failed: 0, lost: 0 });

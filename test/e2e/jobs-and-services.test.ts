@@ -42,7 +42,7 @@ t.test('a Job, from its creation to its end', async (t) => {
   t.match(described, /Normal +SuccessfulCreate .* job-controller +Created pod: hello-/);
   t.match(described, /Normal +Completed .* Job completed/);
   t.equal(await kubectl('delete', 'job', 'hello'), 'job.batch "hello" deleted from default namespace');
-  await kubectl('wait', '--for=delete', 'pod', '-l', 'job-name=hello', '--timeout=30s');
+  await kubectl('wait', '--for=delete', 'pod', '-l', 'job-name=hello', '--timeout=60s');
 });
 
 t.test('its indexes, in the environment of each', async (t) => {
@@ -102,7 +102,7 @@ t.test('a CronJob, and a Job of it by hand', async (t) => {
   t.equal(await kubectl('logs', 'job/by-hand'), 'tock');
   await until('the CronJob knows of it', () => field('cronjob/tick', '.status.lastSuccessfulTime'));
   await kubectl('delete', 'cronjob', 'tick');
-  await kubectl('wait', '--for=delete', 'job/by-hand', '--timeout=30s');
+  await kubectl('wait', '--for=delete', 'job/by-hand', '--timeout=60s');
 });
 
 t.test('it ends while the hub is away, and is counted when it is back', async (t) => {

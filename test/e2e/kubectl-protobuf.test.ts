@@ -31,7 +31,7 @@ function kubectl(version: KubectlVersion) {
   const flags = ['--kubeconfig', kubeconfig, '--cache-dir', join(hub.directory, `cache-${version}`)];
   return async (...args: string[]): Promise<string> => {
     const program = await kubectlPath(version);
-    return (await run(program, [...flags, ...args], { timeout: 30_000 })).stdout;
+    return (await run(program, [...flags, ...args], { timeout: 90_000 })).stdout;
   };
 }
 
@@ -133,7 +133,7 @@ for (const version of ['1.34', '1.35'] as const) {
         code: 201,
       });
       sent.length = 0;
-      await command('drain', device.metadata.name, '--force', '--disable-eviction', '--timeout=20s');
+      await command('drain', device.metadata.name, '--force', '--disable-eviction', '--timeout=60s');
       t.ok(sent.includes('DELETE application/vnd.kubernetes.protobuf'), sent.join());
       t.match(await hub.get(`/api/v1/namespaces/${binary}/pods/p`), { code: 404 });
     });

@@ -214,7 +214,7 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
       'run ran --image=busybox:1 --port=80 --labels=app=ran --env=A=b --restart=Never',
       'pod/ran created\n',
     ),
-    row('wait pod/ran --for=condition=Ready --timeout=30s', 'pod/ran condition met\n'),
+    row('wait pod/ran --for=condition=Ready --timeout=60s', 'pod/ran condition met\n'),
     row(
       'get pod ran -o jsonpath={.spec.containers[0].env[0].value}/{.spec.containers[0].ports[0].containerPort}/{.spec.restartPolicy}/{.status.phase}',
       'b/80/Never/Running',
@@ -369,7 +369,7 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
       '2/app=parts',
     ),
     row('get deploy parts --subresource=scale --no-headers', /^parts +2 +\d +\d+s\n$/),
-    row('rollout status deploy/parts --timeout=30s', /successfully rolled out/),
+    row('rollout status deploy/parts --timeout=60s', /successfully rolled out/),
     row('get deploy parts --subresource=status -o jsonpath={.status.readyReplicas}', '2'),
     row('create cronjob sub --image=busybox:1 --schedule=@yearly', /created/),
     row(
@@ -384,7 +384,7 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   ],
   'delete and wait': [
     row('create deployment owner --image=busybox:1 --replicas=1', /created/),
-    row('rollout status deploy/owner --timeout=30s', /successfully rolled out/),
+    row('rollout status deploy/owner --timeout=60s', /successfully rolled out/),
     row('delete deploy owner --cascade=orphan', 'deployment.apps "owner" deleted from {v} namespace\n'),
     row('get rs -l app=owner -o jsonpath={.items[*].metadata.ownerReferences}', ''),
     row(
@@ -393,9 +393,9 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
     ),
     row('get pod -l app=owner -o name', ''),
     row('run brief --image=busybox:1', 'pod/brief created\n'),
-    row('wait pod/brief --for=jsonpath={.status.phase}=Running --timeout=30s', 'pod/brief condition met\n'),
+    row('wait pod/brief --for=jsonpath={.status.phase}=Running --timeout=60s', 'pod/brief condition met\n'),
     row('delete pod brief --grace-period=5 --wait=false', 'pod "brief" deleted from {v} namespace\n'),
-    row('wait pod/brief --for=delete --timeout=30s', /^(pod\/brief condition met\n)?$/),
+    row('wait pod/brief --for=delete --timeout=60s', /^(pod\/brief condition met\n)?$/),
     row('run forced --image=busybox:1', 'pod/forced created\n'),
     row('delete pod forced --force --grace-period=0', 'pod "forced" force deleted from {v} namespace\n'),
     row('create cm gone-a', /created/),
@@ -414,9 +414,9 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   ],
   rollout: [
     row('apply -f {dir}/history.json', /created/),
-    row('rollout status deploy/history --timeout=30s', 'deployment "history" successfully rolled out\n', {}),
+    row('rollout status deploy/history --timeout=60s', 'deployment "history" successfully rolled out\n', {}),
     row('set image deploy/history main=busybox:2', 'deployment.apps/history image updated\n'),
-    row('rollout status deploy/history --timeout=30s', /successfully rolled out\n$/),
+    row('rollout status deploy/history --timeout=60s', /successfully rolled out\n$/),
     row(
       'rollout history deploy/history',
       /^deployment\.apps\/history \nREVISION +CHANGE-CAUSE\n1 +<none>\n2 +<none>\n/,
@@ -433,9 +433,9 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
       /kubectl\.kubernetes\.io\/restartedAt/,
     ),
     row('apply -f {dir}/stateful.json', 'daemonset.apps/everywhere created\n'),
-    row('rollout status ds/everywhere --timeout=30s', /daemon set "everywhere" successfully rolled out\n$/),
+    row('rollout status ds/everywhere --timeout=60s', /daemon set "everywhere" successfully rolled out\n$/),
     row('set image ds/everywhere main=busybox:2', /image updated/),
-    row('rollout status ds/everywhere --timeout=30s', /successfully rolled out\n$/),
+    row('rollout status ds/everywhere --timeout=60s', /successfully rolled out\n$/),
     row('rollout history ds/everywhere', /1 +<none>\n2 +<none>\n/),
     row('rollout undo ds/everywhere --to-revision=1', 'daemonset.apps/everywhere rolled back\n'),
     row('get ds everywhere -o jsonpath={.spec.template.spec.containers[0].image}', 'busybox:1'),
@@ -486,9 +486,9 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
       `run guarded --image=busybox:1 --overrides='{"spec":{"nodeName":"{v}-node"}}'`,
       'pod/guarded created\n',
     ),
-    row('wait pod/guarded --for=condition=Ready --timeout=30s', 'pod/guarded condition met\n'),
+    row('wait pod/guarded --for=condition=Ready --timeout=60s', 'pod/guarded condition met\n'),
     row('apply -f {dir}/budget.json', /created/),
-    row('wait pdb/guard --for=jsonpath={.status.currentHealthy}=1 --timeout=20s', /condition met/),
+    row('wait pdb/guard --for=jsonpath={.status.currentHealthy}=1 --timeout=60s', /condition met/),
     row('describe node {v}-node', /Non-terminated Pods:[\s\S]*\{v\} +guarded/),
     refused(
       'drain {v}-node',
@@ -500,7 +500,7 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
     ),
     row('delete pdb guard', /deleted/),
     row(
-      'drain {v}-node --force --timeout=30s',
+      'drain {v}-node --force --timeout=60s',
       /evicting pod \{v\}\/guarded\npod\/guarded evicted\nnode\/\{v\}-node drained\n/,
     ),
     row(
@@ -508,7 +508,7 @@ export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
       'pod/deleted created\n',
     ),
     row(
-      'drain {v}-node --force --disable-eviction --timeout=30s',
+      'drain {v}-node --force --disable-eviction --timeout=60s',
       /pod\/deleted deleted\nnode\/\{v\}-node drained\n/,
     ),
     row('uncordon {v}-node', 'node/{v}-node uncordoned\n'),

@@ -25,7 +25,7 @@ export async function kubectlScenarios(version: KubectlVersion): Promise<void> {
     { input, env = {} }: { input?: string; env?: Record<string, string> } = {},
   ): Promise<Outcome> {
     return new Promise((resolve) => {
-      const options = { env: { ...process.env, ...env }, timeout: 20_000 };
+      const options = { env: { ...process.env, ...env }, timeout: 90_000 };
       const child = execFile(program, [...flags, ...line.split(' ')], options, (error, out, err) => {
         resolve({ out, err, code: typeof error?.code === 'number' ? error.code : error ? -1 : 0 });
       });
@@ -233,8 +233,8 @@ export async function kubectlScenarios(version: KubectlVersion): Promise<void> {
   });
 
   t.test('waiting for a rollout', async (t) => {
-    const status = kubectl('rollout status deploy/web --timeout=15s');
-    const waited = kubectl('wait --for=condition=Available deploy/web --timeout=15s');
+    const status = kubectl('rollout status deploy/web --timeout=60s');
+    const waited = kubectl('wait --for=condition=Available deploy/web --timeout=60s');
     await finishRollout('web');
     t.match(await status, { code: 0, out: /deployment "web" successfully rolled out/ });
     t.match(await waited, { code: 0, out: 'deployment.apps/web condition met\n' });
@@ -294,7 +294,7 @@ export async function kubectlScenarios(version: KubectlVersion): Promise<void> {
       target: { kind: 'Node', name: 'device' },
     });
     t.equal(bound.code, 201);
-    const deletion = kubectl('delete pod hello --timeout=15s');
+    const deletion = kubectl('delete pod hello --timeout=60s');
     const ending = await until(() => hub.registry.get(pods, 'default', 'hello')?.metadata.deletionTimestamp);
     t.ok(ending, 'the pod ends gracefully');
     await hub.registry.delete(pods, 'default', 'hello', { gracePeriodSeconds: 0 });
@@ -313,7 +313,7 @@ export async function kubectlScenarios(version: KubectlVersion): Promise<void> {
       t,
       'run drained --image=busybox:1 --overrides={"spec":{"nodeName":"device","terminationGracePeriodSeconds":0}}',
     );
-    t.match(await succeeds(t, 'drain device --force --timeout=15s'), /pod\/drained evicted/);
+    t.match(await succeeds(t, 'drain device --force --timeout=60s'), /pod\/drained evicted/);
     t.equal(await succeeds(t, 'uncordon device'), 'node/device uncordoned\n');
   });
 

@@ -66,7 +66,7 @@ t.test('the link', async (t) => {
     const { status } = await pods.phase('brief', 'Failed');
     t.equal(status?.containerStatuses?.[0]?.state?.terminated?.exitCode, 4);
     t.equal(await stand.kubectl('logs', 'brief', '-f', '--request-timeout=30s'), 'said\n');
-    await stand.kubectl('delete', 'pod', 'brief', '--wait', '--timeout=30s');
+    await stand.kubectl('delete', 'pod', 'brief', '--wait', '--timeout=60s');
     await stand.restoreLink();
   });
 
@@ -144,7 +144,7 @@ t.test('the link', async (t) => {
       await agent.line(/connected to the hub/, said);
       await nodeReady('True');
       t.not((await node()).metadata.uid, before, 'the device has registered anew');
-      await stand.kubectl('delete', 'pod', 'leaves', '--wait', '--timeout=30s');
+      await stand.kubectl('delete', 'pod', 'leaves', '--wait', '--timeout=60s');
       t.equal(await pods.id('steady'), steady, 'what runs goes on running');
     });
   }
@@ -152,7 +152,7 @@ t.test('the link', async (t) => {
   await t.test('a device that is set up anew under its name takes its pods over', async (t) => {
     await stand.agent.end();
     const before = await node();
-    await stand.kubectl('delete', 'node', stand.node, '--wait', '--timeout=30s');
+    await stand.kubectl('delete', 'node', stand.node, '--wait', '--timeout=60s');
     await stand.addDevice(stand.node, 'anew');
     await nodeReady('True');
     t.not((await node()).metadata.uid, before.metadata.uid, 'it is another Node');

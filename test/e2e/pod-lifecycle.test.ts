@@ -86,7 +86,7 @@ t.test('the life of pods', async (t) => {
     );
   const deletion = async (...args: string[]) => {
     const startedAt = performance.now();
-    await stand.kubectl('delete', 'pod', ...args, '--timeout=40s');
+    await stand.kubectl('delete', 'pod', ...args, '--timeout=60s');
     return performance.now() - startedAt;
   };
   const attempts = async (name: string) => {
@@ -183,7 +183,7 @@ t.test('the life of pods', async (t) => {
       t.equal(status?.phase, phase);
       t.equal(status?.containerStatuses?.[0]?.state?.terminated?.exitCode, exitCode);
     }
-    await stand.kubectl('delete', 'pod', 'never', 'never-fails', 'on-failure', '--wait', '--timeout=30s');
+    await stand.kubectl('delete', 'pod', 'never', 'never-fails', 'on-failure', '--wait', '--timeout=60s');
   });
 
   await t.test('a container that ends is restarted at once, and after that with a back-off', async (t) => {
@@ -260,7 +260,7 @@ t.test('the life of pods', async (t) => {
   }
 
   await t.test('a Deployment is as available as its pods are ready', async (t) => {
-    await stand.kubectl('rollout', 'status', 'deployment/available', '--timeout=30s');
+    await stand.kubectl('rollout', 'status', 'deployment/available', '--timeout=60s');
     const { items } = (await stand.api.call(
       'GET',
       '/api/v1/namespaces/default/pods?labelSelector=app%3Davailable',
@@ -269,9 +269,9 @@ t.test('the life of pods', async (t) => {
     };
     const name = items[0]?.metadata.name ?? '';
     await pods.exec(name, 'main', 'rm', '/tmp/well');
-    await stand.kubectl('wait', 'deployment/available', '--for=condition=Available=False', '--timeout=30s');
+    await stand.kubectl('wait', 'deployment/available', '--for=condition=Available=False', '--timeout=60s');
     await pods.exec(name, 'main', 'touch', '/tmp/well');
-    await stand.kubectl('wait', 'deployment/available', '--for=condition=Available', '--timeout=30s');
+    await stand.kubectl('wait', 'deployment/available', '--for=condition=Available', '--timeout=60s');
     t.match(await stand.kubectl('get', 'deployment', 'available'), /1\/1 +1 +1/);
   });
 

@@ -229,7 +229,7 @@ t.test('pods', async (t) => {
   await t.test('an emptyDir goes with its pod', async (t) => {
     const uid = (await pods.get('sharing')).metadata?.uid ?? '';
     t.ok(existsSync(join(stand.agentDir, 'pods', uid)));
-    await stand.kubectl('delete', 'pod', 'sharing', '--wait', '--timeout=30s');
+    await stand.kubectl('delete', 'pod', 'sharing', '--wait', '--timeout=60s');
     await until('its directory is gone', () => !existsSync(join(stand.agentDir, 'pods', uid)));
     await t.rejects(fetch(`http://127.0.0.1:${hostPort}/version`), 'its port is free');
   });
@@ -331,7 +331,7 @@ t.test('pods', async (t) => {
       ).state?.waiting?.message;
     t.match(await message('no-directory'), `hostPath type check failed: ${root}/none is not a Directory`);
     t.match(await message('no-file'), `hostPath type check failed: ${root}/directory is not a File`);
-    await stand.kubectl('delete', 'pod', 'host-paths', '--wait', '--timeout=30s');
+    await stand.kubectl('delete', 'pod', 'host-paths', '--wait', '--timeout=60s');
     t.equal(readFileSync(join(root, 'any', 'x'), 'utf8'), 'any\n', 'they outlive the pod');
   });
 
@@ -377,7 +377,7 @@ t.test('pods', async (t) => {
     await stand.agent.end('SIGKILL');
     await stand.startAgent();
     await stand.hub.line(/node connected/, said);
-    await stand.kubectl('delete', 'pod', 'files', 'no-directory', 'no-file', '--wait', '--timeout=30s');
+    await stand.kubectl('delete', 'pod', 'files', 'no-directory', 'no-file', '--wait', '--timeout=60s');
     const mine = await engine.containers(stand.node, { all: true });
     t.same(
       mine.map(({ pod }) => pod),

@@ -25,7 +25,7 @@ for (const name of ['n1', 'n2', 'n3']) await cluster.addNode(name);
 
 function kubectl(t: Test, line: string): Promise<string> {
   return new Promise((resolve) => {
-    execFile(program, [...flags, ...line.split(' ')], { timeout: 20_000 }, (error, out, err) => {
+    execFile(program, [...flags, ...line.split(' ')], { timeout: 90_000 }, (error, out, err) => {
       t.equal(error, null, `kubectl ${line}: ${err}`);
       resolve(out);
     });

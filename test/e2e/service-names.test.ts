@@ -47,9 +47,9 @@ const inClient = async (...command: string[]) =>
   (await stand.kubectl('exec', 'client', '--', ...command)).trim();
 const fetched = (host: string) => inClient('wget', '-q', '-O', '-', `http://${host}:8080/`);
 const fetches = (host: string, wanted: string) =>
-  until(`${host} is found`, async () => (await fetched(host).catch(() => '')) === wanted, 20_000);
+  until(`${host} is found`, async () => (await fetched(host).catch(() => '')) === wanted);
 const ready = (name: string) =>
-  stand.kubectl('wait', '--for=condition=Ready', `pod/${name}`, '--timeout=40s');
+  stand.kubectl('wait', '--for=condition=Ready', `pod/${name}`, '--timeout=60s');
 
 // The device's own name servers cannot be reached from this engine's bridge: nobody waits for them long.
 const impatient = [
@@ -75,7 +75,7 @@ t.test('a Service is found under each of its names, though it came last', async 
 
 t.test('what is not ready is not found', async (t) => {
   await stand.kubectl('exec', 'web', '--', 'rm', '/tmp/www/index.html');
-  await stand.kubectl('wait', '--for=condition=Ready=false', 'pod/web', '--timeout=30s');
+  await stand.kubectl('wait', '--for=condition=Ready=false', 'pod/web', '--timeout=60s');
   await t.rejects(fetched('web'), /bad address/);
   await stand.kubectl('exec', 'web', '--', 'sh', '-c', 'echo again >/tmp/www/index.html');
   await fetches('web', 'again');
@@ -91,7 +91,7 @@ t.test('without the hub, and after a restart of the agent', async (t) => {
   await t.rejects(alone('web'), 'nobody answers');
   await stand.startAgent();
   const answered = async () => (await alone('web.default').catch(() => '')) === 'again';
-  await until('names are answered again', answered, 20_000);
+  await until('names are answered again', answered);
   await stand.restoreLink();
   t.pass('they are');
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { ApiClient } from '../../hub/cli/api-client.ts';
-import { readHubConfig } from '../../hub/config.ts';
+import { hubConfigOf, readHubSettings } from '../../hub/config.ts';
 import { type HubPorts, startHub } from '../../hub/hub.ts';
 import { fingerprintOf } from '../../hub/security/certificate-authority.ts';
 import { newJoinToken } from '../../hub/security/join-tokens.ts';
@@ -29,7 +29,10 @@ export async function startHubInProcess(...flags: string[]): Promise<HubInProces
   const kubeconfig = join(dir, 'kubeconfig.yaml');
   const ports = ['api', 'grpc', 'mqtt'].flatMap((name) => [`--${name}-port`, '0']);
   const own = ['--data-dir', dataDir, '--bind-address', '127.0.0.1', '--write-kubeconfig', kubeconfig];
-  const hub = await startHub(readHubConfig([...own, ...ports, ...flags], {}), pino({ level: 'silent' }));
+  const hub = await startHub(
+    hubConfigOf(await readHubSettings([...own, ...ports, ...flags], {})),
+    pino({ level: 'silent' }),
+  );
   const api = ApiClient.fromKubeconfig(kubeconfig);
   return {
     ports: hub.ports,

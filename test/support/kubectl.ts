@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { type KubectlVersion, kubectlPath } from '../../scripts/kubectl.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 90_000;
 
 export interface Outcome {
   readonly out: string;

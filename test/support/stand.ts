@@ -53,8 +53,8 @@ export class Stand {
     this.#hubFlags = hubFlags;
   }
 
-  /** Hub up, device joined and connected. */
-  async start(): Promise<void> {
+  /** Hub up, device joined and connected. The flags are the agent's. */
+  async start(...flags: string[]): Promise<void> {
     await this.startHub();
     const { grpc, mqtt } = this.#ports;
     this.#wires = {
@@ -63,7 +63,7 @@ export class Stand {
     };
     await this.restoreLink();
     await this.#join(this.#device);
-    await this.startAgent();
+    await this.startAgent(...flags);
     await this.agent.line(/connected to the hub/);
   }
 
@@ -81,8 +81,8 @@ export class Stand {
     this.#api = ApiClient.fromKubeconfig(this.kubeconfig);
   }
 
-  async startAgent(): Promise<void> {
-    this.#agent = this.runAgent('run', '--transport', this.transport);
+  async startAgent(...flags: string[]): Promise<void> {
+    this.#agent = this.runAgent('run', '--transport', this.transport, ...flags);
     await this.#agent.line(/the agent starts/);
   }
 
@@ -175,7 +175,7 @@ export class Stand {
     const env = { ...process.env, KUBECONFIG: this.kubeconfig };
     const { stdout } = await run(await kubectlPath(), args, {
       env,
-      timeout: 60_000,
+      timeout: 90_000,
       maxBuffer: MAX_OUTPUT_BYTES,
     });
     return stdout;

@@ -4,7 +4,7 @@ const EVERY_MS = 25;
 export async function until<T>(
   what: string,
   check: () => T | Promise<T>,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<NonNullable<T>> {
   const endsAt = performance.now() + timeoutMs;
   let last: unknown;

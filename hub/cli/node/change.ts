@@ -6,19 +6,20 @@ import { findNodes, nodePath, SELECTION } from './find-nodes.ts';
 
 const PATCHES_AT_ONCE = 16;
 
-/** Does something to each node, so many at a time. */
+/** Does something to each node, so many at a time, in their order. */
 export async function forEach(
   nodes: readonly NodeObject[],
   act: (node: NodeObject) => Promise<void>,
+  atOnce = PATCHES_AT_ONCE,
 ): Promise<void> {
   const left = [...nodes];
   const work = async () => {
     for (let node = left.shift(); node; node = left.shift()) await act(node);
   };
-  await Promise.all(Array.from({ length: PATCHES_AT_ONCE }, work));
+  await Promise.all(Array.from({ length: atOnce }, work));
 }
 
-function patch({ client }: Call, { metadata }: NodeObject, body: object): Promise<unknown> {
+export function patch({ client }: Call, { metadata }: NodeObject, body: object): Promise<unknown> {
   const path = `${nodePath(metadata.name ?? '')}?fieldManager=holdfast`;
   return client.call('PATCH', path, body, { contentType: MERGE_PATCH });
 }

@@ -65,6 +65,30 @@ t.test('one report is under way at a time; of what changes meanwhile the newest 
   t.equal(sent.length, 2, 'what changed back is not told');
 });
 
+t.test('one can wait until the hub has heard, or cannot', async (t) => {
+  const { reporter, events, send } = setUp([]);
+  const subject = { kind: 'Node', namespace: '', name: 'a', uid: 'a', fieldPath: '' };
+  events.record(subject, 'Normal', 'Early', 'x');
+  await reporter.told();
+  t.pass('nobody listens');
+  reporter.begin(send);
+  events.record(subject, 'Normal', 'Now', 'x');
+  let isTold = false;
+  const told = reporter.told().then(() => {
+    isTold = true;
+  });
+  await turn();
+  reporter.acknowledged(1n);
+  await turn();
+  t.notOk(isTold, 'the first report went before it');
+  reporter.acknowledged(2n);
+  await told;
+  events.record(subject, 'Normal', 'Cut', 'x');
+  const cut = reporter.told();
+  reporter.end();
+  await cut;
+});
+
 t.test('what is gone is told, and told anew when it comes again', async (t) => {
   const { reporter, send, sent } = setUp([pod('a')]);
   reporter.begin(send);

@@ -124,8 +124,8 @@ t.test('who says nothing is not waited for', { timeout: 60_000 }, async (t) => {
 t.test('the command', async (t) => {
   const { runDir } = await served(t);
   const flags = ['for', 'pod', 'reason'];
-  const run = (...args: string[]) => {
-    const { output } = readConfig(args, {}, flags);
+  const run = async (...args: string[]) => {
+    const { output } = await readConfig(args, {}, flags);
     return leaseCommand(runDir, readWords(args, flags), output);
   };
   const held = await run('hold', 'maintenance', '--for', '1h30m', '--reason', 'a new fan');

@@ -169,3 +169,13 @@ t.test('of damaged files the newest good one counts', async (t) => {
   writeFileSync(join(dir, 'snapshots', newest), 'cut');
   t.equal(formatVersion(open(dir).desired.version), '1.1');
 });
+
+t.test('what is asked of the device itself comes and goes with snapshots', async (t) => {
+  const { desired } = open(t.testdir());
+  t.equal(desired.node, undefined);
+  const node = { kind: 'Node', metadata: { name: 'device', annotations: { asked: 'something' } } };
+  t.same([...desired.accept(snapshot(1, [makePod(), node]))], ['uid-web']);
+  t.same(desired.node, node);
+  t.same([...desired.accept(snapshot(2))], [], 'no pod changes with it');
+  t.equal(desired.node, undefined);
+});

@@ -2,6 +2,7 @@ import t from 'tap';
 import type { KubeObject } from '../../../hub/resources/object.ts';
 import { nodes, pods } from '../../../hub/resources/table-of-resources.ts';
 import { KEY_ANNOTATION } from '../../../hub/security/node-identity.ts';
+import { REBOOT_ANNOTATION } from '../../../proto/node-reboot.ts';
 import { startHub, TestHub } from './test-hub.ts';
 
 /* What a device may do with the certificate that it was enrolled with, at the API itself. */
@@ -147,6 +148,11 @@ t.test('it writes what is its own, and nothing that draws work to it', async (t)
   for (const [path, body] of fine) t.equal((await merge(path, body)).code, 200, path);
   const refusals: [string, object, string][] = [
     ['/api/v1/nodes/far', {}, 'nodes "far" is forbidden: node "edge" is not allowed to modify node "far"'],
+    [
+      '/api/v1/nodes/far',
+      { metadata: { annotations: { [REBOOT_ANNOTATION]: '{}' } } },
+      'nodes "far" is forbidden: node "edge" is not allowed to modify node "far"',
+    ],
     [
       '/api/v1/nodes/far/status',
       {},

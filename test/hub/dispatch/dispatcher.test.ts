@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { Dispatcher } from '../../../hub/dispatch/dispatcher.ts';
 import { StoreRegistry } from '../../../hub/registry/store-registry.ts';
+import type { KubeObject } from '../../../hub/resources/object.ts';
 import {
   configMaps,
   namespaces,
@@ -16,6 +17,7 @@ import {
 import { SEALING_KEY_ANNOTATION } from '../../../hub/security/node-identity.ts';
 import { SqliteStore } from '../../../hub/store/sqlite-store.ts';
 import type { SignedSnapshot, Snapshot } from '../../../proto/gen/holdfast/v1/link_pb.ts';
+import { REBOOT_ANNOTATION } from '../../../proto/node-reboot.ts';
 import { newSealingKey, readSealingKey, unseal } from '../../../proto/seal.ts';
 import { decodeObjects, formatVersion, openSnapshot } from '../../../proto/snapshot.ts';
 import { until } from '../../support/until.ts';
@@ -231,3 +233,57 @@ t.test(
     t.equal(formatVersion(sent[2]?.snapshot.version), '1.3');
   },
 );
+
+t.test('what is asked of a device itself is in its snapshot, while that stands', async (t) => {
+  const { registry, dispatcher, sent, snapshots, start } = await setUp(t);
+  const change = (change: (current: KubeObject) => KubeObject, options: object = by) =>
+    registry.modify(nodes, undefined, 'a', (current) => change(current as KubeObject), options as typeof by);
+  const ask = (text: string | undefined) =>
+    change(({ metadata, ...rest }) => {
+      const { [REBOOT_ANNOTATION]: _, ...others } = metadata.annotations ?? {};
+      const annotations = { ...others, other: 'x', ...(text !== undefined && { [REBOOT_ANNOTATION]: text }) };
+      return { ...rest, metadata: { ...metadata, annotations } };
+    });
+  const report = (phase: string) =>
+    change((current) => ({ ...current, status: { phase } }), { ...by, subresource: 'status' });
+  const request = (id: string, forMs: number) =>
+    JSON.stringify({ id, until: new Date(Date.now() + forMs).toISOString() });
+  const long = request('long', 3_600_000);
+  await ask(long);
+  await snapshots(1);
+  const [asked] = decodeObjects<KubeObject>(sent[0]?.snapshot.objects ?? Buffer.alloc(0));
+  const uid = registry.get(nodes, undefined, 'a')?.metadata.uid;
+  t.same(
+    asked,
+    {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'a', uid, annotations: { [REBOOT_ANNOTATION]: long } },
+    },
+    'nothing else of the Node',
+  );
+  for (const phase of ['1', '2', '3']) await report(phase);
+  await registry.create(pods, pod('web', 'a'), by);
+  await snapshots(2);
+  t.equal(formatVersion(sent[1]?.snapshot.version), '1.3', 'what the device reports made none');
+  t.same(names(sent[1]?.snapshot as Snapshot), ['Node a', 'Pod web']);
+  await ask(undefined);
+  await snapshots(3);
+  await ask('nonsense');
+  await ask(request('over', -1));
+  await ask(request('short', 700));
+  await snapshots(5);
+  t.same(
+    sent.slice(2).map(({ node, snapshot }) => `${node} ${names(snapshot).join(',')}`),
+    ['a Pod web', 'a Node a,Pod web', 'a Pod web'],
+    'a request that is none or over is not sent; one that ends is taken back by itself',
+  );
+  await ask(long);
+  await snapshots(6);
+  await dispatcher.stop();
+  const again = start();
+  t.teardown(() => again.stop());
+  await ask(undefined);
+  await snapshots(7);
+  t.same(names(sent[6]?.snapshot as Snapshot), ['Pod web'], 'also what was asked before a restart');
+});

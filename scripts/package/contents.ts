@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundleOf } from '../bundle.ts';
+import { ROOT } from '../local-files.ts';
+import { AGENT_FLAGS, HUB_FLAGS } from '../local-processes.ts';
+import type { TarEntry } from '../tar.ts';
+import { runtimeFor } from './runtime.ts';
+import { sbomOf } from './sbom.ts';
+import type { ProgramName, Target } from './target.ts';
+import { noticesOf, thirdParties } from './third-party.ts';
+
+/** The files of a program on a device, by path below its folder; `bin/` finds the rest from where it is itself. */
+export interface Contents {
+  readonly program: ProgramName;
+  readonly target: Target;
+  readonly version: string;
+  readonly files: readonly Extract<TarEntry, { type: 'file' }>[];
+}
+
+const BUNDLES = {
+  'holdfast-agent': { folder: 'agent', entry: 'agent.mjs', flags: AGENT_FLAGS },
+  holdfast: { folder: 'hub', entry: 'holdfast.mjs', flags: HUB_FLAGS },
+} as const;
+
+/** `publicKey`: whose packages this program will take for its own next version. */
+export async function contentsOf(program: ProgramName, target: Target, publicKey: string): Promise<Contents> {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+  const { folder, entry, flags } = BUNDLES[program];
+  const { files, packages } = await bundleOf(folder, target.bundle);
+  const runtime = runtimeFor(target);
+  const parties = thirdParties(packages);
+  const subject = { name: program, version, arch: target.arch, timestamp: commitTime() };
+  const sbom = sbomOf(subject, runtime.version, parties);
+  const node = { name: 'Node.js', version: runtime.version, licence: 'MIT', text: runtime.licence };
+  const about = { name: program, version, arch: target.arch, node: runtime.version };
+  const text = (path: string, content: string, mode = 0o644) =>
+    ({ type: 'file', path, mode, content: Buffer.from(content) }) as const;
+  return {
+    ...{ program, target, version },
+    files: [
+      text(`bin/${program}`, launcher(program, `${folder}/${entry}`, flags), 0o755),
+      ...(program === 'holdfast' ? [text('bin/kubectl-holdfast', PLUGIN, 0o755)] : []),
+      { type: 'file', path: 'lib/node', mode: 0o755, content: readFileSync(runtime.path) },
+      ...[...files].map(([path, content]) => ({
+        ...({ type: 'file', path: `lib/${folder}/${path}`, mode: 0o644 } as const),
+        content,
+      })),
+      text('lib/release.pub', publicKey),
+      text('package.json', `${JSON.stringify(about, undefined, 2)}\n`),
+      text('LICENSE', readFileSync(join(ROOT, 'LICENSE'), 'utf8')),
+      text('NOTICES', noticesOf([node, ...parties])),
+      text('sbom.cdx.json', `${JSON.stringify(sbom, undefined, 2)}\n`),
+    ],
+  };
+}
+
+/** glibc's arenas for threads that hardly allocate cost a device megabytes. */
+const ONE_ARENA = 'export MALLOC_ARENA_MAX=1\n';
+
+/** A shell's few lines: what the kernel starts must be found from any link to it, and know the runtime beside it. */
+const launcher = (program: ProgramName, entry: string, flags: readonly string[]) => `#!/bin/sh
+home=$(dirname "$(dirname "$(readlink -f "$0")")")
+${program === 'holdfast-agent' ? ONE_ARENA : ''}unset NODE_OPTIONS NODE_EXTRA_CA_CERTS
+exec "$home/lib/node" ${flags.join(' ')} "$home/lib/${entry}" "$@"
+`;
+
+const PLUGIN = `#!/bin/sh
+export HOLDFAST_PROGRAM='kubectl holdfast'
+exec "$(dirname "$(readlink -f "$0")")/holdfast" "$@"
+`;
+
+function commitTime(): string {
+  const epoch = process.env['SOURCE_DATE_EPOCH'] ?? gitTime();
+  return new Date(Number(epoch) * 1000).toISOString();
+}
+
+/** A copy of the sources without their history is from 1970. */
+function gitTime(): string {
+  try {
+    const args = ['-C', ROOT, 'log', '-1', '--format=%ct'];
+    return execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return '0';
+  }
+}

@@ -1,0 +1,125 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { configCommand } from '../../proto/settings/config-command.ts';
+import { changesOf } from '../../proto/settings/reload.ts';
+import { readSettings, type Settings } from '../../proto/settings/settings.ts';
+import { readSettingsFile } from '../../proto/settings/settings-file.ts';
+import { schemaOfSettings } from '../../proto/settings/settings-schema.ts';
+
+const SETTINGS = {
+  dataDir: { flag: 'data-dir', env: 'T_DATA_DIR', about: 'where', fallback: '/var' },
+  apiPort: {
+    ...{ flag: 'api-port', env: 'T_API_PORT', about: 'a port', type: 'integer', fallback: '6443' },
+    check: (value) => (/^\d+$/.test(value) ? undefined : 'must be a port'),
+  },
+  tlsSan: { flag: 'tls-san', env: 'T_TLS_SAN', about: 'names', type: 'list' },
+  reboot: { flag: 'reboot', env: 'T_REBOOT', about: 'a command', type: 'words' },
+  level: { flag: 'level', env: 'T_LEVEL', about: 'much', oneOf: ['info', 'warn'], reloads: true },
+  output: { flag: 'output', env: 'T_OUTPUT', about: 'form', fallback: 'text', isOfCommands: true },
+} as const satisfies Settings;
+
+const fileOf = (values: Record<string, unknown>) => ({ path: '/etc/t.yaml', values });
+const NOTHING = { flags: {}, env: {} };
+
+t.test('a flag wins over the environment, that over the file, that over the default', async (t) => {
+  const file = fileOf({ dataDir: '/file', tlsSan: ['a', 'b'], apiPort: 1, reboot: ['sh', '-c', 'x,y'] });
+  const env = { T_DATA_DIR: '/env', T_LEVEL: '' };
+  t.same(readSettings(SETTINGS, { flags: { 'data-dir': '/flag' }, env, file }), {
+    ...{ dataDir: '/flag', apiPort: '1', tlsSan: 'a,b', reboot: '["sh","-c","x,y"]' },
+    ...{ level: undefined, output: 'text' },
+  });
+  t.equal(readSettings(SETTINGS, { flags: {}, env, file }).dataDir, '/env');
+  t.equal(readSettings(SETTINGS, { ...NOTHING, file }).dataDir, '/file');
+  t.equal(readSettings(SETTINGS, NOTHING).dataDir, '/var');
+});
+
+t.test('what is wrong is told, all at once, and where it was said', async (t) => {
+  const rows: [Record<string, unknown>, RegExp][] = [
+    [{ datadir: '/x' }, /"\/etc\/t.yaml": no setting is called "datadir": is dataDir meant\?/],
+    [{ 'data-dir': '/x' }, /is dataDir meant/],
+    [{ color: 'red' }, /there are dataDir, apiPort, tlsSan, reboot, level$/],
+    [{ output: 'json' }, /no setting is called "output"/],
+    [{ dataDir: 5 }, /dataDir must be text .*, is 5$/],
+    [{ apiPort: '1' }, /apiPort must be a whole number, is "1"/],
+    [{ apiPort: 1.5 }, /apiPort must be a whole number, is 1.5/],
+    [{ apiPort: -1 }, /apiPort must be a port, is -1/],
+    [{ tlsSan: [1] }, /tlsSan must be a list of texts, is \[1\]/],
+    [{ reboot: 'sh' }, /reboot must be a list of texts, is "sh"/],
+    [{ level: 'loud' }, /level must be one of info, warn, is "loud"/],
+  ];
+  for (const [values, message] of rows)
+    t.throws(() => readSettings(SETTINGS, { ...NOTHING, file: fileOf(values) }), { message });
+  const flags = { level: 'loud', reboot: 'sh -c' };
+  t.throws(() => readSettings(SETTINGS, { flags, env: { T_API_PORT: 'x' }, file: fileOf({ a: 1 }) }), {
+    message:
+      /a".*\n--api-port \(T_API_PORT\) must be a port, is "x"\n--reboot .* JSON array.*\n--level \(T_LEVEL\) must be one of/,
+  });
+});
+
+t.test('files', async (t) => {
+  const dir = t.testdir({ folder: {} });
+  const path = join(dir, 't.yaml');
+  t.equal(await readSettingsFile(path, false), undefined);
+  t.equal(await readSettingsFile(join(dir, 'none', 't.yaml'), false), undefined);
+  await t.rejects(readSettingsFile(path, true), { message: /can not be read: name a file that is there/ });
+  await t.rejects(readSettingsFile(join(dir, 'folder'), false), { message: /can not be read/ });
+  const rows: [string, RegExp | object][] = [
+    ['', {}],
+    ['# nothing\n', {}],
+    ['level: info\nlist: [a]\n', { level: 'info', list: ['a'] }],
+    ['- a\n', /must be a mapping/],
+    ['just text', /must be a mapping/],
+    ['a: 1\n---\nb: 2\n', /must be one YAML document, is 2/],
+    ['a: 1\nb: [\n', /is no YAML: line \d, column \d/],
+    ['a: 1\na: 2\n', /duplicated mapping key/],
+    [`a: ${'x'.repeat(1_100_000)}`, /longer than 1 MiB/],
+  ];
+  for (const [text, wanted] of rows) {
+    writeFileSync(path, text);
+    if (wanted instanceof RegExp) await t.rejects(readSettingsFile(path, true), { message: wanted });
+    else t.same((await readSettingsFile(path, true))?.values, wanted);
+  }
+});
+
+t.test('the schema says what the table says', async (t) => {
+  t.match(schemaOfSettings(SETTINGS, 'T'), {
+    ...{ title: 'T', type: 'object', additionalProperties: false },
+    properties: {
+      dataDir: { description: 'where', type: 'string', default: '/var' },
+      apiPort: { type: 'integer', default: 6443 },
+      tlsSan: { anyOf: [{ type: 'array', items: { type: 'string' } }, { type: 'string' }] },
+      reboot: { type: 'array', minItems: 1 },
+      level: { enum: ['info', 'warn'] },
+      output: undefined,
+    },
+  });
+});
+
+t.test('what changes at once, and what with the next start', async (t) => {
+  const read = (values: Record<string, unknown>) =>
+    readSettings(SETTINGS, { ...NOTHING, file: fileOf(values) });
+  const before = read({ level: 'info', apiPort: 1 });
+  t.same(changesOf(SETTINGS, before, before), { reloaded: [], needRestart: [] });
+  t.same(changesOf(SETTINGS, before, read({ level: 'warn', apiPort: 2, dataDir: '/x' })), {
+    reloaded: ['level'],
+    needRestart: ['dataDir', 'apiPort'],
+  });
+});
+
+t.test('config check and config schema', async (t) => {
+  const dir = t.testdir();
+  mkdirSync(dir, { recursive: true });
+  const defaultPath = join(dir, 'default.yaml');
+  const command = (...words: string[]) =>
+    configCommand(words, { settings: SETTINGS, defaultPath, title: 'T' });
+  await t.rejects(command('check'), { message: /default.yaml" can not be read/ });
+  writeFileSync(defaultPath, 'level: info\n');
+  t.equal(await command('check'), `"${defaultPath}" is right: 1 setting`);
+  const other = join(dir, 'other.yaml');
+  writeFileSync(other, 'level: loud\napiPort: 80\n');
+  await t.rejects(command('check', other), { message: /level must be one of info, warn, is "loud"/ });
+  t.equal((JSON.parse(await command('schema')) as { title: string }).title, 'T');
+  for (const words of [[], ['look'], ['schema', 'x'], ['check', 'a', 'b']])
+    await t.rejects(command(...words), { message: /config check \[FILE\]/ });
+});
