@@ -118,6 +118,7 @@ Usage:
   holdfast-agent run    [--transport auto|mqtt|grpc]   (joins first when given --hub and a token)
   holdfast-agent status [--output text|json]
   holdfast-agent lease  hold NAME --for 10m [--pod NAMESPACE/NAME] [--reason TEXT] | release NAME | list
+  holdfast-agent doctor [--output text|json]           (what keeps this device from its work, and what to do)
   holdfast-agent config check [FILE] | schema
 
 Settings, each a flag, a variable of the environment, or a line of ${CONFIG_FILE.path} (--${CONFIG_FILE.flag} FILE):
@@ -157,4 +158,23 @@ export async function readConfig(
   const named = values[CONFIG_FILE.flag] ?? env[CONFIG_FILE.env];
   const file = await readSettingsFile(named || CONFIG_FILE.path, Boolean(named));
   return Object.freeze(readSettings(SETTINGS, { flags: values, env, file })) as Config;
+}
+
+/** For who must go on when the settings are wrong: what is wrong, and the settings without those of the file, or none. */
+export async function readConfigAnyway(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<{ config: Config; problem?: string }> {
+  try {
+    return { config: await readConfig(args, env) };
+  } catch (error) {
+    const problem = (error as Error).message;
+    const read = (flags: object, from: typeof env) =>
+      Object.freeze(readSettings(SETTINGS, { flags: { ...flags }, env: from })) as Config;
+    try {
+      return { config: read(readWords(args).values, env), problem };
+    } catch {
+      return { config: read({}, {}), problem };
+    }
+  }
 }

@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseJoinToken } from '../proto/join-token.ts';
 import { type Changes, changesOf } from '../proto/settings/reload.ts';
-import { CONFIG_FILE, type Config, readConfig, readWords, SETTINGS, USAGE } from './config.ts';
+import {
+  CONFIG_FILE,
+  type Config,
+  readConfig,
+  readConfigAnyway,
+  readWords,
+  SETTINGS,
+  USAGE,
+} from './config.ts';
 import { createLog, type Logger, setLogLevel } from './log.ts';
 import { AgentState } from './state/agent-state.ts';
 import { forgetJoining, readJoining, saveJoining } from './state/joining.ts';
@@ -14,9 +22,11 @@ const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]
   join,
   status,
   lease,
-  config,
   facts: async () => (await import('./node/slow-facts.ts')).printSlowFacts(),
 };
+
+/** These go on where settings are wrong: they are there to say so. */
+const UNCHECKED: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { config, doctor };
 
 /** Flags that one command has besides the settings. Only these commands take words. */
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
@@ -152,11 +162,23 @@ async function lease(config: Config, args: readonly string[]): Promise<void> {
   console.log(await leaseCommand(config.runDir, readWords(args, FLAGS['lease']), config.output));
 }
 
-async function config(_: Config, args: readonly string[]): Promise<void> {
+async function config(args: readonly string[]): Promise<void> {
   const { configCommand } = await import('../proto/settings/config-command.ts');
   const { words } = readWords(args, FLAGS['config']);
   const [title, defaultPath] = ['Settings of holdfast-agent', CONFIG_FILE.path];
   console.log(await configCommand(words, { settings: SETTINGS, title, defaultPath }));
+}
+
+async function doctor(args: readonly string[]): Promise<void> {
+  const [{ config: found, problem }, { doctor: examine }] = await Promise.all([
+    readConfigAnyway(args, process.env),
+    import('./doctor/doctor.ts'),
+  ]);
+  const { dataDir, runDir, dockerHost } = found;
+  const survey = { dataDir, runDir, dockerHost, ...(problem && { settingsError: problem }) };
+  const { text, code } = await examine(survey, found.output);
+  console.log(text);
+  process.exitCode = code;
 }
 
 function readToken({ token, tokenFile }: Config): string {
@@ -205,15 +227,17 @@ function describe(error: Error): string {
 }
 
 const [name = '', ...args] = process.argv.slice(2);
-const command = COMMANDS[name];
-if (!command) {
+const unchecked = Object.hasOwn(UNCHECKED, name) ? UNCHECKED[name] : undefined;
+const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+if (!command && !unchecked) {
   console.error(
     name === '' || name === 'help' || name === '--help' ? USAGE : `no command "${name}"\n\n${USAGE}`,
   );
   process.exit(name === 'help' || name === '--help' ? 0 : 1);
 }
 try {
-  await command(await readConfig(args, process.env, FLAGS[name]), args);
+  if (unchecked) await unchecked(args);
+  else await command?.(await readConfig(args, process.env, FLAGS[name]), args);
 } catch (error) {
   if (!(error instanceof Reported)) console.error(`holdfast-agent ${name}: ${describe(error as Error)}`);
   process.exit(1);

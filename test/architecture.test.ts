@@ -31,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'proto/node-reboot.ts',
   ],
   'agent/local': ['agent/pod/lease.ts', 'agent/pod/pod.ts'],
+  'agent/doctor': ['agent/local/client.ts', 'agent/state/agent-state.ts', 'proto/diagnosis.ts'],
   'agent/streams': ['agent/runtime', 'agent/usage', 'proto'],
   'agent/usage': ['agent/reconcile/limit.ts', 'agent/runtime/runtime.ts'],
   'agent/config.ts': ['proto/settings'],
