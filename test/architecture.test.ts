@@ -131,6 +131,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'hub/cli': [
     'hub/controllers/configuration-seen.ts',
     'hub/controllers/daemon-set',
+    'hub/controllers/deployment/places.ts',
     'hub/controllers/deployment/replica-sets.ts',
     'hub/controllers/rollout',
     'hub/fleet',
