@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { readSettings, type Setting, type Settings } from '../proto/settings/settings.ts';
+import { readSettings, type Setting } from '../proto/settings/settings.ts';
 import { readSettingsFile } from '../proto/settings/settings-file.ts';
 
 /** Everything that can be set. Frozen. */
@@ -110,24 +110,6 @@ export const CONFIG_FILE = {
   env: 'HOLDFAST_AGENT_CONFIG',
   path: '/etc/holdfast/agent.yaml',
 } as const;
-
-export const USAGE = `holdfast-agent: runs what its hub wants on this device, connected or not
-
-Usage:
-  holdfast-agent join   --hub HOST[:6444] --token-file FILE [--node-name NAME]
-  holdfast-agent run    [--transport auto|mqtt|grpc]   (joins first when given --hub and a token)
-  holdfast-agent status [--output text|json]
-  holdfast-agent lease  hold NAME --for 10m [--pod NAMESPACE/NAME] [--reason TEXT] | release NAME | list
-  holdfast-agent doctor [--output text|json]           (what keeps this device from its work, and what to do)
-  holdfast-agent config check [FILE] | schema
-
-Settings, each a flag, a variable of the environment, or a line of ${CONFIG_FILE.path} (--${CONFIG_FILE.flag} FILE):
-${Object.values(SETTINGS as Settings)
-  .map(({ flag, env, fallback, about }) =>
-    `  --${flag.padEnd(14)} ${env.padEnd(23)} ${about} ${fallback ? `(${fallback})` : ''}`.trimEnd(),
-  )
-  .join('\n')}
-`;
 
 /** What a command was told besides its settings. */
 export interface Words {

@@ -2,15 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseJoinToken } from '../proto/join-token.ts';
 import { type Changes, changesOf } from '../proto/settings/reload.ts';
-import {
-  CONFIG_FILE,
-  type Config,
-  readConfig,
-  readConfigAnyway,
-  readWords,
-  SETTINGS,
-  USAGE,
-} from './config.ts';
+import { CONFIG_FILE, type Config, readConfig, readConfigAnyway, readWords, SETTINGS } from './config.ts';
 import { createLog, type Logger, setLogLevel } from './log.ts';
 import { AgentState } from './state/agent-state.ts';
 import { forgetJoining, readJoining, saveJoining } from './state/joining.ts';
@@ -26,12 +18,15 @@ const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]
 };
 
 /** These go on where settings are wrong: they are there to say so. */
-const UNCHECKED: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { config, doctor };
+const UNCHECKED: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  config,
+  doctor,
+  completion,
+};
 
 /** Flags that one command has besides the settings. Only these commands take words. */
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   lease: ['for', 'pod', 'reason'],
-  config: [],
 };
 
 async function run(config: Config, args: readonly string[]): Promise<void> {
@@ -163,10 +158,31 @@ async function lease(config: Config, args: readonly string[]): Promise<void> {
 }
 
 async function config(args: readonly string[]): Promise<void> {
-  const { configCommand } = await import('../proto/settings/config-command.ts');
-  const { words } = readWords(args, FLAGS['config']);
-  const [title, defaultPath] = ['Settings of holdfast-agent', CONFIG_FILE.path];
-  console.log(await configCommand(words, { settings: SETTINGS, title, defaultPath }));
+  const { checkFile, schemaText } = await import('../proto/settings/config-command.ts');
+  const [verb, path, ...more] = readWords(args, []).words;
+  if (verb === 'check' && more.length === 0) console.log(await checkFile(SETTINGS, path ?? CONFIG_FILE.path));
+  else if (verb === 'schema' && path === undefined)
+    console.log(schemaText(SETTINGS, 'Settings of holdfast-agent'));
+  else throw new Error('say "config check [FILE]" or "config schema"');
+}
+
+async function completion(args: readonly string[]): Promise<void> {
+  const [{ completionOf, SHELLS }, { MANUAL }] = await Promise.all([
+    import('../proto/manual/completion.ts'),
+    import('./manual.ts'),
+  ]);
+  const shell = SHELLS.find((each) => each === args[0]);
+  if (!shell) throw new Error(`say for which shell: ${SHELLS.join(', ')}`);
+  console.log(completionOf(MANUAL, shell));
+}
+
+/** About all, or about the command that the words begin. */
+async function help(words: readonly string[]): Promise<string> {
+  const [{ helpOf }, { MANUAL }] = await Promise.all([
+    import('../proto/manual/help.ts'),
+    import('./manual.ts'),
+  ]);
+  return helpOf(MANUAL, words);
 }
 
 async function doctor(args: readonly string[]): Promise<void> {
@@ -226,18 +242,20 @@ function describe(error: Error): string {
     : error.message;
 }
 
+const ASKS_FOR_HELP = ['help', '--help', '-h'];
+
 const [name = '', ...args] = process.argv.slice(2);
 const unchecked = Object.hasOwn(UNCHECKED, name) ? UNCHECKED[name] : undefined;
 const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-if (!command && !unchecked) {
-  console.error(
-    name === '' || name === 'help' || name === '--help' ? USAGE : `no command "${name}"\n\n${USAGE}`,
-  );
-  process.exit(name === 'help' || name === '--help' ? 0 : 1);
-}
 try {
-  if (unchecked) await unchecked(args);
-  else await command?.(await readConfig(args, process.env, FLAGS[name]), args);
+  if (ASKS_FOR_HELP.includes(name)) console.log(await help(args));
+  else if (args.some((arg) => arg === '--help' || arg === '-h')) console.log(await help([name, ...args]));
+  else if (unchecked) await unchecked(args);
+  else if (command) await command(await readConfig(args, process.env, FLAGS[name]), args);
+  else {
+    console.error(`${name && `no command "${name}"\n\n`}${await help([])}`);
+    process.exit(1);
+  }
 } catch (error) {
   if (!(error instanceof Reported)) console.error(`holdfast-agent ${name}: ${describe(error as Error)}`);
   process.exit(1);
