@@ -129,7 +129,7 @@ async function measureFleet(stand: FleetStand, size: number, perDevice: number[]
     };
   };
   const commands = [
-    await asked('status', 'status', 'app-3'),
+    await asked('status', 'status', 'app-2'),
     await asked('explain', 'explain', 'sim-7', 'ds/app'),
   ];
   return [
