@@ -148,13 +148,13 @@ export async function readConfigAnyway(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<{ config: Config; problem?: string }> {
   try {
-    return { config: await readConfig(args, env) };
+    return { config: await readConfig(args, env, []) };
   } catch (error) {
     const problem = (error as Error).message;
     const read = (flags: object, from: typeof env) =>
       Object.freeze(readSettings(SETTINGS, { flags: { ...flags }, env: from })) as Config;
     try {
-      return { config: read(readWords(args).values, env), problem };
+      return { config: read(readWords(args, []).values, env), problem };
     } catch {
       return { config: read({}, {}), problem };
     }

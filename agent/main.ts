@@ -22,6 +22,7 @@ const UNCHECKED: Readonly<Record<string, (args: readonly string[]) => Promise<vo
   config,
   doctor,
   completion,
+  'support-bundle': supportBundle,
 };
 
 /** Flags that one command has besides the settings. Only these commands take words. */
@@ -186,15 +187,33 @@ async function help(words: readonly string[]): Promise<string> {
 }
 
 async function doctor(args: readonly string[]): Promise<void> {
-  const [{ config: found, problem }, { doctor: examine }] = await Promise.all([
-    readConfigAnyway(args, process.env),
+  const [{ survey, config: found }, { doctor: examine }] = await Promise.all([
+    surveyed(args),
     import('./doctor/doctor.ts'),
   ]);
-  const { dataDir, runDir, dockerHost } = found;
-  const survey = { dataDir, runDir, dockerHost, ...(problem && { settingsError: problem }) };
   const { text, code } = await examine(survey, found.output);
   console.log(text);
   process.exitCode = code;
+}
+
+async function supportBundle(args: readonly string[]): Promise<void> {
+  const [{ survey, config: found }, { supportBundle: collect }] = await Promise.all([
+    surveyed(args),
+    import('./doctor/support-bundle.ts'),
+  ]);
+  const [file, ...more] = readWords(args, []).words;
+  if (more.length > 0) throw new Error(`"${more[0]}" is too much: say "support-bundle [FILE]"`);
+  console.log(await collect(file, survey, found));
+}
+
+/** Where to look, also where the settings are wrong. */
+async function surveyed(args: readonly string[]) {
+  const { config: found, problem } = await readConfigAnyway(args, process.env);
+  const { dataDir, runDir, dockerHost } = found;
+  return {
+    config: found,
+    survey: { dataDir, runDir, dockerHost, ...(problem && { settingsError: problem }) },
+  };
 }
 
 function readToken({ token, tokenFile }: Config): string {

@@ -49,6 +49,14 @@ const COMMANDS: readonly Told[] = [
     examples: ['', '--output json'],
   },
   {
+    words: ['support-bundle'],
+    arguments: '[FILE]',
+    about:
+      'collects what others need to find out what is wrong with this device, without secrets, into a file',
+    settings: ['dataDir', 'runDir', 'dockerHost'],
+    examples: ['', './press-17.tar.gz'],
+  },
+  {
     words: ['lease', 'hold'],
     arguments: 'NAME',
     about: 'asks that no update begins for a while: for all pods, or for one',

@@ -7,6 +7,10 @@ export const COMMANDS: Entries = {
     about: 'what keeps a hub on this machine from its work, and what to do',
     load: async () => (await import('./doctor.ts')).doctor,
   },
+  'support-bundle': {
+    about: 'collects what others need to find out what is wrong, without secrets',
+    load: async () => (await import('./support-bundle.ts')).supportBundle,
+  },
   config: {
     about: "checks files of the hub's settings",
     load: async () => (await import('./config.ts')).config,
