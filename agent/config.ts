@@ -14,6 +14,8 @@ export interface Config {
   readonly tokenFile: string | undefined;
   readonly transport: 'auto' | 'mqtt' | 'grpc';
   readonly dockerHost: string;
+  /** Directories with bundles, with commas. Absent: none is imported by itself. */
+  readonly bundlePaths: string | undefined;
   readonly logLevel: string;
   readonly output: 'text' | 'json';
   /** What starts this device anew when the hub asks for that: JSON of a program and its arguments. Absent: nobody may. */
@@ -72,6 +74,14 @@ export const SETTINGS = {
     about: "the engine's socket; Podman's works as well",
     check: (value) =>
       /^(unix|tcp):\/\/./.test(value) ? undefined : 'must look like unix:///path or tcp://host:port',
+  },
+  bundlePaths: {
+    flag: 'bundle-paths',
+    env: 'HOLDFAST_BUNDLE_PATHS',
+    type: 'list',
+    about: 'directories, as mount points of sticks, from which bundles of the hub are imported by themselves',
+    check: (value) =>
+      value.split(',').every((path) => path.startsWith('/')) ? undefined : 'must be absolute paths',
   },
   logLevel: {
     flag: 'log-level',

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseJoinToken } from '../proto/join-token.ts';
 import { type Changes, changesOf } from '../proto/settings/reload.ts';
+import { partsOf } from '../proto/settings/settings.ts';
 import { CONFIG_FILE, type Config, readConfig, readConfigAnyway, readWords, SETTINGS } from './config.ts';
 import { createLog, type Logger, setLogLevel } from './log.ts';
 import { AgentState } from './state/agent-state.ts';
@@ -14,6 +15,7 @@ const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]
   join,
   status,
   lease,
+  bundle,
   facts: async () => (await import('./node/slow-facts.ts')).printSlowFacts(),
 };
 
@@ -28,6 +30,7 @@ const UNCHECKED: Readonly<Record<string, (args: readonly string[]) => Promise<vo
 /** Flags that one command has besides the settings. Only these commands take words. */
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   lease: ['for', 'pod', 'reason'],
+  bundle: [],
 };
 
 async function run(config: Config, args: readonly string[]): Promise<void> {
@@ -53,6 +56,7 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
   const { Agent } = await import('./agent.ts');
   const agent = new Agent(config, state, identity, log);
   stopOn(['SIGINT', 'SIGTERM'], () => agent.close().then(() => state.close()), log);
+  if (config.bundlePaths) await importFrom(config, config.bundlePaths, log);
   let current = config;
   process.on('SIGHUP', () => {
     readConfig(args, process.env).then(
@@ -66,6 +70,21 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
   });
   log.info({ transport: config.transport, cluster: identity.cluster }, 'the agent starts');
   await agent.run();
+}
+
+/** Until this process ends. */
+async function importFrom({ dataDir, dockerHost }: Config, paths: string, log: Logger): Promise<void> {
+  const { followBundles } = await import('./bundle/follow-bundles.ts');
+  const settings = ['--data-dir', dataDir, '--docker-host', dockerHost];
+  const importer = [
+    process.execPath,
+    ...process.execArgv,
+    process.argv[1] ?? '',
+    'bundle',
+    ...settings,
+    'import',
+  ];
+  process.once('exit', followBundles({ paths: partsOf(paths), importer, log }));
 }
 
 /**
@@ -156,6 +175,11 @@ async function status(config: Config): Promise<void> {
 async function lease(config: Config, args: readonly string[]): Promise<void> {
   const { leaseCommand } = await import('./local/lease-command.ts');
   console.log(await leaseCommand(config.runDir, readWords(args, FLAGS['lease']), config.output));
+}
+
+async function bundle(config: Config, args: readonly string[]): Promise<void> {
+  const { bundleCommand } = await import('./bundle/bundle-command.ts');
+  console.log(await bundleCommand(readWords(args, FLAGS['bundle']).words, config));
 }
 
 async function config(args: readonly string[]): Promise<void> {

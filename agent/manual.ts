@@ -83,6 +83,21 @@ const COMMANDS: readonly Told[] = [
     examples: ['', '--output json'],
   },
   {
+    words: ['bundle', 'import'],
+    arguments: 'FILE',
+    about:
+      'gives the engine the images of a bundle of the hub, and keeps its packages; what runs is not touched',
+    settings: ['dataDir', 'dockerHost', 'output'],
+    examples: ['/media/usb/site.bundle'],
+  },
+  {
+    words: ['bundle', 'inspect'],
+    arguments: 'FILE',
+    about: 'checks that a bundle is whole and of the hub of this device, and says what is in it',
+    settings: ['dataDir', 'output'],
+    examples: ['/media/usb/site.bundle', '/media/usb/site.bundle --output json'],
+  },
+  {
     words: ['config', 'check'],
     arguments: '[FILE]',
     about: `says what is wrong with a file of settings (${CONFIG_FILE.path})`,
@@ -118,7 +133,11 @@ const CONFIG: ManualFlag = {
 export const MANUAL: Manual = {
   program: 'holdfast-agent',
   about: 'Runs what its hub wants on this device, connected or not.',
-  groups: { lease: 'asks for updates to wait, and gives leave', config: 'checks files of settings' },
+  groups: {
+    bundle: 'images and packages from a file, without a network',
+    lease: 'asks for updates to wait, and gives leave',
+    config: 'checks files of settings',
+  },
   commands: COMMANDS.map(({ settings, flags = [], ...command }) => ({
     ...command,
     flags: [

@@ -19,6 +19,10 @@ export const COMMANDS: Entries = {
     about: 'tokens with which devices join',
     load: async () => (await import('../cli/token.ts')).token,
   },
+  bundle: {
+    about: 'files with all that a site without a network needs',
+    load: async () => (await import('./bundle.ts')).bundle,
+  },
   rollout: {
     about: 'plans, follows and steers changes on their way through the fleet',
     load: async () => (await import('../cli/rollout/rollout.ts')).rollout,

@@ -313,6 +313,7 @@ export class SimulatedDevice {
       tokenFile: undefined,
       transport,
       dockerHost: '',
+      bundlePaths: undefined,
       logLevel: '',
       output: 'text',
       rebootCommand: undefined,
