@@ -11,6 +11,7 @@ import { advertisedAddress, type HubConfig, ownHosts } from './config.ts';
 import { startApiService } from './controllers/api-service/api-service.ts';
 import { GitPushes } from './controllers/git-source/git-pushes.ts';
 import { NodeConnections } from './controllers/node-health/node-liveness.ts';
+import { forgetDecisions } from './controllers/rollout/replaced-device.ts';
 import { startControllers } from './controllers/start-controllers.ts';
 import { CustomResources } from './custom-resources/custom-resources.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -97,6 +98,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     ca: keys.ca,
     requests,
     now: Date.now,
+    onReplacing: (node) => forgetDecisions(registry, node),
     onReplaced: (node) => {
       sessions.dismiss(node, 'another device has taken the place of this one');
       broker.endIfStranger(node);

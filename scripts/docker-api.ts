@@ -48,6 +48,13 @@ export class DockerApi {
     return (JSON.parse(body) as { Config?: { Labels?: Record<string, string> } }).Config?.Labels ?? {};
   }
 
+  /** An archive as `docker save` writes it. */
+  async loadImage(archive: Buffer): Promise<void> {
+    const { status, body } = await this.call('POST', '/images/load?quiet=1', archive);
+    // What is wrong with the archive is told in the body of a 200.
+    if (status !== 200 || /"error"/.test(body)) throw new Error(`load an image: ${body}`);
+  }
+
   /** Makes an image of one layer. `changes` are lines of a Dockerfile: CMD, ENV, LABEL and so on. */
   async importImage(name: string, layer: Buffer, changes: readonly string[]): Promise<void> {
     const colon = name.lastIndexOf(':');

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { installPackages, whyNoApt } from './apt.ts';
+import { ensureArm64 } from './arm64-emulation.ts';
 import { ensureBusyboxImage } from './busybox-image.ts';
 import { ensureDockerEngine } from './docker-engine.ts';
 import { kubectlPath } from './kubectl.ts';
@@ -24,6 +25,10 @@ try {
   ensureProgram('ssh', 'openssh-client'); // what git reaches some repositories with
   ensureProgram('ip', 'iproute2'); // engines that a test starts have bridges of their own
   ensureProgram('minisign', 'minisign');
+  for (const shell of ['zsh', 'fish', 'groff']) ensureProgram(shell, shell); // what reads completions and manuals
+  ensureProgram('docker', 'docker.io'); // builds images
+  ensureProgram('debootstrap', 'debootstrap'); // what they are based on
+  ensureArm64();
   for (const { tool, debian } of Object.values(STRIP)) ensureProgram(tool, debian);
   await ensurePackages(
     PROGRAMS,

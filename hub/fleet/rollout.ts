@@ -81,6 +81,8 @@ export interface DeviceCounts {
   readonly pending: number;
   readonly updating: number;
   readonly succeeded: number;
+  /** Of those that succeeded; absent in what an older hub wrote. */
+  readonly unhealthy?: number;
   readonly failed: number;
   readonly lost: number;
   readonly dark: number;
@@ -159,6 +161,9 @@ const COUNTS = {
   pending: count('Devices whose turn has not come.'),
   updating: count('Devices that are at it.'),
   succeeded: count('Devices that have taken the revision.'),
+  unhealthy: count(
+    'Of those that succeeded, devices that do not do well with it since: their containers restarted more than maxRestarts times, or are not ready for longer than minHealthy.',
+  ),
   failed: count('Devices that rejected the revision or did not decide in time.'),
   lost: count('Devices that took it up and were not heard of any more.'),
   dark: count('Devices that are away and have not been asked.'),
@@ -281,6 +286,7 @@ export const rollouts = defineFleetKind(
       column('Wave', 'The present wave.', (object) => statusOf(object).wave ?? ''),
       countColumn('Devices', 'All devices.', (object) => statusOf(object).devices ?? 0),
       countColumn('Succeeded', 'Have the revision.', (object) => statusOf(object).succeeded ?? 0),
+      wideColumn('Unhealthy', 'Have it, and do not do well.', (object) => statusOf(object).unhealthy ?? 0),
       countColumn('Failed', 'Rejected it or took too long.', (object) => statusOf(object).failed ?? 0),
       countColumn('Lost', 'Silent since they took it up.', (object) => statusOf(object).lost ?? 0),
       countColumn('Dark', 'Away.', (object) => statusOf(object).dark ?? 0),

@@ -168,7 +168,7 @@ export class GrpcServer {
       });
       return;
     }
-    const { handler, sessions, log } = this.#options;
+    const { handler, sessions, isDeviceOf, log } = this.#options;
     const send = (body: DownMessage) => void stream.write(create(ConnectResponseSchema, { body }));
     const transport = {
       transport: 'grpc' as const,
@@ -180,6 +180,11 @@ export class GrpcServer {
     let connectionId: string | undefined;
     let received = Promise.resolve();
     stream.on('data', (message: ConnectRequest) => {
+      // A connection outlives what it was let in for: who was revoked since is heard no more.
+      if (!isDeviceOf(node, keyHash)) {
+        stream.end();
+        return;
+      }
       connectionId ??= message.connectionId;
       received = received
         .then(() => handler.receive(node, message, transport))

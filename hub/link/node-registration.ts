@@ -41,6 +41,8 @@ export interface NodeRegistrationOptions {
   readonly ca: CertificateAuthority;
   readonly requests: JoinRequests;
   readonly now: () => number;
+  /** Another device is about to become the node's: nothing of it has been sent yet. */
+  readonly onReplacing: (node: string) => Promise<void>;
   /** Another device is the node's from now on. */
   readonly onReplaced: (node: string) => void;
 }
@@ -57,7 +59,7 @@ export class NodeRegistration {
 
   /** Throws EnrolmentRefused. */
   async enrol(request: EnrolRequest): Promise<Enrolled> {
-    const { registry, requests, now, onReplaced } = this.#options;
+    const { registry, requests, now, onReplacing, onReplaced } = this.#options;
     const { nodeName, publicKey, token } = request;
     checkRequest(request);
     // Whose keys these are has been let in: the answer was lost, or was waited for.
@@ -76,8 +78,10 @@ export class NodeRegistration {
       return terms.approval && requests.file(request, terms.id);
     });
     if (pending !== undefined) return { pending };
+    const isReplaced = before !== undefined && before !== keyHash(publicKey);
+    if (isReplaced) await onReplacing(nodeName);
     await this.#pinKeys(keysOf(request), terms);
-    if (before !== undefined && before !== keyHash(publicKey)) onReplaced(nodeName);
+    if (isReplaced) onReplaced(nodeName);
     return { certificate: await this.#issue(nodeName, publicKey) };
   }
 

@@ -85,7 +85,7 @@ t.test('put off by a lease, also by the next agent; given back, it switches at o
   const row = await rowIs('Applying WaitingForConsent');
   t.match(row, /lease printing puts it off until \d{4}-.*Z: a page$/);
   await until('the rollout says so', async () =>
-    (await stand.kubectl('get', 'rollout', 'app-2', '-o', 'wide')).includes('1 devices wait for consent'),
+    (await stand.kubectl('get', 'rollout', 'app-2', '-o', 'wide')).includes('1 device waits for consent'),
   );
   await engine.exec(id, 'test', '-S', '/run/holdfast/agent.sock');
   await stand.agent.end('SIGKILL');

@@ -93,7 +93,7 @@ export async function deviceUpdateScenarios(t: Test, transport: 'mqtt' | 'grpc')
       t.equal(after.pod, before.pod, 'the pod of before, not a new one');
       await stand.restoreLink();
       const { status } = await rollout('app-3', 'Paused');
-      t.match(status, { failed: 1, message: /^gate health: 1 of 1 devices did not take/ });
+      t.match(status, { failed: 1, message: /^gate health: 1 of 1 device did not take/ });
       t.equal(await row(), 'Rejected DeadlineExceeded');
       await until(
         'what was rejected is gone',
@@ -154,7 +154,7 @@ export async function deviceUpdateScenarios(t: Test, transport: 'mqtt' | 'grpc')
     await stand.apply(daemonSet(image(2), 0));
     await until('it waits', async () => (await row()) === 'Applying WaitingForWindow', PATIENCE_MS);
     t.equal((await runs(image(3))).id, id);
-    t.match(await stand.kubectl('get', 'rollout', 'app-10', '-o', 'wide'), '1 devices wait for their window');
+    t.match(await stand.kubectl('get', 'rollout', 'app-10', '-o', 'wide'), '1 device waits for its window');
     await stand.apply(policy({ windows: [closed, { schedule: '* * * * *', duration: '2m' }] }));
     await stand.apply(daemonSet(image(1), 0));
     await rollout('app-11', 'Succeeded');

@@ -102,6 +102,29 @@ t.test('before there is a rollout', async (t) => {
   t.match(await rollout('explain sim-1 ds/app'), { code: 0, out: /^sim-1 has the first revision/ });
 });
 
+t.test('a change whose policy is not there waits for it, and explain says so', async (t) => {
+  const annotations = { 'fleet.holdfast.dev/rollout-policy': 'forgotten' };
+  const of = (image: string) => ({
+    selector: { matchLabels: { app: 'lone' } },
+    template: {
+      metadata: { labels: { app: 'lone' } },
+      spec: { containers: [{ name: 'main', image }] },
+    },
+  });
+  await hub.api.call('POST', SETS, { metadata: { name: 'lone', annotations }, spec: of('app:1') });
+  const revisions = async () => {
+    const path = '/apis/apps/v1/namespaces/default/controllerrevisions?labelSelector=app%3Dlone';
+    return (await hub.api.call<{ items: unknown[] }>('GET', path)).items.length;
+  };
+  await until('its first revision is on record', async () => (await revisions()) === 1);
+  t.match((await rollout('explain sim-1 ds/lone')).out, /^sim-1 has the first revision/, 'nothing waits yet');
+  await hub.api.call('PATCH', `${SETS}/lone`, { spec: of('app:2') }, MERGE);
+  await until('the change is on record', async () => (await revisions()) === 2);
+  const said = JSON.parse((await rollout('explain sim-1 ds/lone -o json')).out);
+  t.match(said, { hasRevision: false, reason: 'PolicyNotFound', message: /RolloutPolicy "forgotten"/ });
+  await hub.api.call('DELETE', `${SETS}/lone`);
+});
+
 t.test('plan: the devices of each wave, warnings, and nothing is changed', async (t) => {
   const before = await hub.api.call('GET', `${SETS}/app`);
   const { out, code } = await rollout('plan app --image main=app:2');
@@ -159,7 +182,7 @@ t.test('a change is followed to its end; a wave waits for approval', async (t) =
   t.match(out, /app-2: Succeeded/);
   const record = await rolloutNow('app-2');
   t.match(record?.spec.actions, [{ type: 'approve', wave: 'canary', reason: 'fine', by: 'admin' }]);
-  t.match((await rollout('status app-2')).out, /1 device is away: they follow when they are back/);
+  t.match((await rollout('status app-2')).out, /1 device is away: it follows when it is back/);
 });
 
 t.test('who has read enough ends a command quietly', async (t) => {
@@ -181,7 +204,7 @@ t.test('a revision that fails: exit code 1, who rejected it and why, undo', asyn
   await setImage('app:bad');
   const followed = await rollout('status ds/app -w --timeout 60s');
   t.equal(followed.code, 1, followed.out);
-  t.match(followed.out, /app-3: [\s\S]*gate health: \d of \d devices did not take the revision/);
+  t.match(followed.out, /app-3: [\s\S]*gate health: \d of \d devices? did not take the revision/);
   const items = await until('both of the canary have rejected it', async () => {
     const selector = 'fieldSelector=spec.step=Rejected,spec.rollout=app-3';
     const list = await hub.api.call<DeviceUpdates>('GET', `${FLEET}/deviceupdates?${selector}`);
@@ -280,6 +303,7 @@ async function drawnFrames(name: string): Promise<string[]> {
     stdout: { isTTY: true, columns: COLUMNS, rows: 24, write },
     stderr: { write },
     program: 'holdfast',
+    env: {},
     now: () => Date.now(),
   });
   if (code !== 0) throw new Error(written);

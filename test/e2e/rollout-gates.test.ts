@@ -130,7 +130,7 @@ await t.test('what the device measures: within bounds, and not', async (t) => {
   await stand.apply(policy({}, [{ name: 'memory', devices: { expression: 'metrics.memory < 1000' } }]));
   await stand.apply(daemonSet(image(2), ''));
   const paused = await rollout('app-7', 'Paused');
-  t.match(paused.status?.message, `gate memory: holds for 0 of 1 devices, not for ${stand.node}`);
+  t.match(paused.status?.message, `gate memory: holds for 0 of 1 device, not for ${stand.node}`);
 });
 
 await t.test('another system is asked, with a signature, until it has decided', async (t) => {

@@ -12,7 +12,8 @@ import { until } from '../support/until.ts';
 
 const SIZE = 6;
 const FLEET = '/apis/fleet.holdfast.dev/v1/namespaces/default';
-const SETS = '/apis/apps/v1/namespaces/default/daemonsets';
+const APPS = '/apis/apps/v1/namespaces/default';
+const SETS = `${APPS}/daemonsets`;
 
 const hub = await startHubInProcess('--node-monitor-grace-period', '2');
 const fleet = await Fleet.start({
@@ -131,6 +132,53 @@ t.test('a bad one ends with 1, and says which real devices refused it and why', 
   t.same(leftOvers(), []);
 });
 
+t.test('a Deployment: each device has the pods that it has, and they are changed there', async (t) => {
+  const spec = (image: string) => ({
+    selector: { matchLabels: { app: 'shop' } },
+    template: {
+      metadata: { labels: { app: 'shop' } },
+      spec: { nodeSelector: { site: 's1' }, containers: [{ name: 'main', image }] },
+    },
+  });
+  const annotations = { 'fleet.holdfast.dev/rollout-policy': 'careful' };
+  await hub.api.call('POST', `${APPS}/deployments`, {
+    metadata: { name: 'shop', annotations },
+    spec: { replicas: 5, ...spec('shop:1') },
+  });
+  const places = async () => {
+    const path = '/api/v1/namespaces/default/pods?labelSelector=app%3Dshop';
+    const { items } = await hub.api.call<{ items: { spec: { nodeName?: string } }[] }>('GET', path);
+    return items.map((pod) => pod.spec.nodeName).filter((node) => node !== undefined);
+  };
+  await until('its pods have devices', async () => (await places()).length === 5);
+  const before = (await places()).toSorted();
+  t.same([...new Set(before)], ['press-1', 'press-3'], 'one of the others is dark');
+
+  const good = await holdfast.run('rollout rehearse deploy/shop --image main=shop:2 -o json');
+  t.equal(good.code, 0, good.err);
+  t.match(JSON.parse(good.out), {
+    workload: 'shop',
+    devices: 2,
+    phase: 'Succeeded',
+    waves: [
+      { name: 'south', devices: 2, succeeded: 2 },
+      { name: 'rest', devices: 0 },
+    ],
+    failures: [],
+  });
+  t.match(good.err, /deploy-shop-2: Progressing/);
+
+  const file = join(t.testdir(), 'scenario.json');
+  writeFileSync(file, JSON.stringify({ images: { 'shop:bad': { exit: { afterMs: 10, code: 3 } } } }));
+  const bad = await holdfast.run(
+    `rollout rehearse deploy/shop --image main=shop:bad --scenario ${file} -o json`,
+  );
+  t.equal(bad.code, 1, bad.err);
+  t.match(JSON.parse(bad.out).failures[0], { node: /^press-[13]$/, wave: 'south', why: /Rejected/ });
+  t.same((await places()).toSorted(), before, 'the real ones are where they were');
+  t.same(leftOvers(), []);
+});
+
 t.test('one that is interrupted leaves nothing either', async (t) => {
   const program = new Program('hub/main.ts', ['rollout', 'rehearse', 'app', '--kubeconfig', hub.kubeconfig]);
   await program.line(/devices join it/);
@@ -140,8 +188,16 @@ t.test('one that is interrupted leaves nothing either', async (t) => {
 });
 
 t.test('what is wrong, and what takes too long', async (t) => {
+  const annotations = { 'fleet.holdfast.dev/rollout-policy': 'careful' };
+  const labels = { app: 'idle' };
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'idle:1' }] } };
+  await hub.api.call('POST', `${APPS}/deployments`, {
+    metadata: { name: 'idle', annotations },
+    spec: { replicas: 0, selector: { matchLabels: labels }, template },
+  });
   const rows: [string, number, RegExp][] = [
-    ['deploy/app', 1, /only DaemonSets can be rehearsed/],
+    ['deploy/app', 1, /no Deployment "app"/],
+    ['deploy/idle', 1, /no device has a pod of Deployment "idle": there is nobody to rehearse with/],
     ['nobody', 1, /no DaemonSet "nobody"/],
     ['app --devices 5000', 1, /--devices must be at most 2000/],
     ['app --scenario none.json', 1, /read the scenario "none\.json"/],

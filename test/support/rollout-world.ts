@@ -74,10 +74,9 @@ export class World {
       spec: { gates, deadline: { perDeviceApply: '60s' }, ...more },
     });
     await world.setImage('app:1');
-    await world.untilRunning(
-      'app:1',
-      world.fleet.devices.filter(({ state }) => state === 'connected').length,
-    );
+    // More than were there a moment ago, where devices come and go.
+    const there = world.fleet.devices.filter(({ state }) => state === 'connected').length;
+    await until(`${there} run app:1`, async () => world.running('app:1') >= there);
     return world;
   }
 

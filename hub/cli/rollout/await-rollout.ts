@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RolloutObject } from '../../fleet/rollout.ts';
 import type { ApiClient, WatchEvent } from '../api-client.ts';
-import { newestFirst, rolloutsPath } from './find-rollout.ts';
+import { findPolicy, newestFirst, rolloutsPath } from './find-rollout.ts';
 import {
   isOf,
   noWorkload,
@@ -40,8 +40,7 @@ export async function awaitRollout(
   const list = await client.call<RolloutList>('GET', path);
   const [newest] = newestFirst(list.items.filter(({ spec }) => isOf(spec.workload, reference)));
   if (newest?.spec.to.hash === hash) return newest; // it goes on although its policy may be gone
-  const policyPath = `/apis/fleet.holdfast.dev/v1/namespaces/${namespace}/rolloutpolicies/${policy}`;
-  if (!(await client.find(policyPath)))
+  if (!(await findPolicy(client, namespace, policy)))
     throw new Error(
       `${kind} "${name}" refers to RolloutPolicy "${policy}", which is not there: changes wait`,
     );

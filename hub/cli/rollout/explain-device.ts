@@ -3,6 +3,7 @@ import type { DeviceUpdateSpec } from '../../fleet/device-update.ts';
 import { durationMs } from '../../fleet/duration.ts';
 import type { RolloutObject, Transition, WaveStatus } from '../../fleet/rollout.ts';
 import type { Wave } from '../../fleet/rollout-policy.ts';
+import { counted } from '../../resources/counted.ts';
 import { humanDuration } from '../../resources/human-duration.ts';
 import { matchesLabelSelector } from '../../resources/selector.ts';
 import { parseTime } from '../../resources/time.ts';
@@ -19,6 +20,8 @@ export interface Question {
   readonly workload: WorkloadObject;
   /** Why the workload does not run there: follows the device's name. */
   readonly mismatch: string | undefined;
+  /** A policy that is not there, and that the workload's present template waits for. */
+  readonly missingPolicy?: string | undefined;
   /** The newest. */
   readonly rollout: RolloutObject | undefined;
   readonly row: DeviceUpdateSpec | undefined;
@@ -42,8 +45,9 @@ type Tracked = Known & { readonly row: DeviceUpdateSpec };
 
 /** The one reason. Pure. */
 export function explainDevice(question: Question): Explanation {
-  const { mismatch, rollout, row } = question;
+  const { mismatch, missingPolicy, rollout, row } = question;
   if (mismatch !== undefined) return because('NotMatched', mismatch);
+  if (missingPolicy !== undefined) return withoutPolicy(question, missingPolicy);
   if (!rollout) return withoutRollout(question);
   const known = { ...question, rollout };
   if (row?.rollout !== rollout.metadata.name || !row) return untracked(known);
@@ -52,6 +56,13 @@ export function explainDevice(question: Question): Explanation {
 
 function because(reason: string, message: string, since?: string): Explanation {
   return { hasRevision: false, reason, message, ...(since && { since }) };
+}
+
+function withoutPolicy({ reference }: Question, policy: string): Explanation {
+  return because(
+    'PolicyNotFound',
+    `does not have the present template of ${workloadText(reference)}: RolloutPolicy "${policy}", to which it refers, is not there, and changes wait until it is`,
+  );
 }
 
 function withoutRollout({ reference, workload }: Question): Explanation {
@@ -206,13 +217,16 @@ function whoAndWhen(question: Question, last: Transition | undefined): string {
   return `${last?.by ? `by ${last.by} ` : ''}since ${ago(question, last?.at)}`;
 }
 
+/** Reasons of a device that waits, which are told as they are. */
+const SAYS_WHY = ['Budget', 'NeverReady'];
+
 /** It can be reached, the rollout goes on, and its turn has not come. */
 function waiting(question: Tracked): Explanation {
   const { rollout, row } = question;
   const { status = {}, spec } = rollout;
   const holds = row.step === 'Staged' ? 'holds the images of' : 'does not have';
   const lacks = `${holds} ${revisionText(question)}`;
-  if (row.reason && (row.reason === 'Budget' || row.step === 'Staging'))
+  if (row.reason && (SAYS_WHY.includes(row.reason) || row.step === 'Staging'))
     return because(row.reason, `${lacks}, and waits: ${oneLine(row.message ?? '')}`, row.since);
   if (row.step === 'Staging')
     return because(
@@ -224,7 +238,7 @@ function waiting(question: Tracked): Explanation {
   if (status.phase === 'Succeeded')
     return because(
       'CatchUp',
-      `${lacks}, and waits for its turn to catch up: ${maxConcurrent} devices do at a time`,
+      `${lacks}, and waits for its turn to catch up: ${counted(maxConcurrent, 'device does', 'devices do')} at a time`,
     );
   const present = status.waves?.find(({ name }) => name === status.wave);
   if (present && row.wave === present.name) return inPresentWave(question, lacks, present);
@@ -237,7 +251,7 @@ function inPresentWave({ rollout, row }: Tracked, lacks: string, { name }: WaveS
   if (isToStage)
     return because(
       'WaitsToStage',
-      `${lacks}: it is in wave ${name} and waits for its turn to download, ${stage.maxConcurrent} do at a time`,
+      `${lacks}: it is in wave ${name} and waits for its turn to download, ${counted(stage.maxConcurrent, 'does', 'do')} at a time`,
     );
   return because('WaitsForTurn', `${lacks}: it is in wave ${name}, which is about to ask it`, row.since);
 }
@@ -266,7 +280,7 @@ function forLaterWave(question: Tracked, lacks: string, present: WaveStatus | un
       );
     default: {
       const where = present
-        ? `, and the rollout is at wave ${present.name} (${present.succeeded} of ${present.devices} devices done)`
+        ? `, and the rollout is at wave ${present.name} (${present.succeeded} of ${counted(present.devices, 'device', 'devices')} done)`
         : '';
       return because('WaitsForWave', `${lacks}: ${own}${where}`);
     }

@@ -1,16 +1,19 @@
 import type { DeviceUpdateObject } from '../../fleet/device-update.ts';
+import type { RolloutObject } from '../../fleet/rollout.ts';
 import type { DaemonSetObject, NodeObject } from '../../resources/typed.ts';
 import type { Call, Command } from '../command.ts';
 import { findNode } from '../node/find-nodes.ts';
 import { dataText } from '../print.ts';
 import { type Explanation, explainDevice } from './explain-device.ts';
-import { deviceUpdatesPath, listRollouts, workloadMeant } from './find-rollout.ts';
+import { deviceUpdatesPath, findPolicy, listRollouts, workloadMeant } from './find-rollout.ts';
 import { mismatchOf } from './mismatch.ts';
 import {
   findWorkload,
   nameInFleet,
+  POLICY_ANNOTATION,
   podsOf,
   referenceText,
+  versionsOf,
   type WorkloadObject,
   type WorkloadReference,
   workloadText,
@@ -76,6 +79,7 @@ async function answer(call: Call, node: NodeObject, reference: WorkloadReference
     reference,
     workload,
     mismatch,
+    missingPolicy: await missingPolicy(call, reference, workload, rollout),
     rollout,
     row: found?.spec,
     nowMs: now,
@@ -87,6 +91,20 @@ async function answer(call: Call, node: NodeObject, reference: WorkloadReference
     ...(rollout && { rollout: rollout.metadata.name ?? '', revision: rollout.spec.to.number }),
     ...explanation,
   };
+}
+
+/** The policy that the present template waits for: without it the hub makes no rollout. */
+async function missingPolicy(
+  { client, namespace }: Call,
+  { kind }: WorkloadReference,
+  workload: WorkloadObject,
+  newest: RolloutObject | undefined,
+): Promise<string | undefined> {
+  const name = workload.metadata.annotations?.[POLICY_ANNOTATION];
+  if (!name || (await findPolicy(client, namespace, name))) return undefined;
+  const versions = await versionsOf(client, kind, workload);
+  const isNew = newest ? versions[0]?.hash !== newest.spec.to.hash : versions.length > 1;
+  return isNew ? name : undefined;
 }
 
 /** Where pods of a Deployment go is the scheduler's to say. */

@@ -1,4 +1,5 @@
 import type { RolloutObject } from '../../fleet/rollout.ts';
+import type { RolloutPolicyObject } from '../../fleet/rollout-policy.ts';
 import type { ApiClient } from '../api-client.ts';
 import {
   findWorkload,
@@ -96,6 +97,15 @@ export async function findRollout(
   const meant = all.map(({ spec }) => workloadOf(spec)).find((workload) => workload.name === name);
   const hint = meant ? ` (for the newest of ${workloadText(meant)} write ${referenceText(meant)})` : '';
   throw new Error(`no rollout "${name}" in namespace "${namespace}": ${thoseThere(all)}${hint}`);
+}
+
+export function findPolicy(
+  client: ApiClient,
+  namespace: string,
+  name: string,
+): Promise<RolloutPolicyObject | undefined> {
+  const path = `/apis/fleet.holdfast.dev/v1/namespaces/${encodeURIComponent(namespace)}/rolloutpolicies`;
+  return client.find(`${path}/${encodeURIComponent(name)}`);
 }
 
 /** What it is a rollout of. */

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
-import type { RolloutPolicyObject } from '../../fleet/rollout-policy.ts';
 import type { NodeObject } from '../../resources/typed.ts';
 import { STRATEGIC_PATCH } from '../api-client.ts';
 import type { Call, Command } from '../command.ts';
 import { dataText, tableText } from '../print.ts';
-import { listRollouts, workloadMeant } from './find-rollout.ts';
+import { findPolicy, listRollouts, workloadMeant } from './find-rollout.ts';
 import type { Change } from './planned-change.ts';
 import type { Forecast, ForecastDevice, ForecastWave } from './wave-forecast.ts';
 import {
@@ -67,9 +66,7 @@ async function reportOf(call: Call): Promise<PlanReport> {
       `${kind} "${name}" refers to no RolloutPolicy (annotation ${POLICY_ANNOTATION}): it is changed in Kubernetes' own way, without waves`,
     );
   const [policy, versions, rollouts, nodes] = await Promise.all([
-    client.find<RolloutPolicyObject>(
-      `/apis/fleet.holdfast.dev/v1/namespaces/${namespace}/rolloutpolicies/${encodeURIComponent(policyName)}`,
-    ),
+    findPolicy(client, namespace, policyName),
     versionsOf(client, kind, before),
     listRollouts(client, namespace, reference),
     client.call<{ items: NodeObject[] }>('GET', '/api/v1/nodes'),

@@ -1,17 +1,15 @@
 import { isOffline, placementOn } from '../../controllers/daemon-set/placement.ts';
-import type { DeviceUpdateObject } from '../../fleet/device-update.ts';
-import type { RolloutObject } from '../../fleet/rollout.ts';
+import { podsOfPlaces } from '../../controllers/deployment/places.ts';
 import type { RolloutPolicySpec } from '../../fleet/rollout-policy.ts';
-import { humanDuration } from '../../resources/human-duration.ts';
-import type { DaemonSetObject, NodeObject } from '../../resources/typed.ts';
-import { type Table, tableText } from '../print.ts';
-import { POLICY_ANNOTATION } from './workload.ts';
+import { isActive } from '../../resources/pod-state.ts';
+import type { DaemonSetObject, NodeObject, PodObject } from '../../resources/typed.ts';
+import { POLICY_ANNOTATION, type WorkloadObject, type WorkloadReference } from './workload.ts';
 
 /*
- * What is rehearsed of a workload, its policy and its devices, and what is told of it. Pure.
+ * What is rehearsed of a workload, its policy and its devices. Pure.
  */
 
-type Container = NonNullable<NonNullable<DaemonSetObject['spec']['template']['spec']>['containers']>[number];
+type Container = NonNullable<NonNullable<WorkloadObject['spec']['template']['spec']>['containers']>[number];
 type Probe = NonNullable<Container['readinessProbe']>;
 type Taints = NonNullable<NodeObject['spec']['taints']>;
 
@@ -24,13 +22,16 @@ export interface RehearsalDevice {
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: Taints;
   readonly isDark: boolean;
+  /** How many pods of the workload it has. */
+  readonly pods: number;
 }
 
 export interface Rehearsal {
+  readonly reference: WorkloadReference;
   readonly devices: readonly RehearsalDevice[];
   readonly scenario: object;
   readonly policy: object;
-  readonly workload: object;
+  readonly workload: WorkloadObject;
   /** What goes otherwise than it would. */
   readonly notes: readonly string[];
 }
@@ -41,11 +42,17 @@ const OWN_TAINTS = 'node.kubernetes.io/';
 /** Devices tell these themselves. */
 const OWN_LABELS = ['kubernetes.io/hostname', 'node.kubernetes.io/instance-type'];
 
+/** No scheduler of a hub is called that: the pods of a Deployment wait until the rehearsal puts them where they are. */
+const NOBODY = 'rehearsal';
+
 export interface RehearsalInput {
-  readonly workload: DaemonSetObject;
+  readonly reference: WorkloadReference;
+  readonly workload: WorkloadObject;
   readonly policyName: string;
   readonly policy: RolloutPolicySpec;
   readonly nodes: readonly NodeObject[];
+  /** Of a Deployment: all that there are. */
+  readonly pods: readonly PodObject[];
   /** At most so many devices. */
   readonly most: number;
   /** Of the user. */
@@ -53,9 +60,9 @@ export interface RehearsalInput {
 }
 
 export function planRehearsal(input: RehearsalInput): Rehearsal {
-  const { workload, policyName, policy, nodes, most, scenario } = input;
-  const matching = nodes.filter((node) => placementOn(workload, node).shouldRun);
-  const devices = spread(matching, most).map(deviceOf);
+  const { reference, workload, policyName, policy, most, scenario } = input;
+  const places = placesOf(input);
+  const devices = spread(places.devices, most).map(deviceOf);
   const groups = devices.map(({ node, labels, isDark }, index) => ({
     name: `node ${node}`,
     devices: [index],
@@ -63,30 +70,67 @@ export function planRehearsal(input: RehearsalInput): Rehearsal {
     ...(isDark && { dark: [{ fromMs: 0 }] }),
   }));
   const left = [
-    ...(matching.length > devices.length
-      ? [`${devices.length} of ${matching.length} devices are rehearsed (--devices)`]
+    ...(places.devices.length > devices.length
+      ? [`it is rehearsed with ${devices.length} of ${places.devices.length} devices (--devices)`]
       : []),
+    ...places.notes,
     ...policyNotes(policy),
     ...templateNotes(workload),
   ];
+  const replicas = devices.reduce((sum, { pods }) => sum + pods, 0);
   return {
+    reference,
     devices,
     scenario: { ...scenario, groups: [...groups, ...(scenario.groups ?? [])] },
     policy: { metadata: { name: policyName }, spec: rehearsedPolicy(policy) },
-    workload: rehearsedWorkload(workload),
+    workload: rehearsedWorkload(reference, workload, replicas),
     notes: left,
   };
 }
 
-/** Some of all of them, evenly: labels are often in the order of names. */
-function spread(nodes: readonly NodeObject[], most: number): readonly NodeObject[] {
-  if (nodes.length <= most) return nodes;
-  return Array.from({ length: most }, (_, index) => nodes[Math.floor((index * nodes.length) / most)]).filter(
-    (node) => node !== undefined,
-  );
+/** A device with as many pods as it has, or is to have. */
+interface Place {
+  readonly node: NodeObject;
+  readonly pods: number;
 }
 
-function deviceOf(node: NodeObject, index: number): RehearsalDevice {
+interface Places {
+  readonly devices: readonly Place[];
+  readonly notes: readonly string[];
+}
+
+/** A DaemonSet goes where it matches; a Deployment is changed where the scheduler has put it. */
+function placesOf({ reference, workload, nodes, pods }: RehearsalInput): Places {
+  if (reference.kind === 'DaemonSet') {
+    const matching = nodes.filter((node) => placementOn(workload as DaemonSetObject, node).shouldRun);
+    return { devices: matching.map((node) => ({ node, pods: 1 })), notes: [] };
+  }
+  const byNode = Map.groupBy(podsOfPlaces(pods.filter(isActive)), ({ spec }) => spec.nodeName ?? '');
+  const devices = nodes.flatMap((node) => {
+    const there = byNode.get(node.metadata.name ?? '');
+    return there ? [{ node, pods: there.length }] : [];
+  });
+  const pending = byNode.get('')?.length ?? 0;
+  const isPaused = 'paused' in workload.spec && workload.spec.paused === true;
+  return {
+    devices,
+    notes: [
+      ...(pending > 0 ? [`pods that have no device yet are left out: ${pending}`] : []),
+      ...(isPaused ? ['the Deployment is paused, and rehearsed as if it were not'] : []),
+    ],
+  };
+}
+
+/** Some of all of them, evenly: labels are often in the order of names. */
+function spread(places: readonly Place[], most: number): readonly Place[] {
+  if (places.length <= most) return places;
+  return Array.from(
+    { length: most },
+    (_, index) => places[Math.floor((index * places.length) / most)],
+  ).filter((place) => place !== undefined);
+}
+
+function deviceOf({ node, pods }: Place, index: number): RehearsalDevice {
   const { name = '', labels = {} } = node.metadata;
   return {
     name: `${SIMULATED_PREFIX}${index}`,
@@ -94,6 +138,7 @@ function deviceOf(node: NodeObject, index: number): RehearsalDevice {
     labels: Object.fromEntries(Object.entries(labels).filter(([key]) => !OWN_LABELS.includes(key))),
     taints: (node.spec.taints ?? []).filter(({ key }) => !key.startsWith(OWN_TAINTS)),
     isDark: isOffline(node),
+    pods,
   };
 }
 
@@ -133,18 +178,26 @@ function policyNotes({ start, configuration, waves = [], gates, device }: Rollou
 }
 
 /** Simulated containers read nothing and answer commands only. */
-function rehearsedWorkload({ metadata, spec }: DaemonSetObject): object {
+function rehearsedWorkload(
+  { kind }: WorkloadReference,
+  { metadata, spec }: WorkloadObject,
+  replicas: number,
+): WorkloadObject {
+  const isPlaced = kind === 'Deployment';
   const { template } = spec;
   const { annotations = {}, labels } = metadata;
   const policy = annotations[POLICY_ANNOTATION];
   const pod = template.spec;
   return {
+    apiVersion: 'apps/v1',
+    kind,
     metadata: {
       name: metadata.name,
       ...(labels && { labels }),
       annotations: { [POLICY_ANNOTATION]: policy },
     },
     spec: {
+      ...(isPlaced && { replicas }),
       selector: spec.selector,
       ...(spec.minReadySeconds && { minReadySeconds: spec.minReadySeconds }),
       template: {
@@ -156,12 +209,13 @@ function rehearsedWorkload({ metadata, spec }: DaemonSetObject): object {
           ...(pod?.terminationGracePeriodSeconds !== undefined && {
             terminationGracePeriodSeconds: pod.terminationGracePeriodSeconds,
           }),
+          ...(isPlaced && { schedulerName: NOBODY }),
           automountServiceAccountToken: false,
           containers: pod?.containers.map(rehearsedContainer),
         },
       },
     },
-  };
+  } as WorkloadObject;
 }
 
 function rehearsedContainer({ name, image, ...rest }: Container): object {
@@ -170,7 +224,7 @@ function rehearsedContainer({ name, image, ...rest }: Container): object {
   return { name, image, ...Object.fromEntries(probes.filter(([, probe]) => probe?.exec)) };
 }
 
-function templateNotes({ spec }: DaemonSetObject): string[] {
+function templateNotes({ spec }: WorkloadObject): string[] {
   const containers = spec.template.spec?.containers ?? [];
   const asked = (probe: Probe | undefined) => probe !== undefined && !probe.exec;
   const probed = containers.filter(
@@ -180,95 +234,4 @@ function templateNotes({ spec }: DaemonSetObject): string[] {
   return probed.length === 0
     ? []
     : [`probes by HTTP, TCP and gRPC are left out: ${probed.map(({ name }) => name).join(', ')}`];
-}
-
-/** How it went, for programs. */
-export interface RehearsalReport {
-  readonly workload: string;
-  readonly devices: number;
-  readonly phase: string;
-  readonly message: string;
-  readonly seconds: number;
-  readonly waves: readonly {
-    readonly name: string;
-    readonly phase: string;
-    readonly devices: number;
-    readonly succeeded: number;
-    readonly failed: number;
-    readonly lost: number;
-    readonly dark: number;
-    readonly seconds?: number;
-  }[];
-  /** Real devices whose stand-ins did not take the revision, and why. */
-  readonly failures: readonly { readonly node: string; readonly wave: string; readonly why: string }[];
-  readonly notes: readonly string[];
-}
-
-export function rehearsalReport(
-  { devices, notes }: Rehearsal,
-  rollout: RolloutObject,
-  rows: readonly DeviceUpdateObject[],
-  tookMs: number,
-): RehearsalReport {
-  const { spec, status = {} } = rollout;
-  const realName = new Map(devices.map(({ name, node }) => [name, node]));
-  const failures = rows
-    .map((row) => row.spec)
-    .filter(({ step, class: is }) => is === 'lost' || FAILED_STEPS.includes(step))
-    .map(({ node, wave, step, reason, message, class: is }) => ({
-      node: realName.get(node) ?? node,
-      wave,
-      why: [is === 'lost' ? 'lost' : step, reason, message].filter(Boolean).join(': '),
-    }));
-  return {
-    workload: spec.workload.name,
-    devices: devices.length,
-    phase: status.phase ?? 'Pending',
-    message: status.message ?? '',
-    seconds: seconds(tookMs),
-    waves: (status.waves ?? []).map((wave) => {
-      const { name, phase, devices: all, succeeded, failed, lost, dark, startedAt, finishedAt } = wave;
-      const took = startedAt && finishedAt ? Date.parse(finishedAt) - Date.parse(startedAt) : undefined;
-      const counts = { devices: all, succeeded, failed, lost, dark };
-      return { name, phase, ...counts, ...(took !== undefined && { seconds: seconds(took) }) };
-    }),
-    failures,
-    notes,
-  };
-}
-
-const FAILED_STEPS: readonly string[] = ['Rejected', 'Failed'];
-const seconds = (ms: number) => Math.round(ms / 100) / 10;
-
-const FAILURES_TOLD = 20;
-
-export function rehearsalText(report: RehearsalReport, columns?: number): string {
-  const { workload, devices, phase, message, waves, failures, notes } = report;
-  const table: Table = {
-    head: ['WAVE', 'PHASE', 'DEVICES', 'SUCCEEDED', 'FAILED', 'LOST', 'DARK', 'TOOK'],
-    rows: waves.map((wave) => [
-      wave.name,
-      wave.phase,
-      `${wave.devices}`,
-      `${wave.succeeded}`,
-      `${wave.failed}`,
-      `${wave.lost}`,
-      `${wave.dark}`,
-      wave.seconds === undefined ? '' : `${wave.seconds}s`,
-    ]),
-  };
-  const failed: Table = {
-    head: ['DEVICE', 'WAVE', 'WHY'],
-    rows: failures.slice(0, FAILURES_TOLD).map(({ node, wave, why }) => [node, wave, why]),
-  };
-  const more = failures.length - FAILURES_TOLD;
-  return [
-    '',
-    `${workload} on ${devices} simulated devices: ${phase} after ${humanDuration(report.seconds * 1000)}${message ? ` (${message})` : ''}`,
-    '',
-    tableText(table, columns),
-    ...(failures.length > 0 ? ['', tableText(failed, columns)] : []),
-    ...(more > 0 ? [`and ${more} more`] : []),
-    ...(notes.length > 0 ? ['', ...notes.map((note) => `Note: ${note}`)] : []),
-  ].join('\n');
 }

@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs';
 import type { DeviceUpdateObject } from '../../fleet/device-update.ts';
 import type { RolloutObject } from '../../fleet/rollout.ts';
-import type { RolloutPolicyObject } from '../../fleet/rollout-policy.ts';
-import type { DaemonSetObject, NodeObject } from '../../resources/typed.ts';
+import { counted } from '../../resources/counted.ts';
+import type { NodeObject } from '../../resources/typed.ts';
 import { type ApiClient, STRATEGIC_PATCH } from '../api-client.ts';
 import { type Call, type Command, durationFlag, numberFlag } from '../command.ts';
 import { dataText } from '../print.ts';
 import { awaitRollout } from './await-rollout.ts';
-import { deviceUpdatesPath, rolloutsPath, workloadMeant } from './find-rollout.ts';
+import { deviceUpdatesPath, findPolicy, rolloutsPath, workloadMeant } from './find-rollout.ts';
 import { containersOf } from './plan.ts';
 import type { Rehearsal } from './rehearsal-plan.ts';
 import type { RehearsalStage } from './rehearsal-stage.ts';
 import { changeLines, verdictOf } from './status-text.ts';
-import { findWorkload, POLICY_ANNOTATION, workloadPath, workloadsPath } from './workload.ts';
+import { findWorkload, POLICY_ANNOTATION, podsOf, type WorkloadObject, workloadPath } from './workload.ts';
 
 const DEFAULT_DEVICES = 200;
 const MOST_DEVICES = 2_000;
@@ -21,7 +21,7 @@ const TIMED_OUT = 2;
 const RESTARTED = 'kubectl.kubernetes.io/restartedAt';
 
 export const rehearse: Command = {
-  arguments: 'NAME|ds/NAME',
+  arguments: 'NAME|ds/NAME|deploy/NAME',
   takes: [1, 1],
   about:
     'rehearses a change on simulated devices with the labels of the real ones, in a hub of its own on this machine',
@@ -48,12 +48,13 @@ export const rehearse: Command = {
   examples: [
     'app --image main=registry.local/app:2',
     'ds/app --image main=app:2 --scenario bad-day.json --devices 50',
+    'deploy/shop --image main=shop:2',
   ],
   outputs: ['json', 'yaml', 'wide'],
   run: async (call) => {
     const timeout = AbortSignal.timeout(durationFlag(call, 'timeout') ?? DEFAULT_TIMEOUT_MS);
     const rehearsal = await rehearsalOf(call);
-    const patch = changeOf(call, rehearsal.workload as DaemonSetObject);
+    const patch = changeOf(call, rehearsal.workload);
     const { RehearsalStage } = await import('./rehearsal-stage.ts');
     const stage = new RehearsalStage();
     const interrupted = new AbortController();
@@ -77,31 +78,27 @@ export const rehearse: Command = {
 async function rehearsalOf(call: Call): Promise<Rehearsal> {
   const { client, namespace } = call;
   const reference = workloadMeant(call.arguments[0] ?? '');
-  if (reference.kind !== 'DaemonSet')
-    throw new Error(
-      `only DaemonSets can be rehearsed, not a ${reference.kind}: "holdfast rollout plan" tells of both`,
-    );
   const most = numberFlag(call, 'devices') ?? DEFAULT_DEVICES;
   if (most > MOST_DEVICES) throw new Error(`--devices must be at most ${MOST_DEVICES}, is ${most}`);
   const scenario = readScenario(call.text('scenario'));
-  const workload = (await findWorkload(client, namespace, reference)) as DaemonSetObject;
+  const { kind, name } = reference;
+  const workload = await findWorkload(client, namespace, reference);
   const policyName = workload.metadata.annotations?.[POLICY_ANNOTATION];
   if (!policyName)
-    throw new Error(
-      `DaemonSet "${reference.name}" refers to no RolloutPolicy (annotation ${POLICY_ANNOTATION})`,
-    );
-  const path = `/apis/fleet.holdfast.dev/v1/namespaces/${namespace}/rolloutpolicies/${encodeURIComponent(policyName)}`;
-  const [policy, nodes, { planRehearsal }] = await Promise.all([
-    client.find<RolloutPolicyObject>(path),
+    throw new Error(`${kind} "${name}" refers to no RolloutPolicy (annotation ${POLICY_ANNOTATION})`);
+  const [policy, nodes, pods, { planRehearsal }] = await Promise.all([
+    findPolicy(client, namespace, policyName),
     client.call<{ items: NodeObject[] }>('GET', '/api/v1/nodes'),
+    kind === 'Deployment' ? podsOf(client, namespace, workload.spec.selector) : [],
     import('./rehearsal-plan.ts'),
   ]);
   if (!policy) throw new Error(`RolloutPolicy "${policyName}" is not in namespace "${namespace}"`);
-  const input = { workload, policyName, policy: policy.spec, nodes: nodes.items, most, scenario };
+  const there = { nodes: nodes.items, pods };
+  const input = { reference, workload, policyName, policy: policy.spec, ...there, most, scenario };
   const rehearsal = planRehearsal(input);
-  if (rehearsal.devices.length === 0)
-    throw new Error(`no device matches DaemonSet "${reference.name}": there is nobody to rehearse with`);
-  return rehearsal;
+  if (rehearsal.devices.length > 0) return rehearsal;
+  const lack = kind === 'Deployment' ? 'has a pod of' : 'matches';
+  throw new Error(`no device ${lack} ${kind} "${name}": there is nobody to rehearse with`);
 }
 
 function readScenario(file: string | undefined): { readonly groups?: readonly object[] } {
@@ -116,7 +113,7 @@ function readScenario(file: string | undefined): { readonly groups?: readonly ob
 }
 
 /** A strategic merge patch of the workload. */
-function changeOf(call: Call, workload: DaemonSetObject): object {
+function changeOf(call: Call, workload: WorkloadObject): object {
   const images = call.texts('image');
   if (images.length > 0)
     return { spec: { template: { spec: { containers: containersOf(images, workload) } } } };
@@ -131,31 +128,15 @@ async function onStage(
   stage: RehearsalStage,
   signal: AbortSignal,
 ): Promise<number> {
-  const { devices, scenario, policy, workload } = rehearsal;
+  const { reference, devices, scenario } = rehearsal;
   const isData = call.output === 'json' || call.output === 'yaml';
   const say = (text: string) => (isData ? call.warn(text) : call.print(text));
   const namespace = 'default';
-  const reference = workloadMeant((workload as DaemonSetObject).metadata.name ?? '');
   const api = await stage.startHub(signal);
-  say(`a hub of its own is up; ${devices.length} devices join it`);
+  say(`a hub of its own is up; ${counted(devices.length, 'device joins it', 'devices join it')}`);
   await stage.startDevices(devices.length, scenario, call.text('seed') ?? '0', signal);
-  for (const { name, taints } of devices)
-    if (taints.length > 0)
-      await api.call(
-        'PATCH',
-        `/api/v1/nodes/${name}`,
-        { spec: { taints } },
-        { contentType: STRATEGIC_PATCH },
-      );
-  await api.call('POST', `/apis/fleet.holdfast.dev/v1/namespaces/${namespace}/rolloutpolicies`, policy);
-  await api.call('POST', workloadsPath(namespace, 'DaemonSet'), workload);
-  await runsEverywhere(
-    api,
-    namespace,
-    reference.name,
-    devices.filter(({ isDark }) => !isDark).length,
-    signal,
-  );
+  const { comeUp } = await import('./rehearsal-places.ts');
+  await comeUp(api, namespace, rehearsal, signal);
   say('the present revision runs; the change begins');
   const startedMs = performance.now();
   await api.call('PATCH', workloadPath(namespace, reference), change, { contentType: STRATEGIC_PATCH });
@@ -166,25 +147,12 @@ async function onStage(
     throw new Error('the change changes nothing: name another image with --image');
   const last = await followed(api, rolloutsPath(namespace), rollout, say, signal);
   const rows = await api.call<{ items: DeviceUpdateObject[] }>('GET', deviceUpdatesPath(namespace));
-  const { rehearsalReport, rehearsalText } = await import('./rehearsal-plan.ts');
+  const { rehearsalReport, rehearsalText } = await import('./rehearsal-report.ts');
   const report = rehearsalReport(rehearsal, last, rows.items, performance.now() - startedMs);
   const { output, surroundings } = call;
   if (output === 'json' || output === 'yaml') call.print(dataText(output, report));
   else call.print(rehearsalText(report, output === 'wide' ? undefined : surroundings.stdout.columns));
   return verdictOf(last) === 'done' ? 0 : 1;
-}
-
-/** Those that are there: a flapping or lost one may stay out, and the rollout then tells of it. */
-async function runsEverywhere(
-  api: ApiClient,
-  namespace: string,
-  name: string,
-  count: number,
-  signal: AbortSignal,
-): Promise<void> {
-  for await (const set of api.follow<DaemonSetObject>(workloadsPath(namespace, 'DaemonSet'), name, signal))
-    if ((set?.status?.numberReady ?? 0) >= count) return;
-  signal.throwIfAborted();
 }
 
 async function followed(

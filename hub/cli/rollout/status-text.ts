@@ -1,6 +1,7 @@
-import type { RolloutObject, Transition, WaveStatus } from '../../fleet/rollout.ts';
+import type { DeviceCounts, RolloutObject, Transition, WaveStatus } from '../../fleet/rollout.ts';
+import { counted } from '../../resources/counted.ts';
 import { since } from '../../resources/human-duration.ts';
-import { cut, oneLine, tableText } from '../print.ts';
+import { cut, oneLine, type Table, tableText } from '../print.ts';
 import { gateChanges, gatesText } from './gates-text.ts';
 import { workloadText } from './workload.ts';
 
@@ -74,37 +75,75 @@ export function headline({ spec, status = {} }: RolloutObject): string {
   return `${phase}${by}${isAtWave ? `, wave ${wave} (${number} of ${waves.length})` : ''}`;
 }
 
+const HEADS: Readonly<Record<keyof Counts, string>> = {
+  devices: 'DEVICES',
+  succeeded: 'DONE',
+  unhealthy: 'UNHEALTHY',
+  updating: 'UPDATING',
+  pending: 'PENDING',
+  failed: 'FAILED',
+  lost: 'LOST',
+  dark: 'DARK',
+};
+const COUNTS = Object.keys(HEADS) as (keyof Counts)[];
+
 function wavesText({ status = {} }: RolloutObject, columns?: number, rows?: number): string {
   const { waves = [] } = status;
   const shown = window(waves, status.wave, rows === undefined ? waves.length : rows - OTHER_LINES);
-  const head = ['WAVE', 'PHASE', '', 'DEVICES', 'DONE', 'UPDATING', 'PENDING', 'FAILED', 'LOST', 'DARK'];
-  const total = { name: 'all', phase: '', ...countsOf(status) };
-  const all = [head, ...[...shown, total].map(rowOf)];
-  const isTooWide = tableText({ head, rows: all }).indexOf('\n') > (columns ?? Number.POSITIVE_INFINITY);
-  // The counts tell more than the bars.
-  const [top = [], ...body] = isTooWide ? all.map((row) => row.toSpliced(BAR_COLUMN, 1)) : all;
-  const table = tableText({ head: top, rows: body }, columns);
+  const all = [...shown, { ...status, name: 'all', phase: '' }].map(countedOf);
+  const table = countsText(all, columns);
   const hidden = waves.length - shown.length;
-  return hidden > 0 ? `${table}\n… and ${hidden} more waves` : table;
+  return hidden > 0 ? `${table}\n… and ${counted(hidden, 'more wave', 'more waves')}` : table;
 }
 
-type Counted = Pick<WaveStatus, keyof ReturnType<typeof countsOf>> & {
+/** Who is unhealthy has a column where somebody is. What is 0 everywhere gives way to what is not. */
+function countsText(all: readonly Counted[], columns?: number): string {
+  const any = (count: keyof Counts) => all.some((row) => row[count] > 0);
+  const usual = COUNTS.filter((count) => count !== 'unhealthy' || any(count));
+  const table = tableOf(all, usual);
+  if (headOf(tableText(table)).length <= (columns ?? Number.POSITIVE_INFINITY)) return tableText(table);
+  // The counts tell more than the bars.
+  const text = tableText(withoutBars(table), columns);
+  if (!headOf(text).endsWith('…')) return text;
+  return tableText(withoutBars(tableOf(all, usual.filter(any))), columns);
+}
+
+const headOf = (text: string) => text.split('\n', 1)[0] ?? '';
+
+function tableOf(all: readonly Counted[], counts: readonly (keyof Counts)[]): Table {
+  return {
+    head: ['WAVE', 'PHASE', '', ...counts.map((count) => HEADS[count])],
+    rows: all.map((row) => {
+      const { name, phase, devices, succeeded, unhealthy, failed, lost } = row;
+      const bars = bar(succeeded - unhealthy, failed + lost + unhealthy, devices);
+      return [name, phase, bars, ...counts.map((count) => `${row[count]}`)];
+    }),
+  };
+}
+
+function withoutBars({ head, rows }: Table): Table {
+  const [top = [], ...body] = [head, ...rows].map((row) => row.toSpliced(BAR_COLUMN, 1));
+  return { head: top, rows: body };
+}
+
+type Counts = Required<DeviceCounts>;
+
+interface Counted extends Counts {
   readonly name: string;
   readonly phase: string;
-};
-
-function countsOf(status: NonNullable<RolloutObject['status']>) {
-  const { devices = 0, succeeded = 0, updating = 0, pending = 0, failed = 0, lost = 0, dark = 0 } = status;
-  return { devices, succeeded, updating, pending, failed, lost, dark };
 }
 
-function rowOf(wave: Counted): string[] {
-  const { name, phase, devices, succeeded, updating, pending, failed, lost, dark } = wave;
-  const counts = [devices, succeeded, updating, pending, failed, lost, dark];
-  return [name, phase, bar(succeeded, failed + lost, devices), ...counts.map(String)];
+function countedOf(row: Partial<DeviceCounts> & { readonly name: string; readonly phase: string }): Counted {
+  return { name: row.name, phase: row.phase, ...countsOf(row) };
 }
 
-/** As much of it as has succeeded, and failed: `█████▒░░░░░░`. */
+function countsOf(status: Partial<DeviceCounts>): Counts {
+  const { devices = 0, pending = 0, updating = 0, succeeded = 0, unhealthy = 0 } = status;
+  const { failed = 0, lost = 0, dark = 0 } = status;
+  return { devices, succeeded, unhealthy, updating, pending, failed, lost, dark };
+}
+
+/** As much of it as is well, and is not: `█████▒░░░░░░`. */
 export function bar(succeeded: number, failed: number, devices: number): string {
   const share = (count: number) => (devices === 0 ? 0 : Math.floor((count * BAR_WIDTH) / devices));
   const good = share(succeeded);
@@ -140,14 +179,14 @@ function hints({ metadata: { name }, spec, status = {} }: RolloutObject): string
         `Go back to revision ${spec.from.number}: holdfast rollout undo ${name}`,
       ];
     case 'Succeeded':
-      return status.dark ? [`${devicesText(status.dark)} away: they follow when they are back.`] : [];
+      return status.dark
+        ? [
+            `${counted(status.dark, 'device is away: it follows when it is', 'devices are away: they follow when they are')} back.`,
+          ]
+        : [];
     default:
       return [];
   }
-}
-
-function devicesText(count: number): string {
-  return count === 1 ? '1 device is' : `${count} devices are`;
 }
 
 /** No line is longer than the terminal, so that what is drawn can be drawn over. */
@@ -169,7 +208,7 @@ export function changeLines(before: RolloutObject | undefined, next: RolloutObje
   if (!before) {
     const { message } = next.status ?? {};
     return [
-      `${name}: ${headline(next)}${counted(next)}`,
+      `${name}: ${headline(next)}${progress(next)}`,
       ...(message ? [`${name}: ${oneLine(message)}`] : []),
     ];
   }
@@ -180,7 +219,7 @@ export function changeLines(before: RolloutObject | undefined, next: RolloutObje
   const lines = all.slice(from).map((transition) => `${name}: ${transitionText(transition)}`);
   const isFurther = tenthsOf(before) !== tenthsOf(next);
   const found = gateChanges(before, next).map((text) => `${name}: ${text}`);
-  return [...found, ...lines, ...(isFurther ? [`${name}: ${headline(next)}${counted(next)}`] : [])];
+  return [...found, ...lines, ...(isFurther ? [`${name}: ${headline(next)}${progress(next)}`] : [])];
 }
 
 function isSame(a: Transition, b: Transition): boolean {
@@ -199,12 +238,12 @@ function tenthsOf({ status = {} }: RolloutObject): string {
   return `${wave} ${Math.floor(((succeeded + failed + lost) * 10) / Math.max(1, devices))}`;
 }
 
-function counted({ status = {} }: RolloutObject): string {
+function progress({ status = {} }: RolloutObject): string {
   const present = status.waves?.find(({ name }) => name === status.wave);
-  const counts = status.phase === 'Succeeded' || !present ? countsOf(status) : present;
+  const counts = countsOf(status.phase === 'Succeeded' || !present ? status : present);
   if (counts.devices === 0) return '';
-  const others = (['updating', 'failed', 'lost', 'dark'] as const)
+  const others = (['unhealthy', 'updating', 'failed', 'lost', 'dark'] as const)
     .filter((key) => counts[key] > 0)
     .map((key) => `, ${counts[key]} ${key}`);
-  return `: ${counts.succeeded} of ${counts.devices} devices${others.join('')}`;
+  return `: ${counts.succeeded} of ${counted(counts.devices, 'device', 'devices')}${others.join('')}`;
 }

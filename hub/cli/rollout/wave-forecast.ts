@@ -3,6 +3,7 @@ import type { Tracked } from '../../controllers/rollout/device-plan.ts';
 import { joining, wavesOf } from '../../controllers/rollout/waves.ts';
 import { durationMs } from '../../fleet/duration.ts';
 import type { RolloutPolicySpec, Wave } from '../../fleet/rollout-policy.ts';
+import { counted } from '../../resources/counted.ts';
 import { matchesLabelSelector } from '../../resources/selector.ts';
 
 /** A device as it is now. */
@@ -102,7 +103,9 @@ function waveWarnings(
     return [`${wave} selects nobody: ${why}; ${then}`];
   }
   if (reachable === 0)
-    return [`${wave}: all of its ${joined.length} devices are dark: nothing is tried there`];
+    return [
+      `${wave}: ${joined.length === 1 ? 'its only device is' : `all of its ${joined.length} devices are`} dark: nothing is tried there`,
+    ];
   const wanted = typeof limit === 'number' ? limit : undefined;
   return [
     ...(wanted !== undefined && joined.length < wanted
@@ -110,7 +113,7 @@ function waveWarnings(
       : []),
     ...(reachable < gates.health.minAttempted
       ? [
-          `${wave}: ${reachable} devices decide alone, fewer than gates.health.minAttempted (${gates.health.minAttempted}): one that fails counts for much`,
+          `${wave}: ${counted(reachable, 'device decides', 'devices decide')} alone, fewer than gates.health.minAttempted (${gates.health.minAttempted}): one that fails counts for much`,
         ]
       : []),
   ];
@@ -135,8 +138,8 @@ function budgetWarnings({ budget: policy }: RolloutPolicySpec, members: readonly
   });
   const told = starved.slice(0, GROUPS_TOLD).map(([group, of]) => {
     const dark = of.filter(({ isOnline }) => !isOnline).length;
-    return `the budget starves ${group}: ${dark} of its ${of.length} devices are dark, maxUnavailable is ${policy.maxUnavailable}; nobody there is updated until they are back`;
+    return `the budget starves ${group}: of its ${counted(of.length, 'device', 'devices')} ${counted(dark, 'is', 'are')} dark, maxUnavailable is ${policy.maxUnavailable}; nobody there is updated until ${dark === 1 ? 'it is' : 'they are'} back`;
   });
   const more = starved.length - told.length;
-  return more > 0 ? [...told, `the budget starves ${more} more groups`] : told;
+  return more > 0 ? [...told, `the budget starves ${counted(more, 'more group', 'more groups')}`] : told;
 }

@@ -1,4 +1,5 @@
 import type { Failure, GitSourceObject, ObjectRef } from '../../fleet/git-source.ts';
+import { counted } from '../../resources/counted.ts';
 import type { GitError } from './git.ts';
 
 /** How one look into the repository ended. */
@@ -18,7 +19,7 @@ export function applied(revision: string, objects: number, inventory?: readonly 
   return {
     isReady: true,
     reason: 'Applied',
-    message: `revision ${short(revision)} is applied: ${objects} ${objects === 1 ? 'object' : 'objects'}`,
+    message: `revision ${short(revision)} is applied: ${counted(objects, 'object', 'objects')}`,
     revision,
     failures: [],
     ...(inventory && { inventory }),

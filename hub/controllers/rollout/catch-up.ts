@@ -1,3 +1,4 @@
+import { counted } from '../../resources/counted.ts';
 import { Budget } from './budget.ts';
 import { atMs, DECIDED } from './device-plan.ts';
 import type { DraftDevice, RolloutDraft } from './rollout-draft.ts';
@@ -33,6 +34,6 @@ function failureOf(draft: RolloutDraft, late: readonly DraftDevice[]): string | 
     .slice(0, abort.of);
   const failures = last.filter(({ row }) => row.step !== 'Succeeded').length;
   return failures >= abort.failures
-    ? `${failures} of the last ${last.length} devices that caught up failed`
+    ? `${failures} of the last ${counted(last.length, 'device', 'devices')} that caught up failed`
     : undefined;
 }

@@ -59,6 +59,14 @@ export function isWaiting({ step, reason = '' }: DeviceUpdateSpec): boolean {
   return (step === 'Staging' || step === 'Applying') && WAITING_REASONS.has(reason);
 }
 
+/** Of a device that has nothing but the new revision, as when its workload got a policy in the middle of a change. */
+const NEVER_READY = 'NeverReady';
+
+/** The new revision is all that it has, and is to be ready for the first time: nobody can ask it for more. */
+export function isStarting({ step, reason }: DeviceUpdateSpec): boolean {
+  return step === 'Waiting' && reason === NEVER_READY;
+}
+
 /** Longer than it takes until a node that is silent is not Ready any more. */
 const MARGIN_MS = 60_000;
 
@@ -94,6 +102,8 @@ function wakeInMs(
   const { deadline, gates } = spec.policy;
   const spentMs = (since: string | undefined) => Math.min(steadyMs, nowMs - atMs(since));
   switch (row.step) {
+    case 'Waiting':
+      return isOnline && isStarting(row) ? deadlineMs(spec) - spentMs(row.since) : undefined;
     case 'Staging':
       if (isWaiting(row)) return undefined;
       return isOnline ? durationMs(deadline.perDeviceApply) - spentMs(row.since) : undefined;
@@ -135,23 +145,49 @@ type Seen = Pick<DeviceUpdateSpec, 'step' | 'reason' | 'message'>;
 function stepSeen(context: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
   switch (row.step) {
     case 'Waiting':
-      // It runs there already, as after a rollout that went another way: there is nothing to switch.
-      return runsAlready(device) ? told('Succeeded', 'AlreadyThere') : undefined;
+      return waiting(context, device, row);
     case 'Staging':
       return staging(context, device, row);
     case 'Applying':
       return applying(context, device, row);
     case 'Succeeded':
       return hasUnmet(context, device) ? told('Applying', 'AnotherPod') : undefined;
+    case 'Failed':
+      return row.reason === NEVER_READY && runsAlready(context, device)
+        ? told('Succeeded', 'AlreadyThere')
+        : undefined;
     default:
       return undefined;
   }
 }
 
-/** A pod that was made for a device while it was away runs nowhere yet. */
-function runsAlready({ next, old, isOnline }: Device): boolean {
+/**
+ * Where the new revision is all that there is, as after a rollout that went another way, there is nothing to switch; but
+ * the device has it when that is ready, and has failed when it is not in time.
+ */
+function waiting(context: DeviceContext, device: Device, row: DeviceUpdateSpec): Seen | undefined {
+  const { spec, nowMs } = context;
+  if (runsAlready(context, device)) return told('Succeeded', 'AlreadyThere');
+  if (spec.type === 'undo' || !hasNextOnly(device)) return isStarting(row) ? told('Waiting', '') : undefined;
+  const isOver = isLate(device, row.since, deadlineMs(spec), nowMs);
+  return isOver
+    ? told('Failed', NEVER_READY, 'its pod of the revision was not ready in time')
+    : told('Waiting', NEVER_READY, 'its pod of the revision has not been ready yet');
+}
+
+function hasNextOnly({ next, old }: Device): boolean {
+  return next.length > 0 && old.length === 0 && next.every((pod) => !isCandidate(pod));
+}
+
+/** What goes back is not held up by who was never changed, and is not well. */
+function runsAlready({ spec }: DeviceContext, device: Device): boolean {
+  const { next, isOnline } = device;
+  // A pod that was made for a device while it was away runs nowhere yet.
   const isKnown = ({ status }: PodObject) => isOnline || status?.phase !== 'Pending';
-  return next.length > 0 && old.length === 0 && next.every((pod) => !isCandidate(pod) && isKnown(pod));
+  // The hub takes Ready from the pods of a device that is away, and leaves what the device said itself.
+  const wasReady = (pod: PodObject) => !isOnline && podCondition(pod, 'ContainersReady')?.status === 'True';
+  const isThere = (pod: PodObject) => (spec.type === 'undo' ? isKnown(pod) : isReady(pod) || wasReady(pod));
+  return hasNextOnly(device) && next.every(isThere);
 }
 
 /** A pod of the old revision came to a device that has the new one: the workload was scaled, or a pod was moved. */

@@ -1,4 +1,5 @@
 import type { RolloutPolicySpec } from '../../fleet/rollout-policy.ts';
+import { counted } from '../../resources/counted.ts';
 import { DECIDED, type Tracked } from './device-plan.ts';
 
 /** How the devices of a wave, or of a fleet, stand. */
@@ -72,17 +73,17 @@ export function evaluateGates(
   { size, isLast, acceptedFailures }: WaveTraits,
 ): Verdict {
   const { health, lost } = gates;
-  const counted = { ...outcome, attempted: Math.max(0, outcome.attempted - acceptedFailures) };
-  const needed = neededAttempts(health.minAttempted, size, counted, isLast);
+  const unaccepted = { ...outcome, attempted: Math.max(0, outcome.attempted - acceptedFailures) };
+  const needed = neededAttempts(health.minAttempted, size, unaccepted, isLast);
   if (outcome.attempted < needed) {
     return {
       result: 'inconclusive',
-      message: `${outcome.attempted} of the ${needed} devices that it takes to decide have attempted the change (${outcome.dark} are dark)`,
+      message: `${outcome.attempted} of the ${counted(needed, 'device that it takes to decide has', 'devices that it takes to decide have')} attempted the change (${counted(outcome.dark, 'is dark', 'are dark')})`,
     };
   }
   const verdicts = [
-    { ...healthVerdict(health.successThreshold, counted, acceptedFailures), dryRun: health.dryRun },
-    { ...lostVerdict(lost.maxLost, counted), dryRun: lost.dryRun },
+    { ...healthVerdict(health.successThreshold, unaccepted, acceptedFailures), dryRun: health.dryRun },
+    { ...lostVerdict(lost.maxLost, unaccepted), dryRun: lost.dryRun },
   ];
   const failed = verdicts.find(({ result, dryRun }) => result === 'fail' && !dryRun);
   if (failed) return { result: 'fail', message: failed.message };
@@ -118,7 +119,7 @@ function healthVerdict(
   ];
   return {
     result: 'fail',
-    message: `gate health: ${bad} of ${attempted} devices did not take the revision (${parts.join(', ')}), successThreshold is ${successThreshold}`,
+    message: `gate health: ${bad} of ${counted(attempted, 'device', 'devices')} did not take the revision (${parts.join(', ')}), successThreshold is ${successThreshold}`,
   };
 }
 
@@ -128,6 +129,6 @@ function lostVerdict(maxLost: number | string, { attempted, lost }: Outcome): Ve
   if (!isOver) return PASS;
   return {
     result: 'fail',
-    message: `gate lost: ${lost} of ${attempted} devices were not heard of any more, maxLost is ${maxLost}`,
+    message: `gate lost: ${lost} of ${counted(attempted, 'device was', 'devices were')} not heard of any more, maxLost is ${maxLost}`,
   };
 }

@@ -187,6 +187,16 @@ export class RolloutDraft {
   }
 }
 
-function countsOf({ members, undecided, updating, succeeded, failed, lost, dark }: Outcome): DeviceCounts {
-  return { devices: members, pending: undecided - updating, updating, succeeded, failed, lost, dark };
+function countsOf({ members, undecided, updating, ...counts }: Outcome): DeviceCounts {
+  const { succeeded, unhealthy, failed, lost, dark } = counts;
+  return {
+    devices: members,
+    pending: undecided - updating,
+    updating,
+    succeeded,
+    unhealthy,
+    failed,
+    lost,
+    dark,
+  };
 }

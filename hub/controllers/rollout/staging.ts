@@ -1,5 +1,5 @@
 import type { RolloutPolicySpec } from '../../fleet/rollout-policy.ts';
-import { atMs, type Tracked } from './device-plan.ts';
+import { atMs, isStarting, type Tracked } from './device-plan.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -12,7 +12,9 @@ export function stageable(
   wave: string | undefined,
   nowMs: number,
 ): { readonly nodes: ReadonlySet<string>; readonly wakeInMs: number | undefined } {
-  const waiting = devices.filter(({ isOnline, row }) => isOnline && row.step === 'Waiting');
+  const waiting = devices.filter(
+    ({ isOnline, row }) => isOnline && row.step === 'Waiting' && !isStarting(row),
+  );
   if (!stage || waiting.length === 0) return { nodes: new Set(), wakeInMs: undefined };
   const busy = devices.filter(({ row }) => row.step === 'Staging');
   const atOnce = stage.maxConcurrent - busy.filter(({ isOnline }) => isOnline).length;

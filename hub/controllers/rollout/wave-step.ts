@@ -1,8 +1,9 @@
 import { INSUFFICIENT_DISK, WAITING_FOR_CONSENT } from '../../../proto/pod-update.ts';
 import { durationMs } from '../../fleet/duration.ts';
+import { counted } from '../../resources/counted.ts';
 import { approvalOf, isPromotedFully } from './actions.ts';
 import { Budget } from './budget.ts';
-import { atMs, DECIDED, isWaiting } from './device-plan.ts';
+import { atMs, DECIDED, isStarting, isWaiting } from './device-plan.ts';
 import { evaluateGates, outcomeOf } from './gates.ts';
 import type { GateStep } from './measured-gates.ts';
 import type { DraftDevice, DraftWave, RolloutDraft } from './rollout-draft.ts';
@@ -61,10 +62,11 @@ function offer(draft: RolloutDraft, { policy }: DraftWave): void {
     if (isReadyToApply(draft, device)) ask(draft, device, budget);
 }
 
-/** Where devices download ahead of time, they must have. */
+/** Where devices download ahead of time, they must have. Who has nothing but the revision is not asked to switch. */
 export function isReadyToApply(draft: RolloutDraft, { isOnline, row }: DraftDevice): boolean {
   const { policy, type } = draft.input.spec;
   const stages = policy.stage !== undefined && type === 'change';
+  if (isStarting(row)) return false;
   return isOnline && (row.step === 'Staged' || (row.step === 'Waiting' && !stages));
 }
 
@@ -108,7 +110,9 @@ function heldText({ devices, status: { wave } }: RolloutDraft): string {
   const held = (reason: string) => rows.filter((row) => row.reason === reason && isOpen(row)).length;
   const [forBudget, forDisk] = [held('Budget'), held(INSUFFICIENT_DISK)];
   return [
-    ...(forBudget > 0 ? [`${forBudget} held by the budget of their group`] : []),
+    ...(forBudget > 0
+      ? [counted(forBudget, 'held by the budget of its group', 'held by the budget of their group')]
+      : []),
     ...(forDisk > 0 ? [`${forDisk} short of disk`] : []),
   ].join(', ');
 }
@@ -117,8 +121,10 @@ function waitingText(waiting: readonly DraftDevice[]): string {
   const forConsent = waiting.filter(({ row }) => row.reason === WAITING_FOR_CONSENT).length;
   const forWindow = waiting.length - forConsent;
   return [
-    ...(forWindow > 0 ? [`${forWindow} devices wait for their window`] : []),
-    ...(forConsent > 0 ? [`${forConsent} devices wait for consent`] : []),
+    ...(forWindow > 0
+      ? [counted(forWindow, 'device waits for its window', 'devices wait for their window')]
+      : []),
+    ...(forConsent > 0 ? [counted(forConsent, 'device waits for consent', 'devices wait for consent')] : []),
   ].join(', ');
 }
 

@@ -179,6 +179,15 @@ const ROWS: readonly Row[] = [
     message: 'does not have revision 3 of app, and waits: as many devices of its group are out of service',
   },
   {
+    what: 'it has a pod of the revision, which never ran',
+    given: {
+      row: rowOf({ reason: 'NeverReady', message: 'its pod of the revision has not been ready yet' }),
+      rollout: rolloutOf({ phase: 'Succeeded' }),
+    },
+    reason: 'NeverReady',
+    message: 'does not have revision 3 of app, and waits: its pod of the revision has not been ready yet',
+  },
+  {
     what: 'catches up',
     given: { row: rowOf(), rollout: rolloutOf({ phase: 'Succeeded' }) },
     reason: 'CatchUp',
@@ -290,6 +299,13 @@ const ROWS: readonly Row[] = [
     },
     reason: 'NotMatched',
     message: 'is not matched by DaemonSet app: its labels do not meet the required node affinity',
+  },
+  {
+    what: 'the template waits for a policy that is not there, whatever the rollout before has come to',
+    given: { row: rowOf({ step: 'Succeeded', reason: 'Healthy' }), missingPolicy: 'p' },
+    reason: 'PolicyNotFound',
+    message:
+      'does not have the present template of DaemonSet app: RolloutPolicy "p", to which it refers, is not there, and changes wait until it is',
   },
   {
     what: 'no rollout yet',

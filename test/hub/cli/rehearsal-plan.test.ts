@@ -1,9 +1,15 @@
 import t from 'tap';
-import { planRehearsal } from '../../../hub/cli/rollout/rehearsal-plan.ts';
-import type { DaemonSetObject, NodeObject } from '../../../hub/resources/typed.ts';
+import { planRehearsal, type RehearsalInput } from '../../../hub/cli/rollout/rehearsal-plan.ts';
+import type {
+  DaemonSetObject,
+  DeploymentObject,
+  NodeObject,
+  PodObject,
+} from '../../../hub/resources/typed.ts';
+import { encodePodUpdate, POD_UPDATE_ANNOTATION } from '../../../proto/pod-update.ts';
 import { parseScenario } from '../../../scripts/fleet-sim/read-scenario.ts';
 import { policyOf } from '../controllers/rollout/world.ts';
-import { nodeOf } from './objects.ts';
+import { nodeOf, podOf } from './objects.ts';
 
 const workload = {
   metadata: {
@@ -36,8 +42,19 @@ const fleet = (count: number): NodeObject[] =>
     nodeOf(`n${index}`, { ready: index === 3 ? 'Unknown' : 'True' }),
   );
 
+const INPUT: RehearsalInput = {
+  reference: { kind: 'DaemonSet', name: 'app' },
+  workload,
+  policyName: 'careful',
+  policy: policyOf({}),
+  nodes: [],
+  pods: [],
+  most: 100,
+  scenario: {},
+};
+
 const plan = (nodes: readonly NodeObject[], most: number, policy: object = {}, scenario: object = {}) =>
-  planRehearsal({ workload, policyName: 'careful', policy: policyOf(policy), nodes, most, scenario });
+  planRehearsal({ ...INPUT, policy: policyOf(policy), nodes, most, scenario });
 
 t.test(
   'devices: those that match, spread evenly, dark as they are; the user’s groups come after',
@@ -111,3 +128,49 @@ t.test('of the policy all but what waits for people, hours and servers', async (
     /outside/,
   ]);
 });
+
+t.test(
+  'a Deployment is rehearsed on the devices that have its pods, with as many as they have',
+  async (t) => {
+    const on = (node: string | undefined, name: string, more: object = {}): PodObject => {
+      const pod = podOf(name, 'ReplicaSet', { ...(node && { nodeName: node }) });
+      return { ...pod, metadata: { ...pod.metadata, ...more } };
+    };
+    const update = encodePodUpdate({
+      ...{ step: 'apply', replaces: 'b', order: 'start-first', rollback: true },
+      ...{ minHealthySeconds: 1, maxRestarts: 0, deadlineSeconds: 60 },
+    });
+    const evicted = on('n2', 'e');
+    const { spec } = workload;
+    const deployment = { ...workload, spec: { ...spec, replicas: 5, paused: true } } as DeploymentObject;
+    const input: RehearsalInput = {
+      ...INPUT,
+      reference: { kind: 'Deployment', name: 'app' },
+      workload: deployment,
+      nodes: fleet(5),
+      pods: [
+        ...[on('n0', 'a'), on('n3', 'b'), on('n3', 'c'), on(undefined, 'd')],
+        ...[on('n3', 'for-b', { annotations: { [POD_UPDATE_ANNOTATION]: update } })],
+        { ...evicted, status: { phase: 'Failed' } },
+      ],
+    };
+    const { devices, workload: made, notes } = planRehearsal(input);
+    t.same(
+      devices.map(({ name, node, pods, isDark }) => [name, node, pods, isDark]),
+      [
+        ['sim-0', 'n0', 1, false],
+        ['sim-1', 'n3', 2, true],
+      ],
+      'not the pod that a device is still to decide on, nor one that has ended',
+    );
+    t.match(made, {
+      kind: 'Deployment',
+      spec: { replicas: 3, template: { spec: { schedulerName: 'rehearsal' } } },
+    });
+    t.notOk('paused' in made.spec);
+    t.match(notes, [/have no device yet are left out: 1/, /is paused, and rehearsed as if it were not/]);
+    const fewer = planRehearsal({ ...input, most: 1 });
+    t.match(fewer.workload.spec, { replicas: 1 });
+    t.match(fewer.notes, [/1 of 2 devices/]);
+  },
+);

@@ -121,6 +121,23 @@ t.test('it fits the terminal, in both directions', async (t) => {
   t.match(lines.at(-1), /^… and \d+ more waves$/);
 });
 
+t.test('who took the revision and does not do well has a column, where there is somebody', async (t) => {
+  const broken = rolloutOf({
+    ...progressing.status,
+    phase: 'Baking',
+    unhealthy: 2,
+    waves: [waveOf('pilot', 'Baking', { devices: 4, succeeded: 3, unhealthy: 2, dark: 1 })],
+  });
+  const tableOf = (columns?: number) => statusText(broken, { nowMs: NOW_MS, columns }).split('\n').slice(3);
+  const [head, pilot] = tableOf();
+  t.match(head, /DEVICES {3}DONE {3}UNHEALTHY {3}UPDATING/);
+  t.match(pilot, /^pilot +Baking +███▒▒▒▒▒▒░░░ +4 +3 +2 +0 +0 +0 +0 +1$/);
+  const [narrow = '', row] = tableOf(80);
+  t.equal(narrow, 'WAVE    PHASE    DEVICES   DONE   UNHEALTHY   UPDATING   PENDING   FAILED   DARK');
+  t.match(row, /^pilot +Baking +4 +3 +2 +0 +0 +0 +1$/, 'nobody is lost');
+  t.match(changeLines(undefined, broken)[0], /3 of 4 devices, 2 unhealthy, 1 dark$/);
+});
+
 t.test('in a terminal of 80 columns every count is there', async (t) => {
   const [, , , head, canary] = statusText(progressing, { nowMs: NOW_MS, columns: 80 }).split('\n');
   t.match(head, /^WAVE .* FAILED {3}LOST {3}DARK$/);
@@ -142,6 +159,7 @@ t.test('what somebody could do now', async (t) => {
   );
   t.match(hint({ phase: 'Paused' }), /resume app-3\nGo back to revision 2: holdfast rollout undo app-3$/);
   t.match(hint({ phase: 'Succeeded', dark: 2 }), /2 devices are away: they follow/);
+  t.match(hint({ phase: 'Succeeded', dark: 1 }), /1 device is away: it follows when it is back/);
 });
 
 t.test('the bar shows a single failure, and is never too long', async (t) => {

@@ -108,7 +108,7 @@ const ROWS: readonly { what: string; policy: object; of: ForecastDevice[]; warni
       what: 'a budget that dark devices have used up',
       policy: { budget: { groupBy: ['site'], maxUnavailable: 1 } },
       of: devices(8, (index) => ({ isOnline: index !== 1 })),
-      warnings: [/^the budget starves site=site-1: 1 of its 2 devices are dark, maxUnavailable is 1/],
+      warnings: [/^the budget starves site=site-1: of its 2 devices 1 is dark, maxUnavailable is 1/],
     },
     { what: 'nothing', policy: { budget: { groupBy: ['site'] } }, of: devices(8), warnings: [] },
   ];

@@ -7,6 +7,7 @@ import {
   PodMetrics,
 } from '../../../fleet/gate-expressions.ts';
 import type { DevicesGate } from '../../../fleet/measured-gate.ts';
+import { counted } from '../../../resources/counted.ts';
 import { isReady } from '../../../resources/pod-state.ts';
 import type { ContainerUsage, NodeUsage } from '../../../resources/resource-metrics.ts';
 import type { PodObject } from '../../../resources/typed.ts';
@@ -137,13 +138,13 @@ export function judgeTally(
   if (measured < needed)
     return {
       result: 'inconclusive',
-      message: `${measured} of the ${needed} devices that it takes were measured${unknownText}`,
+      message: `${measured} of the ${counted(needed, 'device that it takes was', 'devices that it takes were')} measured${unknownText}`,
     };
   const isGood = failed.length * 100 <= (100 - Number.parseInt(successThreshold, 10)) * measured;
   const more = failed.length > NAMED ? ' …' : '';
   const failedText = failed.length > 0 ? `, not for ${failed.slice(0, NAMED).join(', ')}${more}` : '';
   return {
     result: isGood ? 'pass' : 'fail',
-    message: `holds for ${passed} of ${measured} devices${failedText}${unknownText}, successThreshold is ${successThreshold}`,
+    message: `holds for ${passed} of ${counted(measured, 'device', 'devices')}${failedText}${unknownText}, successThreshold is ${successThreshold}`,
   };
 }

@@ -1,6 +1,5 @@
 import t, { type Test } from 'tap';
 import { type DeviceUpdateObject, deviceUpdates } from '../../../../hub/fleet/device-update.ts';
-import type { KubeObject } from '../../../../hub/resources/object.ts';
 import { deployments, pods, replicaSets } from '../../../../hub/resources/table-of-resources.ts';
 import type { DeploymentObject, PodObject, ReplicaSetObject } from '../../../../hub/resources/typed.ts';
 import { podUpdateOf } from '../../../../proto/pod-update.ts';
@@ -91,11 +90,7 @@ t.test(
     await cluster.until('one goes again', () => fleet.running('app:1') === 3);
     await cluster.until('its size is known', () => `${sets()}` === '1,3,2,0');
     behaviour.takes = () => 'accept';
-    // So that their agents look again.
-    const touch = (pod: KubeObject) => {
-      pod.metadata.labels = { ...pod.metadata.labels, touched: 'yes' };
-    };
-    for (const { metadata } of fleet.pods('app:2')) await cluster.change(pods, metadata.name ?? '', touch);
+    await fleet.lookAgain('app:2');
     await fleet.untilPhase('deploy-app-2', 'Succeeded');
     await cluster.until(
       'all are changed',

@@ -131,3 +131,36 @@ t.test('what is done with its pods', async (t) => {
   );
   t.same(stepOf('Rejected', [a, b], [kept, rejected]), { type: 'withdraw', next: [kept, rejected] });
 });
+
+t.test('a device that has nothing but the revision has it when that is ready', async (t) => {
+  const settled = (conditions: object[], phase = 'Running') =>
+    ({ ...pod('n'), status: { phase, conditions } }) as unknown as PodObject;
+  const ready = settled([{ type: 'Ready', status: 'True' }]);
+  const failing = settled([{ type: 'Ready', status: 'False' }]);
+  const away = settled([
+    { type: 'Ready', status: 'False', reason: 'NodeNotReady' },
+    { type: 'ContainersReady', status: 'True' },
+  ]);
+  const seen = (next: readonly PodObject[], row: object = {}, more: object = {}, type = 'change') => {
+    const device = deviceAt('Waiting', [], next);
+    const spec = { ...context.spec, type: type as 'change' | 'undo' };
+    const known = { ...device.row, ...row } as DeviceUpdateSpec;
+    return observe({ ...context, spec }, { ...device, row: known, ...more });
+  };
+  t.match(seen([ready]).row, { step: 'Succeeded', reason: 'AlreadyThere' });
+  t.match(seen([away], {}, { isOnline: false }).row, { step: 'Succeeded' }, 'as the device told last');
+  t.match(seen([failing], {}, { isOnline: false }).row, { step: 'Waiting', class: 'dark' });
+  t.match(seen([ready, failing]).row, { step: 'Waiting', reason: 'NeverReady' }, 'all of them');
+  const starting = seen([failing]);
+  t.match(starting.row, { step: 'Waiting', reason: 'NeverReady' });
+  t.same(podStep(starting, context), { type: 'none' }, 'its pod is left alone');
+  t.equal(starting.wakeInMs, 16.5 * 60_000, 'its time is that of a device, and the margin');
+  const late = { since: '2025-12-31T23:00:00Z' };
+  const failed = seen([failing], late);
+  t.match(failed.row, { step: 'Failed', reason: 'NeverReady' });
+  t.same(podStep(failed, context), { type: 'none' });
+  t.match(seen([ready], failed.row).row, { step: 'Succeeded' }, 'later than never');
+  t.match(seen([failing], late, {}, 'undo').row, { step: 'Succeeded' }, 'an undo is not held up');
+  const scaled = observe(context, { ...deviceAt('Waiting', [a], [failing]), row: starting.row });
+  t.match(scaled.row, { step: 'Waiting', reason: '' }, 'there is something to switch');
+});

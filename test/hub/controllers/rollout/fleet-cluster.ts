@@ -115,6 +115,14 @@ export class FleetCluster {
       .catch(() => undefined); // it is gone
   }
 
+  /** Has the agents look again at pods that they did nothing about. */
+  async lookAgain(image: string): Promise<void> {
+    for (const { metadata } of this.pods(image))
+      await this.cluster.change(pods, metadata.name ?? '', (pod) => {
+        pod.metadata.labels = { ...pod.metadata.labels, touched: 'yes' };
+      });
+  }
+
   /** Live pods of this image that no device has still to decide on. */
   running(image: string): number {
     return this.pods(image).length;

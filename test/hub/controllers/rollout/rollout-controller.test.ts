@@ -182,6 +182,7 @@ t.test('a policy that comes back takes up what was left', async (t) => {
   behaviour.takes = () => 'accept';
   await refer({ 'fleet.holdfast.dev/rollout-policy': 'careful' });
   await fleet.untilPhase('app-2', 'AwaitingApproval');
+  await fleet.lookAgain('app:2'); // what Kubernetes' own way made counts when it is ready
   await fleet.act('app-2', { type: 'approve' });
   const { status } = await fleet.untilPhase('app-2', 'Succeeded');
   t.match(status, { succeeded: 3, message: '' });

@@ -1,3 +1,4 @@
+import type { ContainerStatus } from 'kubernetes-types/core/v1.d.ts';
 import t from 'tap';
 import { World } from './world.ts';
 
@@ -246,6 +247,55 @@ t.test('a failing gate: undo and continue', async (t) => {
   t.ok(continued.reasons.includes('GateFailed'), 'and it is on record');
 });
 
+t.test('who breaks after it took the revision is counted among those who took it', async (t) => {
+  const bakes = { waves: [{ name: 'canary', limit: 5, bake: '30m' }] };
+  const world = new World(40, { ...bakes, gates: { health: { maxRestarts: 1 } } });
+  world.settle(MINUTE);
+  t.match(world.status.waves?.[0], { name: 'canary', succeeded: 5, unhealthy: 0 });
+  const [broken] = world.inWave('canary');
+  const containerStatuses = [{ name: 'main', restartCount: 2 }] as ContainerStatus[];
+  Object.assign(broken?.next ?? {}, { status: { ...broken?.next?.status, containerStatuses } });
+  world.settle(MINUTE);
+  const message = 'gate health: 1 of 5 devices did not take the revision (0 failed, 1 unhealthy)';
+  t.match(world.status, { phase: 'Paused', succeeded: 5, unhealthy: 1, failed: 0 });
+  t.match(world.status.message, message);
+  t.match(world.status.waves?.[0], { name: 'canary', succeeded: 5, unhealthy: 1, failed: 0 });
+});
+
+t.test('who has the revision already, and it never ran, holds its wave up and is not asked', async (t) => {
+  for (const policy of [{}, { stage: { maxConcurrent: 5 } }]) {
+    const world = new World(2, { waves: [{ name: 'all', limit: 2 }], ...policy });
+    const [broken] = world.devices;
+    const next = structuredClone(broken?.old);
+    const [condition] = next?.status?.conditions ?? [];
+    Object.assign(condition ?? {}, { status: 'False' });
+    Object.assign(broken ?? {}, { old: undefined, next });
+    world.settle(MINUTE);
+    t.match(world.status, { phase: 'Progressing', succeeded: 1, pending: 1 });
+    t.equal(broken?.switches, 0);
+    t.match(broken?.row, { step: 'Waiting', reason: 'NeverReady' });
+    world.settle(20 * MINUTE);
+    t.match(world.status, { phase: 'Paused', succeeded: 1, failed: 1 });
+    Object.assign(condition ?? {}, { status: 'True' });
+    world.settle();
+    t.match(world.status, { succeeded: 2, failed: 0 });
+  }
+});
+
+t.test('one device has the verb of one', async (t) => {
+  const world = new World(1, { waves: [{ name: 'canary', limit: 1 }] });
+  world.canary('rejects');
+  world.settle();
+  t.match(world.status.message, /^gate health: 1 of 1 device did not take the revision/);
+  const dark = new World(1, { waves: [{ name: 'canary', limit: 1 }] });
+  dark.goDark(...dark.devices);
+  dark.settle();
+  t.match(
+    dark.status.message,
+    '0 of the 1 device that it takes to decide has attempted the change (0 are dark)',
+  );
+});
+
 t.test('paused: nobody else is asked; resumed, what has failed so far is accepted', async (t) => {
   const world = new World(40, { waves: WAVES });
   world.canary('rejects', 'accepts', 'rejects');
@@ -405,7 +455,7 @@ t.test('devices whose programs put the update off are waited for as well, and to
   t.match(world.status, {
     phase: 'Progressing',
     failed: 0,
-    message: '1 devices wait for their window, 2 devices wait for consent',
+    message: '1 device waits for its window, 2 devices wait for consent',
   });
   t.match(consent?.row, { step: 'Applying', reason: 'WaitingForConsent' });
   for (const device of world.devices) device.behaviour = { takes: 'stuck' };
@@ -446,7 +496,11 @@ t.test(
     t.match(away.row, { class: 'dark', step: 'Waiting' });
     world.comeBack(away);
     world.settle();
-    t.match(world.status, { succeeded: 4, dark: 0 });
+    t.match(world.status, { succeeded: 3, pending: 1, dark: 0 }, 'nor is it before the pod is ready');
+    t.match(away.row, { step: 'Waiting', reason: 'NeverReady' });
+    Object.assign(made, { status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } });
+    world.settle();
+    t.match(world.status, { succeeded: 4, pending: 0 });
   },
 );
 
