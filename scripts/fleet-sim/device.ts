@@ -313,6 +313,7 @@ export class SimulatedDevice {
       tokenFile: undefined,
       transport,
       dockerHost: '',
+      registry: 'engine',
       bundlePaths: undefined,
       logLevel: '',
       output: 'text',
