@@ -12,6 +12,8 @@ export interface Config {
   readonly hub: string | undefined;
   readonly token: string | undefined;
   readonly tokenFile: string | undefined;
+  /** What a device joins with that has no identity yet. */
+  readonly joinFile: string;
   readonly transport: 'auto' | 'mqtt' | 'grpc';
   readonly dockerHost: string;
   /** Who is asked for images first. */
@@ -62,6 +64,12 @@ export const SETTINGS = {
     about: 'the join token; better in a file, as others can see the arguments of a process',
   },
   tokenFile: { flag: 'token-file', env: 'HOLDFAST_TOKEN_FILE', about: 'the file that holds the join token' },
+  joinFile: {
+    flag: 'join-file',
+    env: 'HOLDFAST_JOIN_FILE',
+    fallback: '/etc/holdfast/join.yaml',
+    about: 'hub, token, nodeName and transport for a device that has not joined yet; removed once it has',
+  },
   transport: {
     flag: 'transport',
     env: 'HOLDFAST_TRANSPORT',

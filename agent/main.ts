@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseJoinToken } from '../proto/join-token.ts';
 import { type Changes, changesOf } from '../proto/settings/reload.ts';
@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]
   lease,
   bundle,
   image,
+  engine,
   facts: async () => (await import('./node/slow-facts.ts')).printSlowFacts(),
 };
 
@@ -33,11 +34,12 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   lease: ['for', 'pod', 'reason'],
   bundle: [],
   image: [],
+  engine: [],
 };
 
 async function run(config: Config, args: readonly string[]): Promise<void> {
   let state = AgentState.open(config.dataDir, createLog(config.logLevel, config.nodeName));
-  if (!state.identity() && config.hub) {
+  if (!state.identity() && (config.hub || existsSync(config.joinFile))) {
     state.close();
     await joinFirst(args);
     state = AgentState.open(config.dataDir, createLog(config.logLevel, config.nodeName));
@@ -45,7 +47,7 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
   const identity = state.identity();
   if (!identity) {
     throw new Error(
-      `this device has not joined a hub: run "holdfast-agent join" first (data: "${config.dataDir}")`,
+      `this device has not joined a hub: run "holdfast-agent join" first, or write "${config.joinFile}" (data: "${config.dataDir}")`,
     );
   }
   forgetJoining(config.dataDir); // a crash may have left it
@@ -56,7 +58,8 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
   }
   const log = createLog(config.logLevel, identity.node);
   const { Agent } = await import('./agent.ts');
-  const agent = new Agent(config, state, identity, log);
+  const transport = config.transport === 'auto' ? (identity.transport ?? 'auto') : config.transport;
+  const agent = new Agent({ ...config, transport }, state, identity, log);
   stopOn(['SIGINT', 'SIGTERM'], () => agent.close().then(() => state.close()), log);
   if (config.bundlePaths) await importFrom(config, config.bundlePaths, log);
   let current = config;
@@ -70,7 +73,7 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
       (error: Error) => log.error({ reason: error.message }, 'the settings are wrong: all stay as they were'),
     );
   });
-  log.info({ transport: config.transport, cluster: identity.cluster }, 'the agent starts');
+  log.info({ transport, cluster: identity.cluster }, 'the agent starts');
   await agent.run();
 }
 
@@ -111,7 +114,10 @@ async function joinFirst(args: readonly string[]): Promise<void> {
 
 async function join(config: Config): Promise<void> {
   const { dataDir } = config;
-  const node = config.nodeName ?? hostname().toLowerCase();
+  const { readJoinSettings, removeJoinFile } = await import('./joining/join-file.ts');
+  const settings = await readJoinSettings(config);
+  const { hub, transport } = settings;
+  const node = settings.nodeName ?? hostname().toLowerCase();
   const log = createLog(config.logLevel, node);
   const state = AgentState.open(dataDir, log);
   const joined = state.identity();
@@ -120,18 +126,20 @@ async function join(config: Config): Promise<void> {
       `this device has joined as "${joined.node}" already: to join anew, move "${dataDir}" aside`,
     );
   }
-  if (!config.hub) throw new Error('--hub must say where the hub is: HOST or HOST:PORT');
-  const token = parseJoinToken(readToken(config));
+  if (!hub) throw new Error('--hub must say where the hub is: HOST or HOST:PORT');
+  const token = parseJoinToken(readToken(settings));
+  if (settings.isOpen)
+    log.warn({ file: config.joinFile }, 'others on this device can read the join token: chmod 600');
   const { enrol, EnrolmentDenied, newDeviceKeys } = await import('./link/enrol.ts');
   const before = readJoining(dataDir);
   const isSame = before?.node === node && before.caHash === token.caHash;
   const { waits: _, ...joining } = isSame
-    ? { ...before, hub: config.hub }
-    : { node, caHash: token.caHash, hub: config.hub, ...newDeviceKeys() };
+    ? { ...before, hub }
+    : { node, caHash: token.caHash, hub, ...newDeviceKeys() };
   saveJoining(dataDir, joining);
   try {
     const identity = await enrol({
-      ...parseAddress(config.hub),
+      ...parseAddress(hub),
       node,
       token,
       keys: { key: joining.key, sealingKey: joining.sealingKey },
@@ -143,9 +151,14 @@ async function join(config: Config): Promise<void> {
       onCutOff: (error) =>
         log.warn({ reason: error.message }, 'the hub cannot be asked for the approval: trying again'),
     });
-    state.saveIdentity(identity);
+    state.saveIdentity({ ...identity, ...(transport && { transport }) });
     forgetJoining(dataDir);
     log.info({ cluster: identity.cluster, hub: identity.hub.host }, 'joined');
+    try {
+      removeJoinFile(config);
+    } catch (error) {
+      log.warn({ reason: (error as Error).message }, 'the join token is still in its file: remove it');
+    }
   } catch (error) {
     if (error instanceof EnrolmentDenied) forgetJoining(dataDir); // the next attempt is another device's
     throw error;
@@ -259,7 +272,25 @@ async function surveyed(args: readonly string[]) {
   };
 }
 
-function readToken({ token, tokenFile }: Config): string {
+async function engine(config: Config, args: readonly string[]): Promise<void> {
+  const [verb, ...more] = readWords(args, FLAGS['engine']).words;
+  if (verb === 'check' && more.length === 0) {
+    const { checkEngine } = await import('./doctor/engine-check.ts');
+    console.log(await checkEngine(config.dockerHost));
+  } else if (verb === 'remove-containers' && more.length === 0) await removeContainers(config);
+  else throw new Error('say "engine check" or "engine remove-containers"');
+}
+
+async function removeContainers({ dataDir, dockerHost, logLevel }: Config): Promise<void> {
+  const state = AgentState.open(dataDir, createLog(logLevel, undefined)); // fails while the agent runs
+  const node = state.identity()?.node;
+  state.close();
+  const { removeContainersOf } = await import('./runtime/remove-containers.ts');
+  const count = node === undefined ? 0 : await removeContainersOf(node, dockerHost);
+  console.log(`${count} ${count === 1 ? 'container' : 'containers'} of ${node ?? 'this device'} removed`);
+}
+
+function readToken({ token, tokenFile }: Pick<Config, 'token' | 'tokenFile'>): string {
   if (token) return token;
   if (!tokenFile) throw new Error('a join token is needed: --token-file FILE (or HOLDFAST_TOKEN)');
   try {

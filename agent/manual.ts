@@ -19,7 +19,7 @@ const COMMANDS: readonly Told[] = [
     words: ['run'],
     arguments: '',
     about:
-      'runs what the hub wants on this device, connected or not; joins first, when it is told a hub and a token',
+      'runs what the hub wants on this device, connected or not; joins first, when it is told a hub and a token, or has a join file',
     settings: ALL,
     examples: ['', '--hub hub.example --token-file /etc/holdfast/token', '--transport grpc --log-level warn'],
   },
@@ -27,7 +27,7 @@ const COMMANDS: readonly Told[] = [
     words: ['join'],
     arguments: '',
     about: 'makes this device one of a hub, once and for all',
-    settings: ['hub', 'token', 'tokenFile', 'nodeName', 'dataDir', 'logLevel'],
+    settings: ['hub', 'token', 'tokenFile', 'joinFile', 'nodeName', 'dataDir', 'logLevel'],
     examples: [
       '--hub hub.example --token-file ./token',
       '--hub 10.0.0.5:6444 --token-file ./token --node-name press-17',
@@ -105,6 +105,20 @@ const COMMANDS: readonly Told[] = [
     examples: ['/media/usb/site.bundle', '/media/usb/site.bundle --output json'],
   },
   {
+    words: ['engine', 'check'],
+    arguments: '',
+    about: 'says whether pods can run on the container engine',
+    settings: ['dockerHost'],
+    examples: ['', '--docker-host unix:///run/podman/podman.sock'],
+  },
+  {
+    words: ['engine', 'remove-containers'],
+    arguments: '',
+    about: "removes the containers of this device's pods, once the agent has been stopped for good",
+    settings: ['dataDir', 'dockerHost'],
+    examples: [''],
+  },
+  {
     words: ['config', 'check'],
     arguments: '[FILE]',
     about: `says what is wrong with a file of settings (${CONFIG_FILE.path})`,
@@ -142,6 +156,7 @@ export const MANUAL: Manual = {
   about: 'Runs what its hub wants on this device, connected or not.',
   groups: {
     bundle: 'images and packages from a file, without a network',
+    engine: 'the container engine below',
     lease: 'asks for updates to wait, and gives leave',
     config: 'checks files of settings',
   },

@@ -136,7 +136,7 @@ interface EngineInfo {
   readonly CpuCfsQuota?: boolean;
 }
 
-async function surveyEngine(host: string): Promise<EngineFacts> {
+export async function surveyEngine(host: string): Promise<EngineFacts> {
   try {
     const {
       Version,

@@ -3,12 +3,8 @@ import { join, resolve } from 'node:path';
 import type { BundleIndex } from '../../proto/bundle/bundle-index.ts';
 import { verifyBundle } from '../../proto/bundle/verify-bundle.ts';
 import { createBundle } from '../bundle/create-bundle.ts';
-import type { Call, Command, CommandGroup, Flag } from '../cli/command.ts';
-import { readHubSettings } from '../config.ts';
-
-const DATA_DIR: Readonly<Record<string, Flag>> = {
-  'data-dir': { type: 'string', value: 'DIR', about: "the hub's data (as its settings say)" },
-};
+import type { Call, Command, CommandGroup } from '../cli/command.ts';
+import { DATA_DIR, dataDirOf } from './data-dir.ts';
 
 const create: Command = {
   arguments: 'FILE',
@@ -71,10 +67,6 @@ const inspect: Command = {
     return undefined;
   },
 };
-
-async function dataDirOf(call: Call): Promise<string> {
-  return call.text('data-dir') ?? (await readHubSettings({}, call.surroundings.env)).dataDir;
-}
 
 function tell(call: Call, { images, files }: BundleIndex): void {
   for (const { name, architecture } of images) call.print(`image ${name} (${architecture})`);

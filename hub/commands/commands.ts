@@ -19,6 +19,10 @@ export const COMMANDS: Entries = {
     about: 'tokens with which devices join',
     load: async () => (await import('../cli/token.ts')).token,
   },
+  packages: {
+    about: 'says which packages devices get from the hub on this machine',
+    load: async () => (await import('./packages.ts')).packages,
+  },
   bundle: {
     about: 'files with all that a site without a network needs',
     load: async () => (await import('./bundle.ts')).bundle,

@@ -311,6 +311,7 @@ export class SimulatedDevice {
       hub: undefined,
       token: undefined,
       tokenFile: undefined,
+      joinFile: '',
       transport,
       dockerHost: '',
       registry: 'engine',
