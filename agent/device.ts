@@ -32,7 +32,13 @@ export function thisDevice(config: Config, identity: Identity): Device {
   const monotonicMs = () => performance.now();
   const command = config.rebootCommand;
   return {
-    runtime: new DockerRuntime({ host: config.dockerHost, node: identity.node, monotonicMs }),
+    runtime: new DockerRuntime({
+      ...{ host: config.dockerHost, node: identity.node, monotonicMs },
+      pullFirst:
+        config.registry === 'hub'
+          ? async (image) => (await import('./images/pull-process.ts')).pullInProcess(image, config)
+          : undefined,
+    }),
     links: linksOf(config.transport, identity),
     hostIp: hostAddress(),
     bootId: bootId(config.bootIdFile),
