@@ -1,5 +1,5 @@
-/** A name and a word, as nearly all settings are. Words that begin with a letter or a slash are text in any YAML, but these. */
-const LINE = /^([A-Za-z]\w*): +(?:(\d{1,9})|([A-Za-z/](?:[\w./:@-]*[\w./@-])?)) *(?: #.*)?$/;
+/** A name, and a number, a word or a quoted text, as nearly all settings are. Words that begin with a letter or a slash are text in any YAML, but these. */
+const LINE = /^([A-Za-z]\w*): +(?:(\d{1,9})|([A-Za-z/](?:[\w./:@-]*[\w./@-])?)|"([ !#-[\]-~]*)") *(?: #.*)?$/;
 const NOTHING = /^ *(?:#.*)?$/;
 const NOT_TEXT = /^(?:null|true|false|yes|no|on|off|y|n)$/i;
 
@@ -11,10 +11,11 @@ export function readPlainYaml(text: string): Record<string, string | number> | u
   const values: Record<string, string | number> = {};
   for (const line of text.split('\n')) {
     if (NOTHING.test(line)) continue;
-    const [, name, number, word] = LINE.exec(line) ?? [];
+    const [, name, number, word, quoted] = LINE.exec(line) ?? [];
     if (name === undefined || Object.hasOwn(values, name)) return undefined;
-    if (number !== undefined ? /^0\d/.test(number) : NOT_TEXT.test(word ?? '')) return undefined;
-    values[name] = number === undefined ? (word ?? '') : Number(number);
+    if (number !== undefined && /^0\d/.test(number)) return undefined;
+    if (word !== undefined && NOT_TEXT.test(word)) return undefined;
+    values[name] = number === undefined ? (word ?? quoted ?? '') : Number(number);
   }
   return values;
 }

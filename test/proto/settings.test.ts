@@ -87,9 +87,12 @@ t.test('files', async (t) => {
 });
 
 t.test('plain files are read as a parser of YAML reads them, or not at all', async (t) => {
-  t.same(readPlainYaml('# c\nhub: hub.example:6444\n\nport: 80 # why\ndir: /var/lib/x\n'), {
-    ...{ hub: 'hub.example:6444', port: 80, dir: '/var/lib/x' },
-  });
+  t.same(
+    readPlainYaml('# c\nhub: hub.example:6444\n\nport: 80 # why\ndir: /var/lib/x\nrun: "/a b: #c" # d\n'),
+    {
+      ...{ hub: 'hub.example:6444', port: 80, dir: '/var/lib/x', run: '/a b: #c' },
+    },
+  );
   t.same(readPlainYaml(''), {});
   const others = [
     'a: yes',
