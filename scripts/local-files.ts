@@ -15,6 +15,7 @@ export const files = {
   cache: join(HOME, 'cache'),
   kubeconfig: join(HOME, 'kubeconfig.yaml'),
   ports: join(HOME, 'ports.json'),
+  hubSettings: join(HOME, 'hub.yaml'),
   /** The agent's name; there once it has joined. */
   node: join(HOME, 'node'),
   /** There once the example was applied: what a user does to it afterwards is theirs. */

@@ -68,11 +68,11 @@ export const stopAgent = () => stopProcess(files.agentPid, isAgent);
 
 /** Starts the hub and waits until it is ready. */
 export async function startHub(): Promise<StartedDaemon> {
-  const ports = await choosePorts(files.ports);
+  writeHubSettings(await choosePorts(files.ports));
   const logBefore = sizeOf(files.hubLog);
   const daemon = startDaemon({
     program: process.execPath,
-    args: [...HUB_FLAGS, HUB, 'hub', ...hubSettings(ports)],
+    args: [...HUB_FLAGS, HUB, 'hub', `--config=${files.hubSettings}`],
     env: hubEnvironment(),
     logFile: files.hubLog,
     pidFile: files.hubPid,
@@ -82,16 +82,17 @@ export async function startHub(): Promise<StartedDaemon> {
   return daemon;
 }
 
-function hubSettings({ api, grpc, mqtt }: Ports): string[] {
+/** In a file: commands on this machine, `holdfast doctor` among them, are to know them too. */
+function writeHubSettings({ api, grpc, mqtt }: Ports): void {
   const settings = {
-    'data-dir': files.hubData,
-    'bind-address': ADDRESS,
-    'api-port': api,
-    'grpc-port': grpc,
-    'mqtt-port': mqtt,
-    'write-kubeconfig': files.kubeconfig,
+    dataDir: files.hubData,
+    bindAddress: ADDRESS,
+    apiPort: api,
+    grpcPort: grpc,
+    mqttPort: mqtt,
+    writeKubeconfig: files.kubeconfig,
   };
-  return Object.entries(settings).map(([flag, value]) => `--${flag}=${value}`);
+  writeFileSync(files.hubSettings, JSON.stringify(settings, undefined, 2)); // YAML, as all JSON is
 }
 
 /** Starts the agent, which joins the hub if it never did, and waits until it serves its own status. */
@@ -213,7 +214,10 @@ const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size
 export function writeCommands(): void {
   mkdirSync(files.bin, { recursive: true });
   const hub = (name: string, variables: Readonly<Record<string, string>>) =>
-    writeCommand(`${files.bin}/${name}`, HUB, HUB_FLAGS, { KUBECONFIG: files.kubeconfig, ...variables });
+    writeCommand(`${files.bin}/${name}`, HUB, HUB_FLAGS, {
+      ...{ KUBECONFIG: files.kubeconfig, HOLDFAST_HUB_CONFIG: files.hubSettings },
+      ...variables,
+    });
   hub('holdfast', {});
   hub('kubectl-holdfast', AS_PLUGIN);
   writeCommand(`${files.bin}/holdfast-agent`, AGENT, AGENT_FLAGS, {
