@@ -14,6 +14,8 @@ import {
 import { createLog, type Logger, setLogLevel } from './log.ts';
 import { AgentState } from './state/agent-state.ts';
 import { forgetJoining, readJoining, saveJoining } from './state/joining.ts';
+import { installationOf } from './update/installation.ts';
+import { agentVersion } from './version.ts';
 
 const DEFAULT_GRPC_PORT = 6444;
 
@@ -26,7 +28,13 @@ const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]
 };
 
 /** These go on where settings are wrong: they are there to say so. */
-const UNCHECKED: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { config, doctor };
+const UNCHECKED: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  config,
+  doctor,
+  // An update runs these: it brings all that they need.
+  'self-test': selfTest,
+  'stage-release': async () => (await import('./update/stage-command.ts')).stageCommand(),
+};
 
 /** Flags that one command has besides the settings. Only these commands take words. */
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
@@ -54,9 +62,14 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
     );
   }
   const log = createLog(config.logLevel, identity.node);
-  const { Agent } = await import('./agent.ts');
-  const agent = new Agent(config, state, identity, log);
-  stopOn(['SIGINT', 'SIGTERM'], () => agent.close().then(() => state.close()), log);
+  const [{ Agent }, { thisDevice }] = await Promise.all([import('./agent.ts'), import('./device.ts')]);
+  const stop = () => agent.close().then(() => state.close());
+  const device = thisDevice(config, identity, {
+    installation: installationOf(process.env, config.dataDir),
+    end: () => void stop().then(() => process.exit(0)),
+  });
+  const agent = new Agent(config, state, identity, log, device);
+  stopOn(['SIGINT', 'SIGTERM'], stop, log);
   let current = config;
   process.on('SIGHUP', () => {
     readConfig(args, process.env).then(
@@ -155,6 +168,17 @@ async function status(config: Config): Promise<void> {
         : `Node:     ${node}, not joined yet\nHub:      ${hub}: waits for approval since ${waits.since} (request ${waits.request})\n          ${approveWith(node ?? '')}`,
     );
   }
+}
+
+/** That this program works here: with its native addon, on a copy of what an agent must not forget. Prints its version. */
+async function selfTest([dir]: readonly string[]): Promise<void> {
+  if (dir === undefined) throw new Error('a directory with a copy of the state must be named');
+  const state = AgentState.open(dir, createLog('silent', undefined));
+  const identity = state.identity();
+  state.close();
+  if (!identity) throw new Error('the identity of this device can not be read from a copy of its state');
+  await import('./agent.ts'); // all that an agent begins with
+  console.log(agentVersion().replace(/^v/, ''));
 }
 
 async function lease(config: Config, args: readonly string[]): Promise<void> {

@@ -66,11 +66,10 @@ async function makePackages(all: readonly Contents[], key: SigningKey): Promise<
 export async function packagesOf(contents: Contents): Promise<Map<string, Buffer>> {
   const { program, version, target, files } = contents;
   const name = `${program}-${version}-linux-${target.arch}`;
-  const slim = files.filter(({ path }) => path !== 'lib/node');
   const [archive, data, update] = await Promise.all([
-    compress(tarOf(archiveEntries(name, contents)), { level: 9 }),
+    compress(archiveOf(contents), { level: 9 }),
     compress(tarOf(debianFiles(contents)), { level: 9 }),
-    compress(tarOf(archiveEntries(name, { ...contents, files: slim })), { level: 9 }),
+    compress(archiveOf({ ...contents, files: withoutRuntime(files) }), { level: 9 }),
   ]);
   return new Map([
     [`${name}.tar.gz`, archive],
@@ -79,13 +78,17 @@ export async function packagesOf(contents: Contents): Promise<Map<string, Buffer
   ]);
 }
 
-function archiveEntries(folder: string, { program, files }: Contents): TarEntry[] {
+export const withoutRuntime = (files: Contents['files']) => files.filter(({ path }) => path !== 'lib/node');
+
+/** What is in an archive, before it is compressed. */
+export function archiveOf({ program, version, target, files }: Contents): Buffer {
+  const folder = `${program}-${version}-linux-${target.arch}`;
   const unit = UNITS[program];
   const service: TarEntry = {
     ...({ type: 'file', path: `share/systemd/${unit.name}`, mode: 0o644 } as const),
     content: Buffer.from(unit.of('/usr/local/bin')),
   };
-  return [...files, service].map((entry) => ({ ...entry, path: `${folder}/${entry.path}` }));
+  return tarOf([...files, service].map((entry) => ({ ...entry, path: `${folder}/${entry.path}` })));
 }
 
 function hashOf(contents: Contents): string {

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, readFileSync, rmSync } from 'node:fs';
+import type { PackageReference } from '../../proto/agent-release.ts';
+import { newFileHash, parsePublicKey, signatureProblem } from '../../proto/minisign.ts';
+import { StagingFailure } from './staging-failure.ts';
+
+/**
+ * A package is what the hub's signed word names, and signed by those who signed the version that runs. Rejects with a
+ * StagingFailure, and then the file is gone.
+ */
+export async function checkPackage(
+  file: string,
+  { name, sha256 }: PackageReference,
+  minisig: string,
+  keyFile: string,
+): Promise<void> {
+  const [sum, signed] = [createHash('sha256'), newFileHash()];
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+    sum.update(chunk);
+    signed.update(chunk);
+  }
+  const found = sum.digest('hex');
+  const problem =
+    found === sha256
+      ? signatureProblem(minisig, parsePublicKey(readFileSync(keyFile, 'utf8')), signed.digest(), name)
+      : `its SHA-256 must be ${sha256}, is ${found}`;
+  if (problem === undefined) return;
+  rmSync(file, { force: true });
+  const reason = found === sha256 ? 'WrongSignature' : 'WrongContent';
+  throw new StagingFailure(reason, `the package "${name}" is refused: ${problem}`, true);
+}
