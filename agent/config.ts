@@ -12,6 +12,8 @@ export interface Config {
   readonly hub: string | undefined;
   readonly token: string | undefined;
   readonly tokenFile: string | undefined;
+  /** What a device joins with that has no identity yet. */
+  readonly joinFile: string;
   readonly transport: 'auto' | 'mqtt' | 'grpc';
   readonly dockerHost: string;
   readonly logLevel: string;
@@ -58,6 +60,12 @@ export const SETTINGS = {
     about: 'the join token; better in a file, as others can see the arguments of a process',
   },
   tokenFile: { flag: 'token-file', env: 'HOLDFAST_TOKEN_FILE', about: 'the file that holds the join token' },
+  joinFile: {
+    flag: 'join-file',
+    env: 'HOLDFAST_JOIN_FILE',
+    fallback: '/etc/holdfast/join.yaml',
+    about: 'hub, token, nodeName and transport for a device that has not joined yet; removed once it has',
+  },
   transport: {
     flag: 'transport',
     env: 'HOLDFAST_TRANSPORT',
@@ -115,10 +123,11 @@ export const USAGE = `holdfast-agent: runs what its hub wants on this device, co
 
 Usage:
   holdfast-agent join   --hub HOST[:6444] --token-file FILE [--node-name NAME]
-  holdfast-agent run    [--transport auto|mqtt|grpc]   (joins first when given --hub and a token)
+  holdfast-agent run    [--transport auto|mqtt|grpc]   (joins first when given --hub and a token, or a join file)
   holdfast-agent status [--output text|json]
   holdfast-agent lease  hold NAME --for 10m [--pod NAMESPACE/NAME] [--reason TEXT] | release NAME | list
   holdfast-agent doctor [--output text|json]           (what keeps this device from its work, and what to do)
+  holdfast-agent engine check | remove-containers
   holdfast-agent config check [FILE] | schema
 
 Settings, each a flag, a variable of the environment, or a line of ${CONFIG_FILE.path} (--${CONFIG_FILE.flag} FILE):

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseJoinToken } from '../proto/join-token.ts';
 import { type Changes, changesOf } from '../proto/settings/reload.ts';
@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]
   join,
   status,
   lease,
+  engine,
   facts: async () => (await import('./node/slow-facts.ts')).printSlowFacts(),
 };
 
@@ -40,11 +41,12 @@ const UNCHECKED: Readonly<Record<string, (args: readonly string[]) => Promise<vo
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   lease: ['for', 'pod', 'reason'],
   config: [],
+  engine: [],
 };
 
 async function run(config: Config, args: readonly string[]): Promise<void> {
   let state = AgentState.open(config.dataDir, createLog(config.logLevel, config.nodeName));
-  if (!state.identity() && config.hub) {
+  if (!state.identity() && (config.hub || existsSync(config.joinFile))) {
     state.close();
     await joinFirst(args);
     state = AgentState.open(config.dataDir, createLog(config.logLevel, config.nodeName));
@@ -52,7 +54,7 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
   const identity = state.identity();
   if (!identity) {
     throw new Error(
-      `this device has not joined a hub: run "holdfast-agent join" first (data: "${config.dataDir}")`,
+      `this device has not joined a hub: run "holdfast-agent join" first, or write "${config.joinFile}" (data: "${config.dataDir}")`,
     );
   }
   forgetJoining(config.dataDir); // a crash may have left it
@@ -64,7 +66,8 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
   const log = createLog(config.logLevel, identity.node);
   const [{ Agent }, { thisDevice }] = await Promise.all([import('./agent.ts'), import('./device.ts')]);
   const stop = () => agent.close().then(() => state.close());
-  const device = thisDevice(config, identity, {
+  const transport = config.transport === 'auto' ? (identity.transport ?? 'auto') : config.transport;
+  const device = thisDevice({ ...config, transport }, identity, {
     installation: installationOf(process.env, config.dataDir),
     end: () => void stop().then(() => process.exit(0)),
   });
@@ -81,7 +84,7 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
       (error: Error) => log.error({ reason: error.message }, 'the settings are wrong: all stay as they were'),
     );
   });
-  log.info({ transport: config.transport, cluster: identity.cluster }, 'the agent starts');
+  log.info({ transport, cluster: identity.cluster }, 'the agent starts');
   await agent.run();
 }
 
@@ -107,7 +110,10 @@ async function joinFirst(args: readonly string[]): Promise<void> {
 
 async function join(config: Config): Promise<void> {
   const { dataDir } = config;
-  const node = config.nodeName ?? hostname().toLowerCase();
+  const { readJoinSettings, removeJoinFile } = await import('./joining/join-file.ts');
+  const settings = await readJoinSettings(config);
+  const { hub, transport } = settings;
+  const node = settings.nodeName ?? hostname().toLowerCase();
   const log = createLog(config.logLevel, node);
   const state = AgentState.open(dataDir, log);
   const joined = state.identity();
@@ -116,18 +122,20 @@ async function join(config: Config): Promise<void> {
       `this device has joined as "${joined.node}" already: to join anew, move "${dataDir}" aside`,
     );
   }
-  if (!config.hub) throw new Error('--hub must say where the hub is: HOST or HOST:PORT');
-  const token = parseJoinToken(readToken(config));
+  if (!hub) throw new Error('--hub must say where the hub is: HOST or HOST:PORT');
+  const token = parseJoinToken(readToken(settings));
+  if (settings.isOpen)
+    log.warn({ file: config.joinFile }, 'others on this device can read the join token: chmod 600');
   const { enrol, EnrolmentDenied, newDeviceKeys } = await import('./link/enrol.ts');
   const before = readJoining(dataDir);
   const isSame = before?.node === node && before.caHash === token.caHash;
   const { waits: _, ...joining } = isSame
-    ? { ...before, hub: config.hub }
-    : { node, caHash: token.caHash, hub: config.hub, ...newDeviceKeys() };
+    ? { ...before, hub }
+    : { node, caHash: token.caHash, hub, ...newDeviceKeys() };
   saveJoining(dataDir, joining);
   try {
     const identity = await enrol({
-      ...parseAddress(config.hub),
+      ...parseAddress(hub),
       node,
       token,
       keys: { key: joining.key, sealingKey: joining.sealingKey },
@@ -139,9 +147,14 @@ async function join(config: Config): Promise<void> {
       onCutOff: (error) =>
         log.warn({ reason: error.message }, 'the hub cannot be asked for the approval: trying again'),
     });
-    state.saveIdentity(identity);
+    state.saveIdentity({ ...identity, ...(transport && { transport }) });
     forgetJoining(dataDir);
     log.info({ cluster: identity.cluster, hub: identity.hub.host }, 'joined');
+    try {
+      removeJoinFile(config);
+    } catch (error) {
+      log.warn({ reason: (error as Error).message }, 'the join token is still in its file: remove it');
+    }
   } catch (error) {
     if (error instanceof EnrolmentDenied) forgetJoining(dataDir); // the next attempt is another device's
     throw error;
@@ -205,7 +218,19 @@ async function doctor(args: readonly string[]): Promise<void> {
   process.exitCode = code;
 }
 
-function readToken({ token, tokenFile }: Config): string {
+async function engine(config: Config, args: readonly string[]): Promise<void> {
+  const { engineCommand } = await import('./runtime/engine-command.ts');
+  const { words } = readWords(args, FLAGS['engine']);
+  const nodeHere = () => {
+    const state = AgentState.open(config.dataDir, createLog(config.logLevel, undefined));
+    const identity = state.identity();
+    state.close();
+    return identity?.node;
+  };
+  console.log(await engineCommand(words, config.dockerHost, nodeHere));
+}
+
+function readToken({ token, tokenFile }: Pick<Config, 'token' | 'tokenFile'>): string {
   if (token) return token;
   if (!tokenFile) throw new Error('a join token is needed: --token-file FILE (or HOLDFAST_TOKEN)');
   try {

@@ -1,4 +1,5 @@
 import { mkdirSync, renameSync, statfsSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { EnrolResponse } from '../proto/gen/holdfast/v1/enrolment_pb.ts';
 import { openAccess } from './access.ts';
@@ -26,6 +27,8 @@ import { NodeUsages } from './link/node-usages.ts';
 import { Sessions } from './link/sessions.ts';
 import { StatusIntake } from './link/status-intake.ts';
 import type { Logger } from './log.ts';
+import { devicePaths } from './packages/device-paths.ts';
+import { PackageStore } from './packages/package-store.ts';
 import { StoreRegistry } from './registry/store-registry.ts';
 import { trackFields } from './registry/track-fields.ts';
 import { nodes, resources } from './resources/table-of-resources.ts';
@@ -209,6 +212,14 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       directory: join(config.dataDir, 'git'),
     },
   });
+  const hooks = gitHooks({ registry, pushes, now: Date.now });
+  const forDevices = devicePaths({
+    ca: keys.ca,
+    packages: new PackageStore(config.dataDir),
+    ownAddress: () => `${advertisedAddress(config.bind) ?? hostname()}:${apiPort}`,
+    grpcPort,
+    onError: (error) => log.error({ err: error }, 'a request of a device failed'),
+  });
   const api = new ApiServer({
     registry,
     access,
@@ -217,7 +228,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     usage: (node) => usages.of(node),
     metrics,
     observers,
-    otherPaths: gitHooks({ registry, pushes, now: Date.now }),
+    otherPaths: (request, response) => hooks(request, response) || forDevices(request, response),
     health: { store: () => hasRoom(config.dataDir) },
     onError: (error, id) => log.error({ err: error, id }, 'a request failed'),
   });

@@ -9,6 +9,7 @@ const HUB_KUBECONFIG = '/var/lib/holdfast/hub/kubeconfig.yaml';
 const GROUPS: Readonly<Record<string, () => Promise<CommandGroup>>> = {
   rollout: async () => (await import('./cli/rollout/rollout.ts')).rollout,
   node: async () => (await import('./cli/node/node.ts')).node,
+  packages: async () => (await import('./cli/packages/packages.ts')).packagesCommands(dataDirOfHub),
 };
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number | undefined>>> = {
@@ -22,6 +23,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<num
   },
   rollout: (args) => runCommand('rollout', args),
   node: (args) => runCommand('node', args),
+  packages: (args) => runCommand('packages', args),
 };
 
 async function usage(): Promise<string> {
@@ -41,6 +43,8 @@ ${TOKEN_USAGE}
       plans, follows and steers changes on their way through the fleet
   holdfast node COMMAND
       lists, labels, drains, approves, replaces and revokes devices
+  holdfast packages COMMAND
+      says which packages devices get from the hub on this machine
 
 Settings of the hub, each a flag, a variable of the environment, or a line of ${CONFIG_FILE.path} (--config FILE):
 ${SETTINGS_HELP}
@@ -109,6 +113,11 @@ async function runCommand(name: string, args: readonly string[]): Promise<number
     program: process.env['HOLDFAST_PROGRAM'] ?? 'holdfast',
     now: () => Date.now(),
   });
+}
+
+async function dataDirOfHub(): Promise<string> {
+  const { readHubSettings } = await import('./config.ts');
+  return (await readHubSettings([], process.env)).dataDir;
 }
 
 /** kubectl's, where there is one; otherwise that of a hub on this machine. */

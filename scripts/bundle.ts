@@ -34,6 +34,8 @@ const PROGRAMS: readonly Program[] = [
     assets: {
       'generated/kubernetes.json': relative(ROOT, SCHEMA_FILE),
       'generated/protobuf.json': relative(ROOT, PROTOBUF_FILE),
+      'on-device/install.sh': 'hub/packages/on-device/install.sh',
+      'on-device/uninstall.sh': 'hub/packages/on-device/uninstall.sh',
     },
   },
 ];

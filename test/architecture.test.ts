@@ -30,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'agent/state',
     'proto/node-reboot.ts',
   ],
+  'agent/joining': ['agent/config.ts', 'proto/settings'],
   'agent/local': ['agent/pod/lease.ts', 'agent/pod/pod.ts'],
   'agent/doctor': ['agent/local/client.ts', 'agent/state/agent-state.ts', 'proto/diagnosis.ts'],
   'agent/streams': ['agent/runtime', 'agent/usage', 'proto'],
@@ -110,6 +111,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/registry/registry.ts',
     'hub/resources',
   ],
+  'hub/packages': ['hub/security/certificate-authority.ts', 'proto/minisign.ts'],
   'hub/scheduler': ['hub/registry/registry.ts', 'hub/resources', 'hub/schema'],
   'hub/dispatch': [
     'hub/registry/registry.ts',
@@ -135,10 +137,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/controllers/deployment/replica-sets.ts',
     'hub/controllers/rollout',
     'hub/fleet',
+    'hub/packages',
     'hub/resources',
     'hub/schema/json-type.ts',
     'hub/security',
     'proto/join-token.ts',
+    'proto/minisign.ts',
     'proto/node-reboot.ts',
   ],
   'hub/bootstrap-objects.ts': [

@@ -18,6 +18,8 @@ export interface Identity {
   readonly sealingKey: string;
   /** SPKI DER, base64: the hub's key that signs snapshots. */
   readonly snapshotKey: string;
+  /** How to reach the hub, where what it joined with has said so. */
+  readonly transport?: 'auto' | 'mqtt' | 'grpc';
 }
 
 const SCHEMA_VERSION = 1;

@@ -21,7 +21,7 @@ export interface Terminal {
   write(text: string): unknown;
 }
 
-interface Flag {
+export interface Flag {
   readonly type: 'string' | 'boolean';
   readonly about: string;
   /** What its value stands for: TEXT, FILE. */
@@ -44,6 +44,8 @@ export interface Command {
   readonly outputs?: readonly Output[];
   /** Its objects are in no namespace. */
   readonly isClusterWide?: boolean;
+  /** It asks no API. */
+  readonly isOfThisMachine?: boolean;
   readonly run: (call: Call) => Promise<number | undefined>;
 }
 
@@ -112,24 +114,30 @@ export class Call {
   }
 }
 
-const COMMON: Readonly<Record<string, Flag>> = {
+const CLIENT: Readonly<Record<string, Flag>> = {
   kubeconfig: {
     type: 'string',
     value: 'FILE',
     about: "whose cluster and user to take (KUBECONFIG, or kubectl's)",
   },
   context: { type: 'string', value: 'NAME', about: 'a context of it; the current one otherwise' },
-  help: { type: 'boolean', short: 'h', about: 'this text' },
 };
+const HELP: Flag = { type: 'boolean', short: 'h', about: 'this text' };
 const NAMESPACE: Flag = { type: 'string', short: 'n', value: 'NAME', about: "the context's otherwise" };
 
-function flagsOf({ flags = {}, outputs = [], isClusterWide }: Command): Readonly<Record<string, Flag>> {
+function flagsOf({
+  flags = {},
+  outputs = [],
+  isClusterWide,
+  isOfThisMachine,
+}: Command): Readonly<Record<string, Flag>> {
   const output: Flag = { type: 'string', short: 'o', value: outputs.join('|'), about: 'another form' };
   return {
     ...flags,
     ...(outputs.length > 0 && { output }),
-    ...(!isClusterWide && { namespace: NAMESPACE }),
-    ...COMMON,
+    ...(!isClusterWide && !isOfThisMachine && { namespace: NAMESPACE }),
+    ...(!isOfThisMachine && CLIENT),
+    help: HELP,
   };
 }
 

@@ -5,6 +5,7 @@ import {
   createPublicKey,
   generateKeyPairSync,
   type KeyObject,
+  sign,
   webcrypto,
 } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
@@ -39,13 +40,15 @@ export interface Subject {
 export class CertificateAuthority {
   readonly #issuer: x509.X509Certificate;
   readonly #key: webcrypto.CryptoKey;
+  readonly #textKey: KeyObject;
   /** The CA's certificate, PEM. */
   readonly certificate: string;
 
-  private constructor(issuer: x509.X509Certificate, key: webcrypto.CryptoKey, certificate: string) {
-    this.#issuer = issuer;
+  private constructor(keys: KeyPair, key: webcrypto.CryptoKey) {
+    this.#issuer = new x509.X509Certificate(keys.certificate);
     this.#key = key;
-    this.certificate = certificate;
+    this.#textKey = createPrivateKey(keys.key);
+    this.certificate = keys.certificate;
   }
 
   /** A new CA: its certificate and key, to be kept and given to `load`. */
@@ -73,15 +76,24 @@ export class CertificateAuthority {
     };
   }
 
-  static async load({ certificate, key }: KeyPair): Promise<CertificateAuthority> {
-    const der = createPrivateKey(key).export({ format: 'der', type: 'pkcs8' });
+  static async load(keys: KeyPair): Promise<CertificateAuthority> {
+    const der = createPrivateKey(keys.key).export({ format: 'der', type: 'pkcs8' });
     const signer = await webcrypto.subtle.importKey('pkcs8', new Uint8Array(der), ALGORITHM, false, ['sign']);
-    return new CertificateAuthority(new x509.X509Certificate(certificate), signer, certificate);
+    return new CertificateAuthority(keys, signer);
   }
 
   /** SHA-256 of the certificate's DER, hex: what a join token pins. */
   get fingerprint(): string {
     return fingerprintOf(this.certificate);
+  }
+
+  /**
+   * ECDSA over SHA-256, DER, as `openssl dgst -sha256 -verify` checks it. The text must begin with "# holdfast" and say what
+   * it is: nothing that is signed as a certificate begins so. Throws.
+   */
+  sign(text: string): Buffer {
+    if (!text.startsWith('# holdfast ')) throw new Error('the CA signs only texts that say what they are');
+    return sign('sha256', Buffer.from(text), this.#textKey);
   }
 
   /** A certificate with which the holder of `publicKey` (SPKI DER) is `subject`. PEM. */

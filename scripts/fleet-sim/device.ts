@@ -313,6 +313,7 @@ export class SimulatedDevice {
       hub: undefined,
       token: undefined,
       tokenFile: undefined,
+      joinFile: '',
       transport,
       dockerHost: '',
       logLevel: '',

@@ -15,6 +15,7 @@ import { UNITS } from './units.ts';
 export const OUTPUT = join(ROOT, 'dist/packages');
 /** What the packages there were made from. */
 const RECORD = join(ROOT, 'dist/packages.made-from');
+const UNINSTALL = join(ROOT, 'hub/packages/on-device/uninstall.sh');
 const compress = promisify(gzip);
 
 export interface Package {
@@ -83,17 +84,24 @@ export const withoutRuntime = (files: Contents['files']) => files.filter(({ path
 /** What is in an archive, before it is compressed. */
 export function archiveOf({ program, version, target, files }: Contents): Buffer {
   const folder = `${program}-${version}-linux-${target.arch}`;
+  return tarOf([...files, ...ofArchives(program)].map((entry) => ({ ...entry, path: `${folder}/${entry.path}` })));
+}
+
+/** What a package manager has of its own, and an archive must bring. */
+function ofArchives(program: ProgramName): Extract<TarEntry, { type: 'file' }>[] {
   const unit = UNITS[program];
-  const service: TarEntry = {
-    ...({ type: 'file', path: `share/systemd/${unit.name}`, mode: 0o644 } as const),
-    content: Buffer.from(unit.of('/usr/local/bin')),
-  };
-  return tarOf([...files, service].map((entry) => ({ ...entry, path: `${folder}/${entry.path}` })));
+  const file = (path: string, mode: number, content: Buffer) =>
+    ({ type: 'file', path: `share/${path}`, mode, content }) as const;
+  return [
+    file(`systemd/${unit.name}`, 0o644, Buffer.from(unit.of('/usr/local/bin'))),
+    ...(program === 'holdfast-agent' ? [file('uninstall.sh', 0o755, readFileSync(UNINSTALL))] : []),
+  ];
 }
 
 function hashOf(contents: Contents): string {
   const hash = createHash('sha256').update(JSON.stringify(debianControl(contents)));
-  for (const { path, mode, content } of contents.files) hash.update(`${path} ${mode}\n`).update(content);
+  for (const { path, mode, content } of [...contents.files, ...ofArchives(contents.program)])
+    hash.update(`${path} ${mode}\n`).update(content);
   return hash.digest('hex');
 }
 
