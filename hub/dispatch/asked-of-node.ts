@@ -22,7 +22,9 @@ export function askedOfNode({ metadata }: KubeObject, nowMs: number): OwnNode | 
   const leftMs = rebootLeftMs({ metadata }, nowMs);
   const asked = {
     ...(leftMs !== undefined && { [REBOOT_ANNOTATION]: annotations[REBOOT_ANNOTATION] }),
-    ...(agentReleaseOf({ metadata }) && { [AGENT_RELEASE_ANNOTATION]: annotations[AGENT_RELEASE_ANNOTATION] }),
+    ...(agentReleaseOf({ metadata }) && {
+      [AGENT_RELEASE_ANNOTATION]: annotations[AGENT_RELEASE_ANNOTATION],
+    }),
   };
   if (Object.keys(asked).length === 0) return undefined;
   const node = {

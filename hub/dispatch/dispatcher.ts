@@ -12,8 +12,8 @@ import type { PodObject, ServiceObject } from '../resources/typed.ts';
 import { SEALING_KEY_ANNOTATION } from '../security/node-identity.ts';
 import type { Store } from '../store/store.ts';
 import { WorkQueue } from '../sync/work-queue.ts';
-import { type CompiledSnapshot, compileSnapshot } from './compile-snapshot.ts';
 import { askedOfNode, REQUESTS } from './asked-of-node.ts';
+import { type CompiledSnapshot, compileSnapshot } from './compile-snapshot.ts';
 
 export interface DispatcherOptions {
   readonly registry: Registry;
