@@ -111,10 +111,9 @@ function removeOthers(downloads: string, { sha256 }: PackageReference): void {
 
 /** Before anything is written: a disk that is filled up to the last byte stops more than an update. */
 function checkRoom({ slots, home }: Installation, { bytes }: PackageReference, isSlim: boolean): void {
-  const { bavail, bsize } = statfsSync(slots);
   const runtimeBytes = isSlim && isOtherDisk(home, slots) ? statSync(join(home, 'lib/node')).size : 0;
   const wanted = bytes * (1 + (isSlim ? SLIM_FACTOR : FULL_FACTOR)) + runtimeBytes + SPARE_BYTES;
-  const free = bavail * bsize;
+  const free = freeBytes(slots);
   if (free >= wanted) return;
   const mib = (value: number) => `${Math.ceil(value / MIB)} MiB`;
   throw new StagingFailure(
@@ -122,6 +121,11 @@ function checkRoom({ slots, home }: Installation, { bytes }: PackageReference, i
     `the update needs ${mib(wanted)} on the disk of "${slots}", and ${mib(free)} are free: free space there`,
     false,
   );
+}
+
+function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
 }
 
 const isOtherDisk = (a: string, b: string) => statSync(a).dev !== statSync(b).dev;
@@ -133,6 +137,12 @@ async function unpack(file: string, into: string, { name }: PackageReference): P
   } catch (error) {
     const { stderr = '', message } = error as { stderr?: string; message: string };
     const said = stderr.trim().split('\n')[0] || message;
+    if (freeBytes(into) < SPARE_BYTES)
+      throw new StagingFailure(
+        INSUFFICIENT_DISK,
+        `the disk was full when "${name}" was unpacked: free space on "${into}"`,
+        false,
+      );
     // It is what was signed: that it can not be unpacked is this device's.
     throw new StagingFailure('UnpackFailed', `"${name}" can not be unpacked on this device: ${said}`, false);
   }

@@ -26,7 +26,7 @@ const ONE_ARENA = 'export MALLOC_ARENA_MAX=1';
  */
 const SLOTS = `
 data_dir() {
-  data=\${HOLDFAST_AGENT_DATA_DIR:-} config=\${HOLDFAST_AGENT_CONFIG:-/etc/holdfast/agent.yaml} flag= last=
+  data=\${HOLDFAST_AGENT_DATA_DIR:-} config=\${HOLDFAST_AGENT_CONFIG:-/etc/holdfast/agent.yaml} flag='' last=''
   for word in "$@"; do
     case $last in --data-dir) flag=$word ;; --config) config=$word ;; esac
     case $word in --data-dir=*) flag=\${word#*=} ;; --config=*) config=\${word#*=} ;; esac
@@ -66,8 +66,9 @@ watch() {
     [ -e "$slots/trial/slot" ] && kill -0 $$ 2>/dev/null || return
     left=$((left - 1))
   done
-  echo Hung >"$slots/trial/failed" && sync
+  echo Hung >"$slots/trial/failed"
   kill -9 $$
+  sync "$slots/trial/failed" 2>/dev/null || sync
 }
 
 # A start that can not be noted could be one too many.

@@ -18,7 +18,7 @@ import { Engine } from '../support/engine.ts';
 import { HubProgram } from '../support/hub-program.ts';
 import { appImage, makeAppImages, WORK } from '../support/images.ts';
 import { newSigningKey } from '../support/packages.ts';
-import { type ReleaseMaking, Releases } from '../support/releases.ts';
+import { first, type ReleaseMaking, Releases } from '../support/releases.ts';
 import { until } from '../support/until.ts';
 
 /* An agent that updates itself: real hub, real packages, real processes, a real engine; a shell loop starts it again. */
@@ -50,7 +50,7 @@ const UPDATE: PodUpdate = {
   order: 'download-then-stop',
   minHealthySeconds: 2,
   maxRestarts: 0,
-  deadlineSeconds: 60,
+  deadlineSeconds: 15,
   rollback: true,
 };
 let requests = 0;
@@ -162,4 +162,119 @@ t.test('another version, without a word of the containers', async (t) => {
   t.equal(slot(), `a ${BASE}`);
   t.notOk(isTrialOpen());
   t.same(await running(), before, 'not one container was restarted');
+});
+
+t.test('back to what was installed, which is there already', async (t) => {
+  const from = device.lines.length;
+  const id = await ask(BASE, { port: 1 }); // nothing can be downloaded
+  t.match(await told(id, { accepted: 'True' }), /^Connected: /);
+  t.equal(await version(), BASE);
+  t.equal(slot(), `base ${BASE}`);
+  t.notOk(device.lines.slice(from).some((line) => /could not be fetched/.test(line)));
+  t.same(await running(), before);
+});
+
+interface BadRelease {
+  readonly what: string;
+  readonly making: ReleaseMaking;
+  readonly says: RegExp;
+  readonly takesMs: number;
+}
+
+const BAD: readonly BadRelease[] = [
+  {
+    what: 'one that crashes at its start',
+    making: { version: '0.3.0', program: first('process.exit(3);') },
+    says: /^Crashed: it ended 3 times before it had proved itself: the device went back to 0\.1\.0$/,
+    takesMs: 30_000,
+  },
+  {
+    what: 'one that hangs',
+    making: {
+      version: '0.3.1',
+      program: first('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);'),
+    },
+    says: /^Hung: it did not prove itself within 22 s, and was ended: the device went back to 0\.1\.0$/,
+    takesMs: 60_000,
+  },
+  {
+    what: 'one that the hub does not let in',
+    making: { version: '0.3.2', program: (text) => text.replaceAll('holdfast/v1', 'holdfast/v9') },
+    says: /^NoContact: it did not reach the hub within 22 s, and the version before it did: the device went back/,
+    takesMs: 60_000,
+  },
+  {
+    what: 'one that can not read what the agent must not forget',
+    making: {
+      version: '0.3.3',
+      program: first(
+        "console.error('holdfast-agent self-test: no such table'); process.exit(1);",
+        'self-test',
+      ),
+    },
+    says: /^SelfTestFailed: 0\.3\.3 does not work on this device: holdfast-agent self-test: no such table$/,
+    takesMs: 30_000,
+  },
+];
+
+for (const { what, making, says, takesMs } of BAD)
+  t.test(`${what} is gone back from`, async (t) => {
+    await publish(making);
+    const id = await ask(making.version);
+    t.match(await told(id, { accepted: 'False' }, takesMs), says);
+    t.equal(await version(), BASE);
+    t.equal(slot(), `base ${BASE}`);
+    t.notOk(isTrialOpen());
+    t.same(await running(), before, 'the containers know nothing of it');
+    const from = device.lines.length;
+    device.kill();
+    await device.line(/connected to the hub/, from);
+    t.match(await told(id, { accepted: 'False' }), says, 'it is remembered');
+    t.notOk(
+      device.lines.slice(from).some((line) => /the agent ends/.test(line)),
+      'and not tried again',
+    );
+  });
+
+t.test('the Node has events of it', async (t) => {
+  const { items } = await hub.api.call<{
+    items: { reason: string; message: string; involvedObject: { kind: string } }[];
+  }>('GET', `/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3D${NODE}`);
+  const said = items
+    .filter(({ involvedObject }) => involvedObject.kind === 'Node')
+    .map(({ reason, message }) => `${reason}: ${message}`);
+  t.ok(said.includes('AgentUpdating: from 0.1.0 to 0.2.0'), said.join('\n'));
+  t.ok(
+    said.some((text) => /^AgentUpdated: from 0\.1\.0 to 0\.2\.0: it has reached the hub/.test(text)),
+    said.join('\n'),
+  );
+  t.ok(
+    said.some((text) => /^AgentUpdateRejected: Crashed: it ended 3 times/.test(text)),
+    said.join('\n'),
+  );
+});
+
+t.test('without the hub, a version is confirmed by what it does on the device', async (t) => {
+  await publish({ version: '0.4.0' });
+  const windows = [{ schedule: '* * * * *', durationSeconds: 2 }]; // at each full minute
+  const id = await ask('0.4.0', { update: { ...UPDATE, windows } });
+  t.match(await told(id, { accepted: 'Unknown', reason: /WaitingForWindow/ }), /its window opens at/);
+  const from = device.lines.length;
+  await hub.stop();
+  await device.line(/no connection to the hub/, from);
+  await device.line(/"the new version is confirmed"/, from, 90_000);
+  t.equal(slot(), `b ${BASE}`);
+  t.same(await running(), before);
+  await hub.start();
+  t.match(await told(id, { accepted: 'True' }), /^LocallyHealthy: it looks after its pods; the hub was away/);
+  t.equal(await version(), '0.4.0');
+});
+
+t.test('what is not asked for any more is forgotten', async (t) => {
+  await annotate(null);
+  const from = device.lines.length;
+  device.kill();
+  await device.line(/connected to the hub/, from);
+  t.equal(await version(), '0.4.0', 'the version stays');
+  t.same(await running(), before);
 });

@@ -1,5 +1,5 @@
 import { chmodSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Contents, contentsOf } from '../../scripts/package/contents.ts';
 import type { SigningKey } from '../../scripts/package/minisign-key.ts';
@@ -11,8 +11,8 @@ type File = Contents['files'][number];
 
 export interface ReleaseMaking {
   readonly version: string;
-  /** What becomes of the agent's own program. */
-  readonly program?: (text: string) => string;
+  /** What becomes of the agent's program: of each file, by its name. */
+  readonly program?: (text: string, name: string) => string;
   /** What becomes of what the package says of itself. */
   readonly about?: (about: Record<string, string>) => Record<string, string>;
   readonly isSlim?: boolean;
@@ -67,8 +67,7 @@ export class Releases {
           return `${JSON.stringify(changed, undefined, 2)}\n`;
         };
       if (!path.startsWith('lib/agent/') || !path.endsWith('.mjs')) return undefined;
-      const change = path === 'lib/agent/agent.mjs' ? program : (text: string) => text;
-      return (text) => change(text.replaceAll(`"v${before}"`, `"v${version}"`));
+      return (text) => program(text.replaceAll(`"v${before}"`, `"v${version}"`), basename(path));
     };
     const changed = (file: File): File => {
       const change = changeOf(file.path);
@@ -76,6 +75,12 @@ export class Releases {
     };
     return { ...this.#contents, version, files: this.#contents.files.map(changed) };
   }
+}
+
+/** An agent that does this first, in each of its commands that is named. */
+export function first(code: string, command = 'run'): ReleaseMaking['program'] {
+  return (text, name) =>
+    name === 'agent.mjs' ? `if (process.argv[2] === '${command}') { ${code} }\n${text}` : text;
 }
 
 function target() {
