@@ -1,8 +1,8 @@
-import { createWriteStream, statSync, truncateSync } from 'node:fs';
+import { statSync, truncateSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
 import { text } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
 import type { PackageReference } from '../../proto/agent-release.ts';
 import { INSUFFICIENT_DISK } from '../../proto/pod-update.ts';
 import { StagingFailure } from './staging-failure.ts';
@@ -59,27 +59,22 @@ async function downloadRest(
   const isRest = answer.statusCode === 206;
   const start = isRest ? from : 0;
   if (!isRest && from > 0) truncateSync(file);
-  const out = createWriteStream(file, { flags: 'a', mode: 0o600 });
+  const out = await open(file, 'a', 0o600);
   try {
-    await pipeline(answer, atMost(bytes - start + 1), out);
+    let left = bytes - start + 1; // one that is larger shows itself
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      await out.writeFile(chunk.subarray(0, left));
+      left -= chunk.length;
+      if (left <= 0) break;
+    }
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (!FULL.includes(code)) return; // how far it came is seen from the file
     const message = `the disk was full while "${name}" was downloaded: free space on "${file}"`;
     throw new StagingFailure(INSUFFICIENT_DISK, message, false);
+  } finally {
+    await out.close();
   }
-}
-
-/** So many bytes of a stream, and no more. */
-function atMost(bytes: number) {
-  return async function* (chunks: AsyncIterable<Buffer>) {
-    let left = bytes;
-    for await (const chunk of chunks) {
-      yield chunk.subarray(0, left);
-      left -= chunk.length;
-      if (left <= 0) return;
-    }
-  };
 }
 
 /** A small text that the hub has. Rejects with a StagingFailure. */

@@ -78,7 +78,7 @@ export class Releases {
 }
 
 /** An agent that does this first, in each of its commands that is named. */
-export function first(code: string, command = 'run'): ReleaseMaking['program'] {
+export function first(code: string, command = 'run'): NonNullable<ReleaseMaking['program']> {
   return (text, name) =>
     name === 'agent.mjs' ? `if (process.argv[2] === '${command}') { ${code} }\n${text}` : text;
 }

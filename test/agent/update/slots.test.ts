@@ -8,7 +8,7 @@ import {
   proveStart,
   type Slot,
 } from '../../../agent/update/installation.ts';
-import { Slots } from '../../../agent/update/slots.ts';
+import { Slots, type Trial } from '../../../agent/update/slots.ts';
 
 function installed(t: Test, slot: Slot = 'base'): Installation {
   const dir = t.testdir({ base: { 'package.json': '{"version": "1.0.0"}' }, slots: {} });
@@ -21,10 +21,12 @@ function put(installation: Installation, slot: 'a' | 'b', version: string): void
   writeFileSync(join(installation.slots, slot, 'package.json'), JSON.stringify({ version }));
 }
 
-const TRIAL = {
-  ...{ slot: 'a', request: 'x', from: '1.0.0', hadContact: true, hadEngine: true },
+const TRIAL: Trial = {
+  slot: 'a',
+  request: 'x',
+  ...{ from: '1.0.0', hadContact: true, hadEngine: true },
   ...{ seconds: 30, minHealthySeconds: 5 },
-} as const;
+};
 
 t.test('a launcher that looks elsewhere is no installation', async (t) => {
   const env = (slots: string, slot = 'a') => ({
