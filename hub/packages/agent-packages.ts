@@ -1,5 +1,5 @@
 import type { PackageReference } from '../../proto/agent-release.ts';
-import type { StoredPackage } from './package-store.ts';
+import type { PackageStore } from './package-store.ts';
 
 /** A version of the agent for one kind of processor: with Node.js, and without. */
 export interface AgentPackages {
@@ -7,18 +7,16 @@ export interface AgentPackages {
   readonly slim?: PackageReference;
 }
 
-/** What of the packages that a hub has a device can be updated with. Pure. */
-export function agentPackages(all: readonly StoredPackage[], version: string, arch: string): AgentPackages {
-  const of = (form: StoredPackage['form']) => {
-    const found = all.find(
-      (each) =>
-        each.program === 'holdfast-agent' &&
-        each.version === version &&
-        each.arch === arch &&
-        each.form === form,
-    );
+/** What a device can be updated with, of the packages that a hub has. */
+export function agentPackages(
+  store: Pick<PackageStore, 'get'>,
+  version: string,
+  arch: string,
+): AgentPackages {
+  const named = (suffix: string) => {
+    const found = store.get(`holdfast-agent-${version}-linux-${arch}${suffix}.tar.gz`);
     return found && { name: found.name, sha256: found.sha256, bytes: found.bytes };
   };
-  const [full, slim] = [of('archive'), of('slim')];
+  const [full, slim] = [named(''), named('-slim')];
   return { ...(full && { full }), ...(slim && { slim }) };
 }

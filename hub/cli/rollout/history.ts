@@ -77,8 +77,9 @@ function tookText(rollout: RolloutObject | undefined): string {
   return from === undefined || to === undefined ? '' : humanDuration(Math.max(0, to - from));
 }
 
-function imagesOf({ template: { spec } }: Version): string {
-  return (spec?.containers ?? []).map(({ image = '' }) => image).join(', ');
+/** Of an AgentRelease, the version. */
+function imagesOf({ template: { spec }, hash }: Version): string {
+  return spec === undefined ? hash : (spec.containers ?? []).map(({ image = '' }) => image).join(', ');
 }
 
 async function ofRollout(call: Call, rollout: RolloutObject): Promise<void> {

@@ -110,7 +110,7 @@ async function refused(
   order: StagingOrder,
   wanted: { reason: string; message: RegExp; isFinal: boolean },
 ) {
-  await t.rejects(stageRelease(order), wanted as object);
+  await t.rejects(stageRelease(order), wanted as Extract<Parameters<Test['rejects']>[1], object>);
   t.notOk(existsSync(join(order.installation.slots, 'a')));
   t.notOk(left(order).includes('a.new'));
 }
