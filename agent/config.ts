@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { readSettings, type Setting, type Settings } from '../proto/settings/settings.ts';
+import { readSettings, type Setting } from '../proto/settings/settings.ts';
 import { readSettingsFile } from '../proto/settings/settings-file.ts';
 
 /** Everything that can be set. Frozen. */
@@ -16,6 +16,8 @@ export interface Config {
   readonly joinFile: string;
   readonly transport: 'auto' | 'mqtt' | 'grpc';
   readonly dockerHost: string;
+  /** Directories with bundles, with commas. Absent: none is imported by itself. */
+  readonly bundlePaths: string | undefined;
   readonly logLevel: string;
   readonly output: 'text' | 'json';
   /** What starts this device anew when the hub asks for that: JSON of a program and its arguments. Absent: nobody may. */
@@ -81,6 +83,14 @@ export const SETTINGS = {
     check: (value) =>
       /^(unix|tcp):\/\/./.test(value) ? undefined : 'must look like unix:///path or tcp://host:port',
   },
+  bundlePaths: {
+    flag: 'bundle-paths',
+    env: 'HOLDFAST_BUNDLE_PATHS',
+    type: 'list',
+    about: 'directories, as mount points of sticks, from which bundles of the hub are imported by themselves',
+    check: (value) =>
+      value.split(',').every((path) => path.startsWith('/')) ? undefined : 'must be absolute paths',
+  },
   logLevel: {
     flag: 'log-level',
     env: 'HOLDFAST_LOG_LEVEL',
@@ -119,25 +129,6 @@ export const CONFIG_FILE = {
   path: '/etc/holdfast/agent.yaml',
 } as const;
 
-export const USAGE = `holdfast-agent: runs what its hub wants on this device, connected or not
-
-Usage:
-  holdfast-agent join   --hub HOST[:6444] --token-file FILE [--node-name NAME]
-  holdfast-agent run    [--transport auto|mqtt|grpc]   (joins first when given --hub and a token, or a join file)
-  holdfast-agent status [--output text|json]
-  holdfast-agent lease  hold NAME --for 10m [--pod NAMESPACE/NAME] [--reason TEXT] | release NAME | list
-  holdfast-agent doctor [--output text|json]           (what keeps this device from its work, and what to do)
-  holdfast-agent engine check | remove-containers
-  holdfast-agent config check [FILE] | schema
-
-Settings, each a flag, a variable of the environment, or a line of ${CONFIG_FILE.path} (--${CONFIG_FILE.flag} FILE):
-${Object.values(SETTINGS as Settings)
-  .map(({ flag, env, fallback, about }) =>
-    `  --${flag.padEnd(14)} ${env.padEnd(23)} ${about} ${fallback ? `(${fallback})` : ''}`.trimEnd(),
-  )
-  .join('\n')}
-`;
-
 /** What a command was told besides its settings. */
 export interface Words {
   readonly words: readonly string[];
@@ -175,13 +166,13 @@ export async function readConfigAnyway(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<{ config: Config; problem?: string }> {
   try {
-    return { config: await readConfig(args, env) };
+    return { config: await readConfig(args, env, []) };
   } catch (error) {
     const problem = (error as Error).message;
     const read = (flags: object, from: typeof env) =>
       Object.freeze(readSettings(SETTINGS, { flags: { ...flags }, env: from })) as Config;
     try {
-      return { config: read(readWords(args).values, env), problem };
+      return { config: read(readWords(args, []).values, env), problem };
     } catch {
       return { config: read({}, {}), problem };
     }

@@ -2,15 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseJoinToken } from '../proto/join-token.ts';
 import { type Changes, changesOf } from '../proto/settings/reload.ts';
-import {
-  CONFIG_FILE,
-  type Config,
-  readConfig,
-  readConfigAnyway,
-  readWords,
-  SETTINGS,
-  USAGE,
-} from './config.ts';
+import { partsOf } from '../proto/settings/settings.ts';
+import { CONFIG_FILE, type Config, readConfig, readConfigAnyway, readWords, SETTINGS } from './config.ts';
 import { createLog, type Logger, setLogLevel } from './log.ts';
 import { AgentState } from './state/agent-state.ts';
 import { forgetJoining, readJoining, saveJoining } from './state/joining.ts';
@@ -24,6 +17,7 @@ const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]
   join,
   status,
   lease,
+  bundle,
   engine,
   facts: async () => (await import('./node/slow-facts.ts')).printSlowFacts(),
 };
@@ -32,6 +26,8 @@ const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]
 const UNCHECKED: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   config,
   doctor,
+  completion,
+  'support-bundle': supportBundle,
   // An update runs these: it brings all that they need.
   'self-test': selfTest,
   'stage-release': async () => (await import('./update/stage-command.ts')).stageCommand(),
@@ -40,7 +36,7 @@ const UNCHECKED: Readonly<Record<string, (args: readonly string[]) => Promise<vo
 /** Flags that one command has besides the settings. Only these commands take words. */
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   lease: ['for', 'pod', 'reason'],
-  config: [],
+  bundle: [],
   engine: [],
 };
 
@@ -71,8 +67,9 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
     installation: installationOf(process.env, config.dataDir),
     end: () => void stop().then(() => process.exit(0)),
   });
-  const agent = new Agent(config, state, identity, log, device);
+  const agent = new Agent({ ...config, transport }, state, identity, log, device);
   stopOn(['SIGINT', 'SIGTERM'], stop, log);
+  if (config.bundlePaths) await importFrom(config, config.bundlePaths, log);
   let current = config;
   process.on('SIGHUP', () => {
     readConfig(args, process.env).then(
@@ -86,6 +83,21 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
   });
   log.info({ transport, cluster: identity.cluster }, 'the agent starts');
   await agent.run();
+}
+
+/** Until this process ends. */
+async function importFrom({ dataDir, dockerHost }: Config, paths: string, log: Logger): Promise<void> {
+  const { followBundles } = await import('./bundle/follow-bundles.ts');
+  const settings = ['--data-dir', dataDir, '--docker-host', dockerHost];
+  const importer = [
+    process.execPath,
+    ...process.execArgv,
+    process.argv[1] ?? '',
+    'bundle',
+    ...settings,
+    'import',
+  ];
+  process.once('exit', followBundles({ paths: partsOf(paths), importer, log }));
 }
 
 /**
@@ -199,35 +211,85 @@ async function lease(config: Config, args: readonly string[]): Promise<void> {
   console.log(await leaseCommand(config.runDir, readWords(args, FLAGS['lease']), config.output));
 }
 
+async function bundle(config: Config, args: readonly string[]): Promise<void> {
+  const { bundleCommand } = await import('./bundle/bundle-command.ts');
+  console.log(await bundleCommand(readWords(args, FLAGS['bundle']).words, config));
+}
+
 async function config(args: readonly string[]): Promise<void> {
-  const { configCommand } = await import('../proto/settings/config-command.ts');
-  const { words } = readWords(args, FLAGS['config']);
-  const [title, defaultPath] = ['Settings of holdfast-agent', CONFIG_FILE.path];
-  console.log(await configCommand(words, { settings: SETTINGS, title, defaultPath }));
+  const { checkFile, schemaText } = await import('../proto/settings/config-command.ts');
+  const [verb, path, ...more] = readWords(args, []).words;
+  if (verb === 'check' && more.length === 0) console.log(await checkFile(SETTINGS, path ?? CONFIG_FILE.path));
+  else if (verb === 'schema' && path === undefined)
+    console.log(schemaText(SETTINGS, 'Settings of holdfast-agent'));
+  else throw new Error('say "config check [FILE]" or "config schema"');
+}
+
+async function completion(args: readonly string[]): Promise<void> {
+  const [{ completionOf, SHELLS }, { MANUAL }] = await Promise.all([
+    import('../proto/manual/completion.ts'),
+    import('./manual.ts'),
+  ]);
+  const shell = SHELLS.find((each) => each === args[0]);
+  if (!shell) throw new Error(`say for which shell: ${SHELLS.join(', ')}`);
+  console.log(completionOf(MANUAL, shell));
+}
+
+/** About all, or about the command that the words begin. */
+async function help(words: readonly string[]): Promise<string> {
+  const [{ helpOf }, { MANUAL }] = await Promise.all([
+    import('../proto/manual/help.ts'),
+    import('./manual.ts'),
+  ]);
+  return helpOf(MANUAL, words);
 }
 
 async function doctor(args: readonly string[]): Promise<void> {
-  const [{ config: found, problem }, { doctor: examine }] = await Promise.all([
-    readConfigAnyway(args, process.env),
+  const [{ survey, config: found }, { doctor: examine }] = await Promise.all([
+    surveyed(args),
     import('./doctor/doctor.ts'),
   ]);
-  const { dataDir, runDir, dockerHost } = found;
-  const survey = { dataDir, runDir, dockerHost, ...(problem && { settingsError: problem }) };
   const { text, code } = await examine(survey, found.output);
   console.log(text);
   process.exitCode = code;
 }
 
-async function engine(config: Config, args: readonly string[]): Promise<void> {
-  const { engineCommand } = await import('./runtime/engine-command.ts');
-  const { words } = readWords(args, FLAGS['engine']);
-  const nodeHere = () => {
-    const state = AgentState.open(config.dataDir, createLog(config.logLevel, undefined));
-    const identity = state.identity();
-    state.close();
-    return identity?.node;
+async function supportBundle(args: readonly string[]): Promise<void> {
+  const [{ survey, config: found }, { supportBundle: collect }] = await Promise.all([
+    surveyed(args),
+    import('./doctor/support-bundle.ts'),
+  ]);
+  const [file, ...more] = readWords(args, []).words;
+  if (more.length > 0) throw new Error(`"${more[0]}" is too much: say "support-bundle [FILE]"`);
+  console.log(await collect(file, survey, found));
+}
+
+/** Where to look, also where the settings are wrong. */
+async function surveyed(args: readonly string[]) {
+  const { config: found, problem } = await readConfigAnyway(args, process.env);
+  const { dataDir, runDir, dockerHost } = found;
+  return {
+    config: found,
+    survey: { dataDir, runDir, dockerHost, ...(problem && { settingsError: problem }) },
   };
-  console.log(await engineCommand(words, config.dockerHost, nodeHere));
+}
+
+async function engine(config: Config, args: readonly string[]): Promise<void> {
+  const [verb, ...more] = readWords(args, FLAGS['engine']).words;
+  if (verb === 'check' && more.length === 0) {
+    const { checkEngine } = await import('./doctor/engine-check.ts');
+    console.log(await checkEngine(config.dockerHost));
+  } else if (verb === 'remove-containers' && more.length === 0) await removeContainers(config);
+  else throw new Error('say "engine check" or "engine remove-containers"');
+}
+
+async function removeContainers({ dataDir, dockerHost, logLevel }: Config): Promise<void> {
+  const state = AgentState.open(dataDir, createLog(logLevel, undefined)); // fails while the agent runs
+  const node = state.identity()?.node;
+  state.close();
+  const { removeContainersOf } = await import('./runtime/remove-containers.ts');
+  const count = node === undefined ? 0 : await removeContainersOf(node, dockerHost);
+  console.log(`${count} ${count === 1 ? 'container' : 'containers'} of ${node ?? 'this device'} removed`);
 }
 
 function readToken({ token, tokenFile }: Pick<Config, 'token' | 'tokenFile'>): string {
@@ -275,18 +337,20 @@ function describe(error: Error): string {
     : error.message;
 }
 
+const ASKS_FOR_HELP = ['help', '--help', '-h'];
+
 const [name = '', ...args] = process.argv.slice(2);
 const unchecked = Object.hasOwn(UNCHECKED, name) ? UNCHECKED[name] : undefined;
 const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-if (!command && !unchecked) {
-  console.error(
-    name === '' || name === 'help' || name === '--help' ? USAGE : `no command "${name}"\n\n${USAGE}`,
-  );
-  process.exit(name === 'help' || name === '--help' ? 0 : 1);
-}
 try {
-  if (unchecked) await unchecked(args);
-  else await command?.(await readConfig(args, process.env, FLAGS[name]), args);
+  if (ASKS_FOR_HELP.includes(name)) console.log(await help(args));
+  else if (args.some((arg) => arg === '--help' || arg === '-h')) console.log(await help([name, ...args]));
+  else if (unchecked) await unchecked(args);
+  else if (command) await command(await readConfig(args, process.env, FLAGS[name]), args);
+  else {
+    console.error(`${name && `no command "${name}"\n\n`}${await help([])}`);
+    process.exit(1);
+  }
 } catch (error) {
   if (!(error instanceof Reported)) console.error(`holdfast-agent ${name}: ${describe(error as Error)}`);
   process.exit(1);

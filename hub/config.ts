@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
-import { parseArgs } from 'node:util';
-import { partsOf, readSettings, type Setting, type Settings } from '../proto/settings/settings.ts';
+import { partsOf, readSettings, type Setting } from '../proto/settings/settings.ts';
 import { readSettingsFile } from '../proto/settings/settings-file.ts';
 import {
   addressesProblem,
@@ -147,52 +146,34 @@ export const CONFIG_FILE = {
   path: '/etc/holdfast/hub.yaml',
 } as const;
 
-/** One line per setting, for `holdfast help`. */
-export const SETTINGS_HELP = Object.values(HUB_SETTINGS as Settings)
-  .map(
-    ({ flag, env, fallback, about }) =>
-      `  --${flag.padEnd(26)} ${env.padEnd(36)} ${about}${fallback && ` (${fallback})`}`,
-  )
-  .join('\n');
-
 /** Each setting as a flag would have it. */
 export type HubSettings = Readonly<Record<keyof typeof HUB_SETTINGS, string>>;
 
+type Given = Readonly<Record<string, unknown>>;
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** Flags win over the environment, that over the file. All problems are told at once. Rejects. */
-export async function readHubSettings(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<HubSettings> {
-  const flags = parseFlags(args);
-  const named = flags[CONFIG_FILE.flag] ?? env[CONFIG_FILE.env];
+export async function readHubSettings(flags: Given, env: Environment): Promise<HubSettings> {
+  const named = (flags[CONFIG_FILE.flag] as string | undefined) ?? env[CONFIG_FILE.env];
   const file = await readSettingsFile(named || CONFIG_FILE.path, Boolean(named));
   return readSettings(HUB_SETTINGS, { flags, env, file }) as HubSettings;
 }
 
 /** For who must go on when the settings are wrong: what is wrong, and the settings without those of the file, or none. */
 export async function readHubSettingsAnyway(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
+  flags: Given,
+  env: Environment,
 ): Promise<{ settings: HubSettings; problem?: string }> {
   try {
-    return { settings: await readHubSettings(args, env) };
+    return { settings: await readHubSettings(flags, env) };
   } catch (error) {
     const problem = (error as Error).message;
     try {
-      return {
-        settings: readSettings(HUB_SETTINGS, { flags: parseFlags(args), env }) as HubSettings,
-        problem,
-      };
+      return { settings: readSettings(HUB_SETTINGS, { flags, env }) as HubSettings, problem };
     } catch {
       return { settings: readSettings(HUB_SETTINGS, { flags: {}, env: {} }) as HubSettings, problem };
     }
   }
-}
-
-function parseFlags(args: readonly string[]): Readonly<Record<string, string | undefined>> {
-  const flags = [CONFIG_FILE.flag, ...Object.values(HUB_SETTINGS).map(({ flag }) => flag)];
-  const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'string' as const }]));
-  return parseArgs({ args: [...args], options, allowPositionals: false }).values as Record<string, string>;
 }
 
 /** Of settings that have passed their checks. */

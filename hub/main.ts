@@ -1,129 +1,53 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { CommandGroup } from './cli/command.ts';
+import { inColumns, runCommand, runGroup, type Surroundings } from './cli/command.ts';
+import { ABOUT } from './commands/about.ts';
+import { COMMANDS } from './commands/commands.ts';
+import { isGroup } from './commands/entry.ts';
 
 const HUB_KUBECONFIG = '/var/lib/holdfast/hub/kubeconfig.yaml';
+const ASKS_FOR_HELP = ['help', '--help', '-h'];
 
-/** Loaded when they are called: most need little of the rest, and are to answer at once. */
-const GROUPS: Readonly<Record<string, () => Promise<CommandGroup>>> = {
-  rollout: async () => (await import('./cli/rollout/rollout.ts')).rollout,
-  node: async () => (await import('./cli/node/node.ts')).node,
-  packages: async () => (await import('./cli/packages/packages.ts')).packagesCommands(dataDirOfHub),
+const surroundings: Surroundings = {
+  kubeconfig: process.env['KUBECONFIG'] || kubeconfigHere(),
+  stdout: process.stdout,
+  stderr: process.stderr,
+  program: process.env['HOLDFAST_PROGRAM'] ?? 'holdfast',
+  env: process.env,
+  now: () => Date.now(),
 };
-
-const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number | undefined>>> = {
-  hub,
-  config,
-  doctor,
-  token: async (args) => {
-    const { token } = await import('./cli/token.ts');
-    await token(args, process.env['KUBECONFIG'] ?? HUB_KUBECONFIG);
-    return undefined;
-  },
-  rollout: (args) => runCommand('rollout', args),
-  node: (args) => runCommand('node', args),
-  packages: (args) => runCommand('packages', args),
-};
-
-async function usage(): Promise<string> {
-  const { TOKEN_USAGE } = await import('./cli/token.ts');
-  const { CONFIG_FILE, SETTINGS_HELP } = await import('./config.ts');
-  return `holdfast: the hub, and the operator's commands
-
-Usage:
-  holdfast hub [settings]
-      runs the hub
-  holdfast doctor [settings] [--output text|json]
-      says what keeps a hub on this machine from its work, and what to do about it
-  holdfast config check [FILE] | schema
-      says what is wrong with a file of the hub's settings; prints the JSON schema of such files
-${TOKEN_USAGE}
-  holdfast rollout COMMAND
-      plans, follows and steers changes on their way through the fleet
-  holdfast node COMMAND
-      lists, labels, drains, approves, replaces and revokes devices
-  holdfast packages COMMAND
-      says which packages devices get from the hub on this machine
-
-Settings of the hub, each a flag, a variable of the environment, or a line of ${CONFIG_FILE.path} (--config FILE):
-${SETTINGS_HELP}
-`;
-}
-
-async function hub(args: readonly string[]): Promise<undefined> {
-  const [{ hubConfigOf, readHubSettings }, { createLog }] = await Promise.all([
-    import('./config.ts'),
-    import('./log.ts'),
-  ]);
-  const settings = await readHubSettings(args, process.env);
-  const log = createLog(settings.logLevel);
-  const { startHub } = await import('./hub.ts');
-  const running = await startHub(hubConfigOf(settings), log);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      log.info({ signal }, 'the hub stops');
-      void running.close().then(() => process.exit(0));
-    });
-  }
-  const { reloader } = await import('./reload.ts');
-  process.on('SIGHUP', reloader({ settings, read: () => readHubSettings(args, process.env), running, log }));
-}
-
-async function doctor(args: readonly string[]): Promise<number> {
-  const [{ hubConfigOf, readHubSettingsAnyway }, { doctor: examine }] = await Promise.all([
-    import('./config.ts'),
-    import('./doctor/doctor.ts'),
-  ]);
-  const at = args.findIndex((arg) => arg === '--output' || arg === '-o');
-  const output = at < 0 ? 'text' : (args[at + 1] ?? '');
-  if (output !== 'text' && output !== 'json')
-    throw new Error(`--output must be text or json, is "${output}"`);
-  const { settings, problem } = await readHubSettingsAnyway(
-    at < 0 ? args : args.toSpliced(at, 2),
-    process.env,
-  );
-  const { text, code } = await examine(
-    { config: hubConfigOf(settings), ...(problem && { problem }) },
-    output,
-  );
-  console.log(text);
-  return code;
-}
-
-async function config(words: readonly string[]): Promise<undefined> {
-  const [{ CONFIG_FILE, HUB_SETTINGS }, { configCommand }] = await Promise.all([
-    import('./config.ts'),
-    import('../proto/settings/config-command.ts'),
-  ]);
-  const [title, defaultPath] = ['Settings of the hub of Holdfast', CONFIG_FILE.path];
-  console.log(await configCommand(words, { settings: HUB_SETTINGS, title, defaultPath }));
-}
-
-async function runCommand(name: string, args: readonly string[]): Promise<number | undefined> {
-  const group = await GROUPS[name]?.();
-  if (!group) return undefined;
-  const { runGroup } = await import('./cli/command.ts');
-  // Whoever reads this has read enough, as `| head` has.
-  process.stdout.on('error', () => process.exit());
-  return runGroup(group, args, {
-    kubeconfig: process.env['KUBECONFIG'] || kubeconfigHere(),
-    stdout: process.stdout,
-    stderr: process.stderr,
-    program: process.env['HOLDFAST_PROGRAM'] ?? 'holdfast',
-    now: () => Date.now(),
-  });
-}
-
-async function dataDirOfHub(): Promise<string> {
-  const { readHubSettings } = await import('./config.ts');
-  return (await readHubSettings([], process.env)).dataDir;
-}
 
 /** kubectl's, where there is one; otherwise that of a hub on this machine. */
 function kubeconfigHere(): string {
   const file = join(homedir(), '.kube', 'config');
   return existsSync(file) ? file : HUB_KUBECONFIG;
+}
+
+function usage({ program }: Surroundings): string {
+  return `${ABOUT}
+
+Usage: ${program} COMMAND
+
+${inColumns(Object.entries(COMMANDS).map(([name, { about }]) => [`  ${name}`, about]))}
+"${program} COMMAND --help" tells more of each.
+`;
+}
+
+async function run(name: string, args: readonly string[]): Promise<number> {
+  // Whoever reads this has read enough, as `| head` has.
+  process.stdout.on('error', () => process.exit());
+  if (ASKS_FOR_HELP.includes(name)) {
+    process.stdout.write(usage(surroundings));
+    return 0;
+  }
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!entry) {
+    process.stderr.write(`${name === '' ? '' : `no command "${name}"\n\n`}${usage(surroundings)}`);
+    return 1;
+  }
+  const found = await entry.load();
+  return isGroup(found) ? runGroup(found, args, surroundings) : runCommand(name, found, args, surroundings);
 }
 
 /** The message and those of its causes, outermost first. */
@@ -134,15 +58,8 @@ function describe(error: Error): string {
 }
 
 const [name = '', ...args] = process.argv.slice(2);
-const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-const asksForHelp = name === 'help' || name === '--help' || (!(name in GROUPS) && args.includes('--help'));
-if (!command || asksForHelp) {
-  const text = await usage();
-  console.error(asksForHelp || name === '' ? text : `no command "${name}"\n\n${text}`);
-  process.exit(asksForHelp ? 0 : 1);
-}
 try {
-  process.exitCode = (await command(args)) ?? 0;
+  process.exitCode = await run(name, args);
 } catch (error) {
   console.error(`holdfast ${name}: ${describe(error as Error)}`);
   process.exit(1);

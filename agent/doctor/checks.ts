@@ -73,7 +73,7 @@ export function checkDevice(facts: DeviceFacts): Finding[] {
     user(facts),
     directory('data', facts.dataDir),
     runDirectory(facts.runDir),
-    ...engine(facts.engine),
+    ...engineFindings(facts.engine),
     clock(facts),
     ...(facts.identity ? hub(facts, facts.identity) : [NOT_JOINED]),
     agent(facts),
@@ -123,7 +123,7 @@ function runDirectory({ path, error, isInMemory }: DirectoryFacts): Finding {
     : warning('run', `"${path}" is on a disk`, 'mount a tmpfs there: Secrets of pods are written to it');
 }
 
-function engine(facts: EngineFacts): Finding[] {
+export function engineFindings(facts: EngineFacts): Finding[] {
   const { host, error, code, name, version, apiVersion = '0', rootDir } = facts;
   if (error) return [problem('engine', `${host}: ${error}`, engineAdvice(code))];
   const told = `${name} ${version} (API ${apiVersion}, ${facts.storageDriver}) on ${host}`;

@@ -136,18 +136,18 @@ interface EngineInfo {
   readonly CpuCfsQuota?: boolean;
 }
 
-async function surveyEngine(host: string): Promise<EngineFacts> {
+export async function surveyEngine(host: string): Promise<EngineFacts> {
   try {
     const {
       Version,
       ApiVersion,
       Components = [],
-    } = await ask<{
+    } = await askEngine<{
       Version: string;
       ApiVersion: string;
       Components?: { Name: string }[];
     }>(host, '/version');
-    const info = await ask<EngineInfo>(host, '/info');
+    const info = await askEngine<EngineInfo>(host, '/info');
     return {
       host,
       name: Components[0]?.Name ?? 'engine',
@@ -166,7 +166,8 @@ async function surveyEngine(host: string): Promise<EngineFacts> {
   }
 }
 
-function ask<T>(host: string, path: string): Promise<T> {
+/** One answer of the engine; rejects with why there is none. */
+export function askEngine<T>(host: string, path: string): Promise<T> {
   const url = new URL(host);
   const to = url.protocol === 'unix:' ? { socketPath: url.pathname } : { host: url.hostname, port: url.port };
   const { promise, resolve, reject } = Promise.withResolvers<T>();

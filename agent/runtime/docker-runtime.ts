@@ -324,7 +324,7 @@ export class DockerRuntime implements Runtime {
   }
 }
 
-export function connectionOptions(host: string): Docker.DockerOptions {
+function connectionOptions(host: string): Docker.DockerOptions {
   // docker-modem inspects the options of every call, to any depth, for a debug line that nobody reads; without this, that
   // is most of what the agent does.
   const agent = Object.assign(new Agent({ keepAlive: true, maxFreeSockets: 2 }), {

@@ -76,10 +76,15 @@ export class ApiClient {
     body?: unknown,
     options: CallOptions = {},
   ): Promise<T> {
+    return JSON.parse((await this.text(method, path, body, options)) || '{}') as T;
+  }
+
+  /** As `call`, for what is no object. */
+  async text(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<string> {
     const answer = await this.#send(method, path, body, options);
     const text = await textOf(answer);
     if ((answer.statusCode ?? 500) >= 400) throw failureOf(answer.statusCode ?? 500, text);
-    return JSON.parse(text || '{}') as T;
+    return text;
   }
 
   /** As `call`; undefined for what is not there. */

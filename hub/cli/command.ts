@@ -10,6 +10,7 @@ export interface Surroundings {
   readonly stderr: { write(text: string): unknown };
   /** How the program was called: `holdfast`, `kubectl holdfast`. */
   readonly program: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: () => number;
 }
 
@@ -44,8 +45,8 @@ export interface Command {
   readonly outputs?: readonly Output[];
   /** Its objects are in no namespace. */
   readonly isClusterWide?: boolean;
-  /** It asks no API. */
-  readonly isOfThisMachine?: boolean;
+  /** It asks no hub. */
+  readonly isLocal?: boolean;
   readonly run: (call: Call) => Promise<number | undefined>;
 }
 
@@ -71,6 +72,11 @@ export class Call {
     this.arguments = positionals;
     this.#values = values;
     this.surroundings = surroundings;
+  }
+
+  /** What was given, by flag. */
+  get values(): Readonly<Record<string, unknown>> {
+    return this.#values;
   }
 
   get client(): ApiClient {
@@ -114,6 +120,9 @@ export class Call {
   }
 }
 
+const HELP: Readonly<Record<string, Flag>> = {
+  help: { type: 'boolean', short: 'h', about: 'this text' },
+};
 const CLIENT: Readonly<Record<string, Flag>> = {
   kubeconfig: {
     type: 'string',
@@ -122,22 +131,18 @@ const CLIENT: Readonly<Record<string, Flag>> = {
   },
   context: { type: 'string', value: 'NAME', about: 'a context of it; the current one otherwise' },
 };
-const HELP: Flag = { type: 'boolean', short: 'h', about: 'this text' };
 const NAMESPACE: Flag = { type: 'string', short: 'n', value: 'NAME', about: "the context's otherwise" };
 
-function flagsOf({
-  flags = {},
-  outputs = [],
-  isClusterWide,
-  isOfThisMachine,
-}: Command): Readonly<Record<string, Flag>> {
+/** All that can be given to a command. */
+export function flagsOf(command: Command): Readonly<Record<string, Flag>> {
+  const { flags = {}, outputs = [], isClusterWide, isLocal } = command;
   const output: Flag = { type: 'string', short: 'o', value: outputs.join('|'), about: 'another form' };
   return {
     ...flags,
     ...(outputs.length > 0 && { output }),
-    ...(!isClusterWide && !isOfThisMachine && { namespace: NAMESPACE }),
-    ...(!isOfThisMachine && CLIENT),
-    help: HELP,
+    ...(!isClusterWide && !isLocal && { namespace: NAMESPACE }),
+    ...(!isLocal && CLIENT),
+    ...HELP,
   };
 }
 
@@ -157,15 +162,25 @@ export async function runGroup(
     }
     throw new Error(`no command "${name}": there are ${Object.keys(group.commands).join(', ')}`);
   }
-  if (rest.includes('--help') || rest.includes('-h')) {
-    surroundings.stdout.write(commandHelp(group, name, command, surroundings.program));
-    return 0;
-  }
   try {
-    return (await command.run(readCall(command, rest, surroundings))) ?? 0;
+    return await runCommand(`${group.name} ${name}`, command, rest, surroundings);
   } catch (error) {
     throw new Error(`${name}: ${(error as Error).message}`, { cause: (error as Error).cause });
   }
+}
+
+/** Runs one command, which is called by these words. Throws what the user is to be told. */
+export async function runCommand(
+  words: string,
+  command: Command,
+  args: readonly string[],
+  surroundings: Surroundings,
+): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    surroundings.stdout.write(commandHelp(`${surroundings.program} ${words}`, command));
+    return 0;
+  }
+  return (await command.run(readCall(command, args, surroundings))) ?? 0;
 }
 
 function readCall(command: Command, args: readonly string[], surroundings: Surroundings): Call {
@@ -215,8 +230,7 @@ ${inColumns(rows)}
 `;
 }
 
-function commandHelp(group: CommandGroup, name: string, command: Command, program: string): string {
-  const call = `${program} ${group.name} ${name}`;
+function commandHelp(call: string, command: Command): string {
   const rows = Object.entries(flagsOf(command)).map(([flag, { short, value, about }]) => [
     `  ${short ? `-${short}, ` : '    '}--${flag}${value ? ` ${value}` : ''}`,
     about,
@@ -231,7 +245,8 @@ ${command.examples.map((each) => `  ${call} ${each}`.trimEnd()).join('\n')}
 `;
 }
 
-function inColumns(rows: readonly (readonly string[])[]): string {
+/** Lines of two columns. */
+export function inColumns(rows: readonly (readonly string[])[]): string {
   const width = Math.max(...rows.map(([left = '']) => left.length));
   return rows.map(([left = '', right = '']) => `${left.padEnd(width)}  ${right}\n`).join('');
 }

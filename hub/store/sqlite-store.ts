@@ -11,13 +11,11 @@ import {
   type Write,
 } from './store.ts';
 
-const SCHEMA_VERSION = 1;
-
 /**
  * `log` is the whole store: one row per revision. The newest row of a key is its state, a row without a value its
  * deletion. `previous` is the revision of the key's row before, so that a deletion can tell what it deleted.
  */
-const SCHEMA = `
+const FIRST_SCHEMA = `
   CREATE TABLE log (
     revision INTEGER PRIMARY KEY,
     key      TEXT    NOT NULL,
@@ -28,6 +26,9 @@ const SCHEMA = `
   CREATE TABLE compaction (revision INTEGER NOT NULL) STRICT;
   INSERT INTO compaction VALUES (0);
 `;
+
+/** What makes each version of the schema of the one before; the first, of nothing. What was released is never changed. */
+const MIGRATIONS: readonly string[] = [FIRST_SCHEMA];
 
 /** Of every key that exists, without the values: they may be large. */
 const REVISIONS = `
@@ -87,11 +88,7 @@ export class SqliteStore implements Store {
       migrate(db);
       return new SqliteStore(db, path);
     } catch (error) {
-      const advice =
-        codeOf(error) === 'SQLITE_BUSY'
-          ? 'another hub is using it: stop that one, or give this one a --data-dir of its own'
-          : 'restore it from a backup, or move it aside to begin with an empty hub';
-      throw new Error(`open the hub's database "${path}": ${advice}`, { cause: error });
+      throw new Error(`open the hub's database "${path}": ${adviceFor(error)}`, { cause: error });
     }
   }
 
@@ -252,14 +249,28 @@ function codeOf(error: unknown): string {
   return error instanceof Database.SqliteError ? error.code : '';
 }
 
-function migrate(db: Database.Database): void {
-  const version = db.pragma('user_version', { simple: true }) as number;
-  if (version === SCHEMA_VERSION) return;
-  if (version > SCHEMA_VERSION) {
-    throw new Error(`it has schema ${version}, this program knows ${SCHEMA_VERSION}: use the newer program`);
+class NewerSchemaError extends Error {
+  constructor(found: number, known: number) {
+    super(`it has schema ${found}, and this program knows ${known}`);
   }
+}
+
+function adviceFor(error: unknown): string {
+  if (error instanceof NewerSchemaError)
+    return 'a newer hub has written it: start that one again, or restore a backup from before it';
+  return codeOf(error) === 'SQLITE_BUSY'
+    ? 'another hub is using it: stop that one, or give this one a --data-dir of its own'
+    : 'restore it from a backup, or move it aside to begin with an empty hub';
+}
+
+/** Throws for a newer schema. All steps that are missing, in one transaction: a hub that is killed meanwhile finds the version before. */
+function migrate(db: Database.Database): void {
+  const version = versionOf(db);
+  if (version > MIGRATIONS.length) throw new NewerSchemaError(version, MIGRATIONS.length);
   db.transaction(() => {
-    db.exec(SCHEMA);
-    db.pragma(`user_version = ${SCHEMA_VERSION}`);
+    for (const step of MIGRATIONS.slice(version)) db.exec(step);
+    if (version !== MIGRATIONS.length) db.pragma(`user_version = ${MIGRATIONS.length}`);
   })();
 }
+
+const versionOf = (db: Database.Database) => db.pragma('user_version', { simple: true }) as number;

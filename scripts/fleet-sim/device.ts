@@ -316,6 +316,7 @@ export class SimulatedDevice {
       joinFile: '',
       transport,
       dockerHost: '',
+      bundlePaths: undefined,
       logLevel: '',
       output: 'text',
       rebootCommand: undefined,

@@ -1,10 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { MANUAL } from '../../agent/manual.ts';
+import { COMMANDS } from '../../hub/commands/commands.ts';
+import { hubManual } from '../../hub/commands/manual.ts';
+import { completionOf } from '../../proto/manual/completion.ts';
+import type { Manual } from '../../proto/manual/manual.ts';
 import { bundleOf } from '../bundle.ts';
 import { ROOT } from '../local-files.ts';
 import type { TarEntry } from '../tar.ts';
 import { AGENT_LAUNCHER, HUB_LAUNCHER } from './launcher.ts';
+import { manPageOf } from './man-page.ts';
 import { runtimeFor } from './runtime.ts';
 import { sbomOf } from './sbom.ts';
 import type { ProgramName, Target } from './target.ts';
@@ -47,12 +53,26 @@ export async function contentsOf(program: ProgramName, target: Target, publicKey
         content,
       })),
       text('lib/release.pub', publicKey),
+      ...shellFiles(program === 'holdfast' ? await hubManual(COMMANDS) : MANUAL, version).map(
+        ([path, content]) => text(path, content),
+      ),
       text('package.json', `${JSON.stringify(about, undefined, 2)}\n`),
       text('LICENSE', readFileSync(join(ROOT, 'LICENSE'), 'utf8')),
       text('NOTICES', noticesOf([node, ...parties])),
       text('sbom.cdx.json', `${JSON.stringify(sbom, undefined, 2)}\n`),
     ],
   };
+}
+
+/** Where shells and `man` find what they know of a program, below `/usr`. */
+function shellFiles(manual: Manual, version: string): [path: string, content: string][] {
+  const { program } = manual;
+  return [
+    [`share/man/man1/${program}.1`, manPageOf(manual, version)],
+    [`share/bash-completion/completions/${program}`, completionOf(manual, 'bash')],
+    [`share/zsh/vendor-completions/_${program}`, completionOf(manual, 'zsh')],
+    [`share/fish/vendor_completions.d/${program}.fish`, completionOf(manual, 'fish')],
+  ];
 }
 
 const PLUGIN = `#!/bin/sh

@@ -21,14 +21,9 @@ const TEXTS: Readonly<Record<ProgramName, { short: string; long: string; needs: 
 
 /** Entries of `data.tar`, parents before what is in them. */
 export function debianFiles({ program, files }: Contents): TarEntry[] {
-  const home = `usr/lib/${program}`;
-  const docs = new Set(['LICENSE', 'NOTICES', 'sbom.cdx.json']);
   const unit = UNITS[program];
   const placed: TarEntry[] = [
-    ...files.map((file) => ({
-      ...file,
-      path: docs.has(file.path) ? `usr/share/doc/${program}/${docName(file.path)}` : `${home}/${file.path}`,
-    })),
+    ...files.map((file) => ({ ...file, path: placeOf(file.path, program) })),
     ...files
       .filter(({ path }) => path.startsWith('bin/'))
       .map(({ path }) => ({
@@ -45,8 +40,17 @@ export function debianFiles({ program, files }: Contents): TarEntry[] {
   return withParents(placed).map((entry) => ({ ...entry, path: `./${entry.path}` }));
 }
 
-/** Debian's own name for the terms of a package. */
-const docName = (path: string) => (path === 'LICENSE' ? 'copyright' : path);
+const DOCUMENTS: Readonly<Record<string, string>> = {
+  LICENSE: 'copyright', // Debian's own name for the terms of a package
+  NOTICES: 'NOTICES',
+  'sbom.cdx.json': 'sbom.cdx.json',
+};
+
+function placeOf(path: string, program: ProgramName): string {
+  const document = DOCUMENTS[path];
+  if (document) return `usr/share/doc/${program}/${document}`;
+  return path.startsWith('share/') ? `usr/${path}` : `usr/lib/${program}/${path}`;
+}
 
 function withParents(entries: readonly TarEntry[]): TarEntry[] {
   const parents = new Set<string>();

@@ -84,7 +84,9 @@ export const withoutRuntime = (files: Contents['files']) => files.filter(({ path
 /** What is in an archive, before it is compressed. */
 export function archiveOf({ program, version, target, files }: Contents): Buffer {
   const folder = `${program}-${version}-linux-${target.arch}`;
-  return tarOf([...files, ...ofArchives(program)].map((entry) => ({ ...entry, path: `${folder}/${entry.path}` })));
+  return tarOf(
+    [...files, ...ofArchives(program)].map((entry) => ({ ...entry, path: `${folder}/${entry.path}` })),
+  );
 }
 
 /** What a package manager has of its own, and an archive must bring. */

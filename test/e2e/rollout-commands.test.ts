@@ -303,6 +303,7 @@ async function drawnFrames(name: string): Promise<string[]> {
     stdout: { isTTY: true, columns: COLUMNS, rows: 24, write },
     stderr: { write },
     program: 'holdfast',
+    env: {},
     now: () => Date.now(),
   });
   if (code !== 0) throw new Error(written);

@@ -1,7 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { configCommand } from '../../proto/settings/config-command.ts';
+import { checkFile, schemaText } from '../../proto/settings/config-command.ts';
 import { changesOf } from '../../proto/settings/reload.ts';
 import { readSettings, type Settings } from '../../proto/settings/settings.ts';
 import { readSettingsFile } from '../../proto/settings/settings-file.ts';
@@ -108,18 +108,11 @@ t.test('what changes at once, and what with the next start', async (t) => {
 });
 
 t.test('config check and config schema', async (t) => {
-  const dir = t.testdir();
-  mkdirSync(dir, { recursive: true });
-  const defaultPath = join(dir, 'default.yaml');
-  const command = (...words: string[]) =>
-    configCommand(words, { settings: SETTINGS, defaultPath, title: 'T' });
-  await t.rejects(command('check'), { message: /default.yaml" can not be read/ });
-  writeFileSync(defaultPath, 'level: info\n');
-  t.equal(await command('check'), `"${defaultPath}" is right: 1 setting`);
-  const other = join(dir, 'other.yaml');
-  writeFileSync(other, 'level: loud\napiPort: 80\n');
-  await t.rejects(command('check', other), { message: /level must be one of info, warn, is "loud"/ });
-  t.equal((JSON.parse(await command('schema')) as { title: string }).title, 'T');
-  for (const words of [[], ['look'], ['schema', 'x'], ['check', 'a', 'b']])
-    await t.rejects(command(...words), { message: /config check \[FILE\]/ });
+  const path = join(t.testdir(), 't.yaml');
+  await t.rejects(checkFile(SETTINGS, path), { message: /t.yaml" can not be read/ });
+  writeFileSync(path, 'level: info\n');
+  t.equal(await checkFile(SETTINGS, path), `"${path}" is right: 1 setting`);
+  writeFileSync(path, 'level: loud\napiPort: 80\n');
+  await t.rejects(checkFile(SETTINGS, path), { message: /level must be one of info, warn, is "loud"/ });
+  t.equal((JSON.parse(schemaText(SETTINGS, 'T')) as { title: string }).title, 'T');
 });

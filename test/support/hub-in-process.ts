@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { ApiClient } from '../../hub/cli/api-client.ts';
-import { hubConfigOf, readHubSettings } from '../../hub/config.ts';
+import { HUB_SETTINGS, hubConfigOf, readHubSettings } from '../../hub/config.ts';
 import { type HubPorts, startHub } from '../../hub/hub.ts';
 import { fingerprintOf } from '../../hub/security/certificate-authority.ts';
 import { newJoinToken } from '../../hub/security/join-tokens.ts';
@@ -29,10 +30,10 @@ export async function startHubInProcess(...flags: string[]): Promise<HubInProces
   const kubeconfig = join(dir, 'kubeconfig.yaml');
   const ports = ['api', 'grpc', 'mqtt'].flatMap((name) => [`--${name}-port`, '0']);
   const own = ['--data-dir', dataDir, '--bind-address', '127.0.0.1', '--write-kubeconfig', kubeconfig];
-  const hub = await startHub(
-    hubConfigOf(await readHubSettings([...own, ...ports, ...flags], {})),
-    pino({ level: 'silent' }),
-  );
+  const known = Object.values(HUB_SETTINGS).map(({ flag }) => [flag, { type: 'string' }] as const);
+  const { values } = parseArgs({ args: [...own, ...ports, ...flags], options: Object.fromEntries(known) });
+  const settings = await readHubSettings(values, {});
+  const hub = await startHub(hubConfigOf(settings), pino({ level: 'silent' }));
   const api = ApiClient.fromKubeconfig(kubeconfig);
   return {
     ports: hub.ports,

@@ -41,14 +41,16 @@ export class ScratchDevice {
   readonly root: string;
   readonly node: string;
   readonly source: InstallSource;
+  readonly #isOwn: boolean;
 
   /** `root`: one that is there already. */
-  constructor(node: string, source: InstallSource, root = mkdtempSync(join(tmpdir(), 'hf-device-'))) {
+  constructor(node: string, source: InstallSource, root?: string) {
     this.node = node;
     this.source = source;
-    this.root = root;
+    this.root = root ?? mkdtempSync(join(tmpdir(), 'hf-device-'));
+    this.#isOwn = root === undefined;
     for (const dir of ['usr/local/bin', 'usr/local/lib', 'etc', 'var/lib', 'var/log', 'run'])
-      mkdirSync(join(root, dir), { recursive: true });
+      mkdirSync(join(this.root, dir), { recursive: true });
   }
 
   at(path: string): string {
@@ -60,7 +62,12 @@ export class ScratchDevice {
     const ca = `${this.root}.ca.crt`;
     writeFileSync(ca, this.source.caCertificate);
     const line = `curl -sfL --cacert "$0" "$1/install.sh" | { shift; ${shell.join(' ')} -s - "$@"; }`;
-    return run([...within, 'sh', '-c', line, ca, this.source.url, ...flags], {
+    return this.run([...within, 'sh', '-c', line, ca, this.source.url, ...flags], env);
+  }
+
+  /** A command that is told of this device. */
+  run(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+    return run(command, {
       HOLDFAST_ROOT: this.root,
       HOLDFAST_NODE_NAME: this.node,
       DOCKER_HOST: process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock',
@@ -106,7 +113,7 @@ export class ScratchDevice {
 
   async close(): Promise<void> {
     await this.uninstall('--containers');
-    rmSync(this.root, { recursive: true, force: true });
+    if (this.#isOwn) rmSync(this.root, { recursive: true, force: true });
     rmSync(`${this.root}.ca.crt`, { force: true });
   }
 }

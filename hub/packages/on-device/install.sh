@@ -274,16 +274,16 @@ make_directory() {
   note directory 0 "$1"
 }
 
-# WHAT COMMAND...: or dies with what the command said.
+# WHAT COMMAND...: or dies with what the command said. It is kept in memory: the disk may be full.
 attempt() {
   what=$1
   shift
-  "$@" </dev/null 2>"$work/complaint" || die "$what: $(last_line "$work/complaint")"
+  problem=$("$@" 2>&1 </dev/null) || die "$what: $(last_line "$problem")"
 }
 
-# The line of a complaint that says most.
+# Of what a program said, the line that tells most.
 last_line() {
-  grep -m 1 'No space left' "$1" 2>/dev/null || sed '/^[[:space:]]*$/d' "$1" 2>/dev/null | tail -n 1
+  printf '%s\n' "$1" | grep -m 1 'No space left' || printf '%s\n' "$1" | grep . | tail -n 1 | grep . || say 'it said nothing'
 }
 
 undo() {
@@ -303,7 +303,7 @@ undo() {
 finish() {
   code=$1
   trap - EXIT
-  trap '' INT TERM HUP
+  trap : INT TERM HUP # not '': what is started here would ignore them for ever
   [ -n "$is_done" ] || undo
   [ -z "$work" ] || rm -rf "$work"
   if [ -z "$is_done" ]; then
@@ -363,25 +363,26 @@ fetch_with_curl() {
   from=$hub_url$1
   to=$2
   if [ "${3-}" = unverified ]; then set -- -k; else set -- --cacert "$work/ca.crt"; fi
+  # Standard output has the status, or else what went wrong.
   status=$(curl -sS "$@" --connect-timeout 15 --max-time 60 --max-filesize 1048576 -o "$to" -w '%{http_code}' "$from" \
-    2>"$work/complaint" </dev/null)
+    2>&1 </dev/null)
   code=$?
-  [ $code = 0 ] || fetch_failed "$code"
-  [ "$status" = 200 ] || die "the hub refuses \"$from\" ($status): $(last_line "$to")"
+  [ $code = 0 ] || fetch_failed "$code" "${status%???}"
+  [ "$status" = 200 ] || die "the hub refuses \"$from\" ($status): $(head -n 1 "$to")"
 }
 
 fetch_with_wget() {
   from=$hub_url$1
   to=$2
   if [ "${3-}" = unverified ]; then set -- --no-check-certificate; else set -- --ca-certificate="$work/ca.crt"; fi
-  wget -nv "$@" --tries=1 --timeout=15 --content-on-error -O "$to" "$from" 2>"$work/complaint" </dev/null
+  problem=$(wget -nv "$@" --tries=1 --timeout=15 --content-on-error -O "$to" "$from" 2>&1 </dev/null)
   code=$?
-  [ $code != 8 ] || die "the hub refuses \"$from\": $(last_line "$to")"
-  [ $code = 0 ] || fetch_failed "$code"
+  [ $code != 8 ] || die "the hub refuses \"$from\": $(head -n 1 "$to")"
+  [ $code = 0 ] || fetch_failed "$code" "$problem"
 }
 
-fetch_failed() { # the code of curl or wget
-  why=$(last_line "$work/complaint")
+fetch_failed() { # the code of curl or wget, and what it said
+  why=$(last_line "$2")
   case $fetcher$1 in
   curl60 | wget5) die "the hub does not prove to be \"$hub_host\": its setting tlsSan must have that name ($why)" ;;
   curl23 | wget3) die "\"$work\" can not be written: is the disk full? ($why)" ;;
@@ -419,8 +420,8 @@ fingerprint() {
 choose_package() {
   fetch /packages/SHA256SUMS "$work/sums"
   fetch /packages/SHA256SUMS.sig "$work/sums.sig"
-  openssl x509 -in "$work/ca.crt" -noout -pubkey >"$work/key.pem" 2>"$work/complaint" ||
-    die "the hub's key can not be read: $(last_line "$work/complaint")"
+  problem=$(openssl x509 -in "$work/ca.crt" -noout -pubkey 2>&1 >"$work/key.pem") ||
+    die "the hub's key can not be read: $(last_line "$problem")"
   openssl dgst -sha256 -verify "$work/key.pem" -signature "$work/sums.sig" "$work/sums" >/dev/null 2>&1 ||
     die "the list of packages at $hub_url is not signed by the hub: somebody changed it on its way"
   grep -qx '# holdfast packages v1' "$work/sums" || die 'the list of packages is of a kind that this script does not know'
@@ -442,19 +443,22 @@ choose_package() {
 download() {
   tries=0
   while :; do
-    case $fetcher in
-    curl) curl -sSf --cacert "$work/ca.crt" --connect-timeout 15 --speed-limit 100 --speed-time 60 -C - \
-      -o "$work/package" "$hub_url/packages/$package" 2>"$work/complaint" </dev/null ;;
-    wget) wget -nv --ca-certificate="$work/ca.crt" --tries=1 --timeout=60 -c -O "$work/package" \
-      "$hub_url/packages/$package" 2>"$work/complaint" </dev/null ;;
-    esac
+    problem=$(download_rest 2>&1 </dev/null)
     code=$?
     [ $code != 0 ] || return 0
     tries=$((tries + 1))
-    case $fetcher$code in curl23 | wget3) fetch_failed $code ;; esac
-    [ $tries -lt 5 ] || die "\"$package\" can not be downloaded: $(last_line "$work/complaint")"
+    case $fetcher$code in curl23 | wget3) fetch_failed $code "$problem" ;; esac
+    [ $tries -lt 5 ] || die "\"$package\" can not be downloaded: $(last_line "$problem")"
     sleep $tries
   done
+}
+
+download_rest() {
+  from=$hub_url/packages/$package
+  case $fetcher in
+  curl) curl -sSf --cacert "$work/ca.crt" --connect-timeout 15 --speed-limit 100 --speed-time 60 -C - -o "$work/package" "$from" ;;
+  wget) wget -nv --ca-certificate="$work/ca.crt" --tries=1 --timeout=60 -c -O "$work/package" "$from" ;;
+  esac
 }
 
 unpack() {
@@ -492,8 +496,7 @@ can_run_it() { [ "$arch" = "$own_arch" ]; }
 
 check_program() {
   can_run_it || return 0
-  "$fresh/bin/holdfast-agent" help >/dev/null 2>"$work/complaint" </dev/null ||
-    die "the agent does not run on this device: $(last_line "$work/complaint")"
+  attempt 'the agent does not run on this device' "$fresh/bin/holdfast-agent" help
 }
 
 # ---- the container engine
@@ -530,8 +533,7 @@ install_engine() {
   say 'installing the package docker.io'
   for each in update 'install -y --no-install-recommends docker.io'; do
     # shellcheck disable=SC2086 # words of a command
-    DEBIAN_FRONTEND=noninteractive apt-get -q $each >"$work/complaint" 2>&1 </dev/null ||
-      die "\"apt-get $each\" fails: $(last_line "$work/complaint")"
+    attempt "\"apt-get $each\" fails" env DEBIAN_FRONTEND=noninteractive apt-get -q $each
   done
   find_engines
   [ -n "$engines" ] || die 'docker.io is installed, and its engine does not run: start it, then run this again'
@@ -541,16 +543,21 @@ install_engine() {
 check_engine() {
   engine=
   [ -z "$is_started_later" ] || return 0
-  problem=
+  first_problem=
   for each in $engines; do
-    if "$fresh/bin/holdfast-agent" engine check --docker-host "$each" --config "$work/no-settings" \
-      >"$work/engine" 2>"$work/complaint" </dev/null; then
+    if problem=$("$fresh/bin/holdfast-agent" engine check --docker-host "$each" --config "$work/no-settings" 2>&1 </dev/null); then
       engine=$each
       return
     fi
-    : "${problem:=$(sed -n 's/^holdfast-agent engine: //p' "$work/complaint" | head -n 1)}"
+    : "${first_problem:=$problem}"
   done
-  die "$problem"
+  die "$(without_name "$first_problem")"
+}
+
+# What the agent said went wrong, in one line.
+without_name() {
+  printf '%s' "$1" | grep -v '^{' | tr '\n' ' ' | sed -e 's/^holdfast-agent [a-z]*: *//' -e 's/  *because:/ because:/g' -e 's/ *$//' |
+    grep . || say 'the agent ended, and did not say why: is the disk full?'
 }
 
 # ---- files
@@ -560,7 +567,6 @@ stage_settings() {
   staged=$work/agent.yaml
   if [ -f "$settings" ]; then
     cat "$settings" >"$staged"
-    [ -z "$(tail -c 1 "$staged")" ] || echo >>"$staged"
   else
     rm -f "$staged"
   fi
@@ -576,13 +582,16 @@ stage_settings() {
   esac
   # For what is asked of the agent from here on.
   [ -z "$own_root" ] || export HOLDFAST_AGENT_CONFIG="$staged"
-  [ ! -f "$staged" ] || ! can_run_it || "$fresh/bin/holdfast-agent" config check "$staged" >/dev/null 2>"$work/complaint" </dev/null ||
-    die "\"$settings\" is wrong: $(sed -n "s|^holdfast-agent config: *||; s|\"$staged\": *||; 1p" "$work/complaint")"
+  [ -f "$staged" ] && can_run_it || return 0
+  problem=$("$fresh/bin/holdfast-agent" config check "$staged" 2>&1 </dev/null) ||
+    die "\"$settings\" is wrong: $(without_name "$problem" | sed "s|\"$staged\": *||g")"
 }
 
 want_setting() {
   [ -f "$staged" ] || say "$mark; what you write here stays. \"holdfast-agent help\" tells of all settings." >"$staged"
-  grep -q "^$1:" "$staged" || say "$1: \"$2\"" >>"$staged"
+  ! grep -q "^$1:" "$staged" || return 0
+  [ -z "$(tail -c 1 "$staged")" ] || echo >>"$staged"
+  say "$1: \"$2\"" >>"$staged"
 }
 
 stage_service() {
@@ -669,14 +678,10 @@ put() {
   make_directory "$(dirname "$2")"
   rm -f "$2.new"
   if [ -f "$2" ]; then attempt "\"$2\" can not be written" cp -p "$2" "$2.new"; fi
-  { (umask 077 && cat "$1" >"$2.new"); } 2>"$work/complaint" || not_written "$2"
+  note new 0 "$2.new"
+  problem=$( (umask 077 && cat "$1" >"$2.new") 2>&1) || die "\"$2\" can not be written: $(last_line "$problem")"
   [ -z "${3-}" ] || chmod "$3" "$2.new"
-  mv -f "$2.new" "$2" 2>"$work/complaint" || not_written "$2"
-}
-
-not_written() {
-  rm -f "$1.new"
-  die "\"$1\" can not be written: $(last_line "$work/complaint")"
+  attempt "\"$2\" can not be written" mv -f "$2.new" "$2"
 }
 
 put_link() { # TARGET LINK
@@ -742,7 +747,7 @@ stop_plain() {
   stopping=$(plain_pid) || return 0
   kill -TERM "$stopping"
   waited=0
-  while kill -0 "$stopping" 2>/dev/null && [ $waited -lt 150 ]; do
+  while [ "$(plain_pid)" = "$stopping" ] && [ $waited -lt 150 ]; do
     pause
     waited=$((waited + 1))
   done
@@ -770,7 +775,7 @@ join_hub() {
   say "joining the hub at $hub_join"
   [ -e "$data" ] || note tree 0 "$data"
   make_directory "$(dirname "$data")"
-  "$fresh/bin/holdfast-agent" join >"$work/joining" 2>"$work/complaint" </dev/null &
+  "$fresh/bin/holdfast-agent" join >/dev/null 2>"$work/complaint" </dev/null &
   joining=$!
   while kill -0 "$joining" 2>/dev/null; do
     if grep -qs '"waits":' "$data/joining.json"; then
@@ -780,11 +785,7 @@ join_hub() {
     fi
     pause
   done
-  wait "$joining" || die "$(why_not_joined)"
-}
-
-why_not_joined() {
-  sed -n 's/^holdfast-agent join: //p' "$work/complaint" | head -n 1 | grep . || last_line "$work/complaint"
+  wait "$joining" || die "$(without_name "$(cat "$work/complaint")")"
 }
 
 # From here on the hub knows this device: its identity stays, whatever happens.
@@ -815,7 +816,7 @@ await_agent() {
 why_not_started() {
   case $init in
   systemd) say '"journalctl -u holdfast-agent" says why' ;;
-  *) last_line "$log_file" ;;
+  *) last_line "$(tail -n 20 "$log_file")" ;;
   esac
 }
 
@@ -872,8 +873,8 @@ install_all() {
 enable_service() {
   note enabled 0 -
   is_disturbed=1
-  [ -n "$is_started_later" ] || service forget >"$work/complaint" 2>&1 || die "the service can not be read: $(last_line "$work/complaint")"
-  service enable >"$work/complaint" 2>&1 || die "the service can not be enabled: $(last_line "$work/complaint")"
+  [ -n "$is_started_later" ] || attempt 'the service can not be read' service forget
+  attempt 'the service can not be enabled' service enable
 }
 
 run_service() {
@@ -885,8 +886,7 @@ run_service() {
   is_disturbed=1
   [ -z "$was_running" ] || service forget >/dev/null 2>&1
   say 'starting the agent'
-  if [ -n "$was_running" ]; then service restart; else service start; fi >"$work/complaint" 2>&1 ||
-    die "the agent can not be started: $(last_line "$work/complaint")"
+  attempt 'the agent can not be started' service "$(if [ -n "$was_running" ]; then echo restart; else echo start; fi)"
   await_agent
 }
 

@@ -11,7 +11,7 @@ Removes holdfast-agent, its service, its settings and all its data from this dev
   holdfast-agent-uninstall [flags]
 
   --containers  removes the containers of this device's pods as well; otherwise they go on running, and nobody heals them
-  --keep-data   leaves the identity and the pods' volumes: the next install is the same device
+  --keep-data   leaves the identity and the pods' volumes: the next install needs no token, and is the same device
   --dry-run     says what would be removed, and removes nothing
   --root DIR    below this directory (HOLDFAST_ROOT)
   --help        this text
@@ -122,16 +122,19 @@ stop_service() {
     remove "$openrc"
   fi
   pid=$(cat "$pid_file" 2>/dev/null)
-  if [ -n "$pid" ] && grep -qsF "$lib/supervise" "/proc/$pid/cmdline"; then
+  if [ -n "$pid" ] && is_supervisor "$pid"; then
     act "stop the agent (process $pid)" stop_process "$pid"
   fi
   remove "$pid_file"
 }
 
+# What has ended and was not waited for has a process still, but no command line.
+is_supervisor() { grep -qsF "$lib/supervise" "/proc/$1/cmdline"; }
+
 stop_process() {
   kill -TERM "$1"
   waited=0
-  while kill -0 "$1" 2>/dev/null && [ $waited -lt 150 ]; do
+  while is_supervisor "$1" && [ $waited -lt 150 ]; do
     sleep 0.2 2>/dev/null || sleep 1
     waited=$((waited + 1))
   done
@@ -153,7 +156,8 @@ remove_containers() {
 }
 
 remove_settings() {
-  remove "$etc/join.yaml" "$etc/hub-ca.crt"
+  remove "$etc/join.yaml"
+  [ -n "$keeps_data" ] || remove "$etc/hub-ca.crt" # whom a device trusts is a part of who it is
   if is_ours "$settings"; then
     remove "$settings"
   elif [ "$settings" != /dev/null ]; then

@@ -7,6 +7,7 @@ const SIZES = [1_000, 3_000, 10_000];
 const QUICK_SIZES = [300, 1_000];
 const DARK_SHARE = 0.1;
 const CANARY = 10;
+const COMMAND_TURNS = 9;
 
 const FLEET = '/apis/fleet.holdfast.dev/v1/namespaces/default';
 const SETS = '/apis/apps/v1/namespaces/default/daemonsets';
@@ -118,6 +119,19 @@ async function measureFleet(stand: FleetStand, size: number, perDevice: number[]
   });
   const isLargest = size === SIZES.at(-1);
   const [first = cpuMs] = perDevice;
+  const asked = async (name: string, ...args: string[]) => {
+    const samples: number[] = [];
+    for (let turn = 0; turn < COMMAND_TURNS; turn++) samples.push(await stand.command('rollout', ...args));
+    const goal = isLargest ? most(300) : undefined;
+    return {
+      ...row(`holdfast rollout ${name}, ${size} devices, its process included`, 'ms', 0, goal),
+      samples,
+    };
+  };
+  const commands = [
+    await asked('status', 'status', 'app-2'),
+    await asked('explain', 'explain', 'sim-7', 'ds/app'),
+  ];
   return [
     row(`three waves over ${size} devices, 10 % dark`, 's', seconds, isLargest ? most(120) : undefined),
     {
@@ -127,6 +141,7 @@ async function measureFleet(stand: FleetStand, size: number, perDevice: number[]
     },
     row(`hub's RSS, ${size} devices`, 'MiB', rssMib, most(1_536)),
     row(`a bad revision: devices touched, of ${size}`, '', touched, most(CANARY)),
+    ...commands,
   ];
 }
 

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { ApiClient } from '../../../hub/cli/api-client.ts';
 import { HUB } from '../../bundle.ts';
 import type { Scenario } from '../../fleet-sim/scenario.ts';
@@ -8,6 +10,7 @@ import { ROOT } from '../../local-files.ts';
 import { HUB_FLAGS } from '../../local-processes.ts';
 import { until } from '../../until.ts';
 import { Program } from '../program.ts';
+import { timed } from '../turns.ts';
 
 const ADDRESS = '127.0.0.1';
 const PATIENCE_MS = 600_000;
@@ -64,6 +67,13 @@ export class FleetStand {
     const seen = await until(found, PATIENCE_MS);
     if (seen === undefined) throw new Error(`waited in vain until ${what}`);
     return seen as T;
+  }
+
+  /** An operator's command, as a process of its own: how many ms it takes. Rejects when it has failed. */
+  async command(...args: readonly string[]): Promise<number> {
+    const program = [...HUB_FLAGS, HUB, ...args, '--kubeconfig', this.kubeconfig];
+    const env = { ...process.env, NODE_COMPILE_CACHE: join(this.#dir, 'cache') };
+    return timed(() => promisify(execFile)(process.execPath, program, { env }));
   }
 
   async close(): Promise<void> {

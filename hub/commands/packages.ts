@@ -1,63 +1,60 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type PublicKey, parsePublicKey } from '../../../proto/minisign.ts';
-import { parsePackageName } from '../../packages/package-name.ts';
-import { PackageStore } from '../../packages/package-store.ts';
-import type { Call, Command, CommandGroup, Flag } from '../command.ts';
-import { dataText, tableText } from '../print.ts';
+import { type PublicKey, parsePublicKey } from '../../proto/minisign.ts';
+import type { Call, Command, CommandGroup } from '../cli/command.ts';
+import { dataText, tableText } from '../cli/print.ts';
+import { parsePackageName } from '../packages/package-name.ts';
+import { PackageStore } from '../packages/package-store.ts';
+import { DATA_DIR, dataDirOf } from './data-dir.ts';
 
-const DATA_DIR: Readonly<Record<string, Flag>> = {
-  'data-dir': { type: 'string', value: 'DIR', about: "the hub's data (as its settings say)" },
-};
 /** Beside an installed program: whose packages are its own. */
 const RELEASE_KEY = new URL('../release.pub', import.meta.url);
 
-/** Commands that work on the files of a hub on this machine, whether it runs or not. `settings` has the hub's. */
-export function packagesCommands(dataDirOfHub: () => Promise<string>): CommandGroup {
-  const storeOf = async (call: Call) => new PackageStore(call.text('data-dir') ?? (await dataDirOfHub()));
-  const of = (command: Omit<Command, 'isOfThisMachine'>): Command => ({
-    ...command,
-    flags: { ...command.flags, ...DATA_DIR },
-    isOfThisMachine: true,
-  });
-  return {
-    name: 'packages',
-    about: 'The packages that devices get from this hub.',
-    commands: {
-      add: of({
-        arguments: 'FILE|DIR ...',
-        takes: [1, 100],
-        about:
-          'lets devices have packages, or all that are in a directory, after it has checked who signed them',
-        flags: {
-          key: {
-            type: 'string',
-            value: 'FILE',
-            about: 'whose packages are taken (release.pub of this program)',
-          },
+const of = (command: Omit<Command, 'isLocal'>): Command => ({
+  ...command,
+  flags: { ...command.flags, ...DATA_DIR },
+  isLocal: true,
+});
+const storeOf = async (call: Call) => new PackageStore(await dataDirOf(call));
+
+/** `holdfast packages …`: works on the files of a hub on this machine, whether it runs or not. */
+export const packages: CommandGroup = {
+  name: 'packages',
+  about: 'The packages that devices get from the hub on this machine.',
+  commands: {
+    add: of({
+      arguments: 'FILE|DIR ...',
+      takes: [1, 100],
+      about:
+        'lets devices have packages, or all that are in a directory, after it has checked who signed them',
+      flags: {
+        key: {
+          type: 'string',
+          value: 'FILE',
+          about: 'whose packages are taken (release.pub of this program)',
         },
-        examples: ['dist/packages', 'holdfast-agent-1.2.3-linux-arm64.tar.gz --key release.pub'],
-        run: async (call) => add(call, await storeOf(call)),
-      }),
-      list: of({
-        arguments: '',
-        takes: [0, 0],
-        about: 'what devices can have',
-        examples: ['', '-o json'],
-        outputs: ['json', 'yaml'],
-        run: async (call) => list(call, await storeOf(call)),
-      }),
-      remove: of({
-        arguments: 'NAME ...',
-        takes: [1, 100],
-        about: 'takes packages away; what was installed from them stays',
-        examples: ['holdfast-agent-1.2.3-linux-arm64.tar.gz'],
-        run: async (call) => remove(call, await storeOf(call)),
-      }),
-    },
-  };
-}
+      },
+      examples: ['dist/packages', 'holdfast-agent-1.2.3-linux-arm64.tar.gz --key release.pub'],
+      run: async (call) => add(call, await storeOf(call)),
+    }),
+    list: of({
+      arguments: '',
+      takes: [0, 0],
+      about: 'what devices can have',
+      examples: ['', '-o json'],
+      outputs: ['json', 'yaml'],
+      run: async (call) => list(call, await storeOf(call)),
+    }),
+    remove: of({
+      arguments: 'NAME ...',
+      takes: [1, 100],
+      about: 'takes packages away; what was installed from them stays',
+      examples: ['holdfast-agent-1.2.3-linux-arm64.tar.gz'],
+      run: async (call) => remove(call, await storeOf(call)),
+    }),
+  },
+};
 
 async function add(call: Call, store: PackageStore): Promise<undefined> {
   const key = readKey(call.text('key'));

@@ -1,0 +1,97 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Logger } from 'pino';
+
+/** A file that is being copied changes all the time: it is looked at when it has been left alone for so long. */
+const QUIET_MS = 2_000;
+const ENDING = '.bundle';
+
+export interface FollowOptions {
+  /** Directories: mount points of sticks, an inbox of the owner's. */
+  readonly paths: readonly string[];
+  /** What imports a file: a program and its arguments before the file's name. */
+  readonly importer: readonly string[];
+  readonly log: Logger;
+}
+
+/**
+ * Imports bundles as they appear in directories, and when something is mounted there. Each import is a process of its own, one
+ * after the other: what it loads costs the agent nothing. Returns what ends it.
+ */
+export function followBundles({ paths, importer, log }: FollowOptions): () => void {
+  const seen = new Map<string, string>(); // file → what it was when it was imported
+  const timers = new Map<string, NodeJS.Timeout>();
+  const watchers = new Map<string, FSWatcher>();
+  let importing: Promise<unknown> = Promise.resolve();
+  let mounts: ChildProcess | undefined;
+
+  const look = (path: string) => {
+    clearTimeout(timers.get(path));
+    timers.set(
+      path,
+      setTimeout(() => {
+        for (const file of bundlesIn(path)) {
+          const state = stateOf(file);
+          if (state === undefined || seen.get(file) === state) continue;
+          seen.set(file, state);
+          importing = importing.then(() => importOne(file));
+        }
+      }, QUIET_MS),
+    );
+  };
+  const importOne = async (file: string) => {
+    try {
+      const [program = '', ...args] = importer;
+      const { stdout } = await promisify(execFile)(program, [...args, file]);
+      log.info({ file, imported: stdout.trim().split('\n') }, 'a bundle was imported');
+    } catch (error) {
+      const { stderr = '', message } = error as Error & { stderr?: string };
+      log.warn({ file, reason: stderr.trim() || message }, 'a bundle was not imported');
+    }
+  };
+  /** What was watched before something was mounted over it is another directory. */
+  const watchAll = () => {
+    for (const path of paths) {
+      watchers.get(path)?.close();
+      try {
+        watchers.set(
+          path,
+          watch(path, () => look(path)).on('error', () => look(path)),
+        );
+      } catch {
+        watchers.delete(path); // not there until something is mounted
+      }
+      look(path);
+    }
+  };
+  watchAll();
+  mounts = spawn('findmnt', ['--poll', '--noheadings', '--output', 'ACTION'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  mounts.once('error', () =>
+    log.warn('"findmnt" is not there: a stick is seen when it was plugged in before the start'),
+  );
+  mounts.stdout?.on('data', watchAll);
+  return () => {
+    mounts?.kill();
+    for (const timer of timers.values()) clearTimeout(timer);
+    for (const watcher of watchers.values()) watcher.close();
+  };
+}
+
+function bundlesIn(path: string): string[] {
+  try {
+    return readdirSync(path)
+      .filter((name) => name.endsWith(ENDING))
+      .map((name) => join(path, name));
+  } catch {
+    return []; // nothing is there
+  }
+}
+
+function stateOf(file: string): string | undefined {
+  const found = statSync(file, { throwIfNoEntry: false });
+  return found && `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}`;
+}
