@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Registry } from '../registry/registry.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
-import type { AgentPackageSource } from './agent-release/agent-packages.ts';
 import { startAgentReleaseController } from './agent-release/agent-release-controller.ts';
+import type { AgentPackageSource } from './agent-release/missing-packages.ts';
 import { type Sign, startCertificateController } from './certificates/certificate-controller.ts';
 import { startClusterRoleAggregation } from './cluster-role-aggregation/cluster-role-aggregation.ts';
 import { startConfigurationController } from './configuration-revision/configuration-controller.ts';

@@ -14,7 +14,7 @@ import { hashOf } from '../daemon-set/revisions.ts';
 import { controllerReference } from '../ownership.ts';
 import { withdrawRelease } from '../rollout/agent-release-workload.ts';
 import { changeExisting, writeStatus } from '../status.ts';
-import { type AgentPackageSource, missingPackages } from './agent-packages.ts';
+import { type AgentPackageSource, missingPackages } from './missing-packages.ts';
 import { planRevisions, recordsOf, versionOn } from './release-revisions.ts';
 
 const SOURCE = 'agent-release-controller';

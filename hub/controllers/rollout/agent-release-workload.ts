@@ -19,7 +19,7 @@ import type { Registry } from '../../registry/registry.ts';
 import { controllerOf, type KubeObject, objectKey } from '../../resources/object.ts';
 import { controllerRevisions, nodes } from '../../resources/table-of-resources.ts';
 import type { NodeObject, PodObject } from '../../resources/typed.ts';
-import { type AgentPackageSource, archOf } from '../agent-release/agent-packages.ts';
+import { type AgentPackageSource, archOf } from '../agent-release/missing-packages.ts';
 import { AS_INSTALLED, recordsOf, revisionOf, versionOn } from '../agent-release/release-revisions.ts';
 import { splitKey } from '../controller.ts';
 import { REVISION_HASH } from '../daemon-set/revisions.ts';
