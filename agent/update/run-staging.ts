@@ -40,7 +40,7 @@ async function runProcess(order: StagingOrder, signal: AbortSignal): Promise<Sta
   });
   const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   child.stdin.on('error', () => undefined); // it has ended, and `ended` tells
-  child.stdin.end(JSON.stringify(order));
+  child.stdin.write(`${JSON.stringify(order)}\n`); // it stays open: when this process ends, the other does
   const [answer, [code, killedBy]] = await Promise.all([text(child.stdout), ended]);
   if (code !== 0) throw new Error(`what fetches it ended with ${code ?? killedBy}`);
   return answer === '' ? undefined : (JSON.parse(answer) as StagingAnswer);

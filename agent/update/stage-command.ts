@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
+import { INSUFFICIENT_DISK } from '../../proto/pod-update.ts';
 import { type StagingOrder, stageRelease } from './stage.ts';
 import { StagingFailure } from './staging-failure.ts';
 
@@ -10,13 +12,14 @@ export interface StagingAnswer {
   readonly isFinal: boolean;
 }
 
-/** In a process that ends: what it loads does not stay in the agent's memory. Takes the order from standard input. Whoever gave it may end, and then this ends as well. */
+/**
+ * In a process that ends: what it loads does not stay in the agent's memory. Takes the order from the first line of its standard
+ * input, and ends when that ends: whoever gave the order has.
+ */
 export async function stageCommand(): Promise<void> {
-  const order = JSON.parse(await text(process.stdin)) as StagingOrder;
-  const asked = process.ppid;
-  const watch = setInterval(() => {
-    if (process.ppid !== asked) process.exit(1);
-  }, 500);
+  process.stdin.once('end', () => process.exit(1)).once('error', () => process.exit(1));
+  const [line] = (await once(createInterface({ input: process.stdin }), 'line')) as [string];
+  const order = JSON.parse(line) as StagingOrder;
   try {
     mkdirSync(order.installation.slots, { recursive: true, mode: 0o700 });
     await stageRelease(order);
@@ -24,12 +27,12 @@ export async function stageCommand(): Promise<void> {
     const { message, code } = error as NodeJS.ErrnoException;
     const known = error instanceof StagingFailure ? error : undefined;
     const answer: StagingAnswer = {
-      reason: known?.reason ?? (code === 'ENOSPC' ? 'InsufficientDisk' : 'StagingFailed'),
+      reason: known?.reason ?? (code === 'ENOSPC' ? INSUFFICIENT_DISK : 'StagingFailed'),
       message: known?.message ?? `the update could not be prepared on this device: ${message}`,
       isFinal: known?.isFinal ?? false,
     };
     process.stdout.write(JSON.stringify(answer));
   } finally {
-    clearInterval(watch);
+    process.stdin.destroy();
   }
 }

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import {
   copyFileSync,
+  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -60,9 +61,9 @@ export async function stageRelease(order: StagingOrder): Promise<void> {
   }
 }
 
-/** Where a package is unpacked. */
+/** Where a package is unpacked: another place for each process, as what it started may outlive it for a moment. */
 function asideOf(installation: Installation): string {
-  return join(installation.slots, `${new Slots(installation).free}.new`);
+  return join(installation.slots, `${new Slots(installation).free}.new-${process.pid}`);
 }
 
 function noPackage({ release: { version, slim }, arch }: StagingOrder): string {
@@ -77,15 +78,20 @@ async function stageFrom(order: StagingOrder, wanted: PackageReference, isSlim: 
   const slot = new Slots(installation).free;
   const aside = asideOf(installation);
   const downloads = join(installation.slots, 'download');
-  rmSync(aside, { recursive: true, force: true });
-  rmSync(join(installation.slots, `${slot}.old`), { recursive: true, force: true });
-  removeOthers(downloads, wanted);
+  removeAll(installation.slots, (name) => LEFT_BEHIND.test(name));
+  removeAll(downloads, (name) => name !== wanted.sha256);
   checkRoom(installation, wanted, isSlim);
   mkdirSync(downloads, { recursive: true, mode: 0o700 });
   const file = join(downloads, wanted.sha256);
+  const isGoneOnWith = existsSync(file);
   await downloadPackage(source, wanted, file);
   const minisig = await downloadText(source, `${wanted.name}.minisig`);
-  await checkPackage(file, wanted, minisig, join(installation.home, 'lib/release.pub'));
+  await checkPackage(file, wanted, {
+    minisig,
+    keyFile: join(installation.home, 'lib/release.pub'),
+    // Of a download that broke off when the power went, the end may be anything.
+    isFinal: !isGoneOnWith,
+  });
   mkdirSync(aside, { recursive: true, mode: 0o700 });
   const unpacked = await unpack(file, aside, wanted);
   const isUsable = checkContents(order, unpacked, isSlim);
@@ -99,14 +105,13 @@ async function stageFrom(order: StagingOrder, wanted: PackageReference, isSlim: 
   return isUsable;
 }
 
-/** Of a version that is not wanted any more. */
-function removeOthers(downloads: string, { sha256 }: PackageReference): void {
-  try {
-    for (const name of readdirSync(downloads))
-      if (name !== sha256) rmSync(join(downloads, name), { recursive: true, force: true });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
+/** Of a process that was ended. */
+const LEFT_BEHIND = /^[ab]\.(new-\d+|old)$/;
+
+function removeAll(folder: string, isLeft: (name: string) => boolean): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder).filter(isLeft))
+    rmSync(join(folder, name), { recursive: true, force: true, maxRetries: 3 });
 }
 
 /** Before anything is written: a disk that is filled up to the last byte stops more than an update. */

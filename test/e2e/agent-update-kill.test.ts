@@ -1,0 +1,114 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import t from 'tap';
+import { MERGE_PATCH } from '../../hub/cli/api-client.ts';
+import { agentPackages } from '../../hub/packages/agent-packages.ts';
+import { AGENT_RELEASE_ANNOTATION, encodeAgentRelease } from '../../proto/agent-release.ts';
+import { parsePublicKey } from '../../proto/minisign.ts';
+import { AgentService } from '../support/agent-service.ts';
+import { Engine } from '../support/engine.ts';
+import { HubProgram } from '../support/hub-program.ts';
+import { newSigningKey } from '../support/packages.ts';
+import { Releases } from '../support/releases.ts';
+import { until } from '../support/until.ts';
+
+/* An agent that is killed at each step of an update: what was asked for runs in the end, and it is whole. */
+
+const NODE = 'agent-update-kill';
+const engine = new Engine(process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock');
+const hub = new HubProgram();
+const key = newSigningKey();
+const releases = await Releases.of(key.publicKey);
+const work = t.testdir({ base: {}, packages: {} });
+const device = new AgentService(releases.install(join(work, 'base'), '0.1.0'), NODE);
+t.teardown(async () => {
+  await device.close();
+  await hub.close();
+  await engine.removeAllOf(NODE);
+});
+await hub.start();
+await device.join(hub.ports.grpc, await hub.token());
+device.start();
+await device.line(/connected to the hub/);
+
+const at = (name: string) => join(device.slots, name);
+const has = (name: string) => existsSync(at(name));
+const names = () => (has('') ? readdirSync(device.slots) : []);
+const current = () => (has('current') ? readFileSync(at('current'), 'utf8') : '');
+const versionIn = (slot: string) =>
+  (JSON.parse(readFileSync(at(`${slot}/package.json`), 'utf8')) as { version: string }).version;
+const version = async () =>
+  (
+    await hub.api.call<{ status: { nodeInfo: { kubeletVersion: string } } }>('GET', `/api/v1/nodes/${NODE}`)
+  ).status.nodeInfo.kubeletVersion.replace(/^v/, '');
+
+async function ask(wanted: string): Promise<void> {
+  await hub.packages.add(
+    releases.write(join(work, 'packages'), key, { version: wanted }),
+    parsePublicKey(key.publicKey),
+  );
+  const release = encodeAgentRelease({
+    ...{ id: `to-${wanted}`, release: 'default/test', version: wanted, port: hub.ports.api },
+    ...agentPackages(hub.packages, wanted, 'amd64'),
+    update: {
+      ...{ step: 'apply', order: 'download-then-stop', minHealthySeconds: 1, maxRestarts: 0 },
+      ...{ deadlineSeconds: 30, rollback: true },
+    },
+  });
+  const annotations = { [AGENT_RELEASE_ANNOTATION]: release };
+  await hub.api.call(
+    'PATCH',
+    `/api/v1/nodes/${NODE}`,
+    { metadata: { annotations } },
+    { contentType: MERGE_PATCH },
+  );
+}
+
+/** When to kill: by what is on the disk. `before` is what `current` said. */
+const STEPS: readonly (readonly [step: string, isThere: (before: string) => boolean])[] = [
+  ['its state is copied', () => has('state-copy')],
+  ['it downloads', () => has('download')],
+  ['it unpacks', () => names().some((name) => name.includes('.new-'))],
+  ['the version takes its slot', () => names().some((name) => name.endsWith('.old')) || has('trial.new')],
+  ['the trial is noted', () => has('trial')],
+  ['the new version begins', () => has('trial/starts')],
+  ['it is confirmed', (before) => current() !== before],
+];
+
+let number = 0;
+for (const round of [1, 2])
+  for (const [step, isThere] of STEPS)
+    t.test(`killed when ${step} (${round})`, async (t) => {
+      number += 1;
+      const wanted = `0.2.${number}`;
+      const before = current();
+      await ask(wanted);
+      const endsAt = performance.now() + 20_000;
+      let isKilled = false;
+      while (!isKilled && performance.now() < endsAt) {
+        isKilled = isThere(before);
+        if (isKilled) device.kill();
+        else if ((await turn()) ?? current() !== before) break; // this step was over too soon to be seen
+      }
+      t.comment(isKilled ? 'killed' : 'not seen');
+      await until('it runs', async () => (await version()) === wanted && !has('trial'), 60_000);
+      const [slot = ''] = current().split(' ');
+      t.equal(versionIn(slot), wanted, 'and so it does at the next start');
+      await until('nothing is left over', () =>
+        names().every((name) => ['a', 'b', 'current', 'starts'].includes(name)),
+      );
+    });
+
+t.test('killed at any time', async (t) => {
+  for (let delayMs = 0; delayMs < 900; delayMs += 90) {
+    number += 1;
+    const wanted = `0.2.${number}`;
+    await ask(wanted);
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    device.kill();
+    await until(`${wanted} runs`, async () => (await version()) === wanted && !has('trial'), 60_000);
+    const [slot = ''] = current().split(' ');
+    t.equal(versionIn(slot), wanted, `killed after ${delayMs} ms`);
+  }
+});
