@@ -16,6 +16,8 @@ export interface Config {
   readonly joinFile: string;
   readonly transport: 'auto' | 'mqtt' | 'grpc';
   readonly dockerHost: string;
+  /** Who is asked for images first. */
+  readonly registry: 'engine' | 'hub';
   /** Directories with bundles, with commas. Absent: none is imported by itself. */
   readonly bundlePaths: string | undefined;
   readonly logLevel: string;
@@ -82,6 +84,14 @@ export const SETTINGS = {
     about: "the engine's socket; Podman's works as well",
     check: (value) =>
       /^(unix|tcp):\/\/./.test(value) ? undefined : 'must look like unix:///path or tcp://host:port',
+  },
+  registry: {
+    flag: 'registry',
+    env: 'HOLDFAST_REGISTRY',
+    fallback: 'engine',
+    oneOf: ['engine', 'hub'],
+    about:
+      "where images come from: the registries that they name, through the engine; or the hub's own store first",
   },
   bundlePaths: {
     flag: 'bundle-paths',

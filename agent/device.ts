@@ -41,7 +41,13 @@ export function thisDevice(
   const monotonicMs = () => performance.now();
   const command = config.rebootCommand;
   return {
-    runtime: new DockerRuntime({ host: config.dockerHost, node: identity.node, monotonicMs }),
+    runtime: new DockerRuntime({
+      ...{ host: config.dockerHost, node: identity.node, monotonicMs },
+      pullFirst:
+        config.registry === 'hub'
+          ? async (image) => (await import('./images/pull-process.ts')).pullInProcess(image, config)
+          : undefined,
+    }),
     links: linksOf(config.transport, identity),
     hostIp: hostAddress(),
     bootId: bootId(config.bootIdFile),

@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]
   status,
   lease,
   bundle,
+  image,
   engine,
   facts: async () => (await import('./node/slow-facts.ts')).printSlowFacts(),
 };
@@ -37,6 +38,7 @@ const UNCHECKED: Readonly<Record<string, (args: readonly string[]) => Promise<vo
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   lease: ['for', 'pod', 'reason'],
   bundle: [],
+  image: [],
   engine: [],
 };
 
@@ -214,6 +216,23 @@ async function lease(config: Config, args: readonly string[]): Promise<void> {
 async function bundle(config: Config, args: readonly string[]): Promise<void> {
   const { bundleCommand } = await import('./bundle/bundle-command.ts');
   console.log(await bundleCommand(readWords(args, FLAGS['bundle']).words, config));
+}
+
+/** `image pull NAME`: from the hub. Exit code 3 when that has none. */
+async function image({ dataDir, dockerHost }: Config, args: readonly string[]): Promise<void> {
+  const [verb, name, ...more] = readWords(args, FLAGS['image']).words;
+  if (verb !== 'pull' || !name || more.length > 0) throw new Error('say "image pull NAME"');
+  const [{ pullFromHub }, { HUB_HAS_NONE }, { readIdentityFile }] = await Promise.all([
+    import('./images/pull-image.ts'),
+    import('./images/pull-process.ts'),
+    import('./state/identity-file.ts'),
+  ]);
+  const identity = readIdentityFile(dataDir);
+  if (await pullFromHub(name, { identity, engine: dockerHost, dataDir })) console.log(`image ${name} pulled`);
+  else {
+    console.error(`the hub has no image "${name}": "holdfast images add" at the hub keeps it for devices`);
+    process.exitCode = HUB_HAS_NONE;
+  }
 }
 
 async function config(args: readonly string[]): Promise<void> {

@@ -83,6 +83,13 @@ const COMMANDS: readonly Told[] = [
     examples: ['', '--output json'],
   },
   {
+    words: ['image', 'pull'],
+    arguments: 'NAME',
+    about: 'gets an image from the hub and gives it to the engine; exit code 3 when the hub has none',
+    settings: ['dataDir', 'dockerHost'],
+    examples: ['app:1.4'],
+  },
+  {
     words: ['bundle', 'import'],
     arguments: 'FILE',
     about:

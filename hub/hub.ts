@@ -16,6 +16,9 @@ import { startControllers } from './controllers/start-controllers.ts';
 import { CustomResources } from './custom-resources/custom-resources.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { gitHooks } from './hooks/git-hooks.ts';
+import { DeviceServer } from './images/device-server.ts';
+import { ImageStore } from './images/image-store.ts';
+import { answerPull } from './images/registry-paths.ts';
 import { GrpcServer } from './link/grpc-server.ts';
 import { JoinRequests } from './link/join-requests.ts';
 import { LinkHandler } from './link/link-handler.ts';
@@ -37,7 +40,7 @@ import { signRequest } from './security/certificate-signer.ts';
 import { clientPair, type HubKeys, loadHubKeys } from './security/hub-keys.ts';
 import { JOIN_SIGNER } from './security/join-approval.ts';
 import { kubeconfig } from './security/kubeconfig.ts';
-import { isRevoked } from './security/node-identity.ts';
+import { holderOf, isRevoked, nodeOfUser } from './security/node-identity.ts';
 import { startCompaction } from './store/compaction.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
 import { AuditLog } from './telemetry/audit-log.ts';
@@ -157,8 +160,19 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     log: log.child({ part: 'link' }),
   });
   await mqttServer.start();
+  const images = new ImageStore(config.dataDir);
+  const deviceServer = new DeviceServer({
+    nodeOf: (certificate) => {
+      const { user, keyHash } = holderOf(certificate);
+      const node = nodeOfUser(user);
+      return node !== undefined && isDeviceOf(node, keyHash) ? node : undefined;
+    },
+    answer: (request, response) => answerPull(images, request, response),
+    log: log.child({ part: 'images' }),
+  });
   const grpcServer = new GrpcServer({
     tls,
+    onHttp: (socket) => deviceServer.accept(socket),
     handler,
     sessions,
     isDeviceOf,
@@ -271,6 +285,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       sessions.closeAll();
       requests.close();
       grpcServer.close();
+      deviceServer.close();
       await mqttServer.close();
       await broker.close();
       stopCompaction();

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { verifyBundle } from '../../proto/bundle/verify-bundle.ts';
-import type { Identity } from '../state/agent-state.ts';
+import { readIdentityFile } from '../state/identity-file.ts';
 import { importBundle } from './import-bundle.ts';
 
 interface Around {
@@ -18,7 +16,7 @@ export async function bundleCommand(
   { dataDir, dockerHost, output }: Around,
 ): Promise<string> {
   if (!file || more.length > 0) throw new Error(USAGE);
-  const ca = caOf(dataDir);
+  const { caCertificate: ca } = readIdentityFile(dataDir);
   if (verb === 'inspect') {
     const { images, files, created } = await verifyBundle(file, ca);
     if (output === 'json')
@@ -38,16 +36,4 @@ export async function bundleCommand(
     ...foreign.map((name) => `image ${name} is for another processor: left out`),
     ...packages.map((name) => `${name} kept`),
   ].join('\n');
-}
-
-/** The file beside the database, which belongs to the agent alone while it runs. */
-function caOf(dataDir: string): string {
-  try {
-    const identity = JSON.parse(readFileSync(join(dataDir, 'identity.json'), 'utf8')) as Identity;
-    return identity.caCertificate;
-  } catch (error) {
-    throw new Error(`this device has joined no hub whose bundles it could trust (data: "${dataDir}")`, {
-      cause: error,
-    });
-  }
 }

@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { request } from 'node:http';
 import { join } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { BundledImage, BundleIndex } from '../../proto/bundle/bundle-index.ts';
 import { verifyBundle } from '../../proto/bundle/verify-bundle.ts';
+import { architectureOf, callEngine, loadImages } from '../runtime/engine-call.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 const PACKAGES = 'packages/';
@@ -39,7 +37,7 @@ export async function importBundle(file: string, { ca, engine, dataDir }: Import
   try {
     const bundle = await verifyBundle(file, ca, (path) => packages.take(path));
     const images = await imagesFor(bundle, engine);
-    if (images.missing.length > 0) await load(file, before, engine);
+    if (images.missing.length > 0) await loadImages(engine, 'the images', verifiedAgain(file, before));
     return {
       loaded: images.missing.map(({ name }) => name),
       present: images.present.map(({ name }) => name),
@@ -59,16 +57,16 @@ interface Sorted {
 
 async function imagesFor({ images }: BundleIndex, engine: string): Promise<Sorted> {
   if (images.length === 0) return { missing: [], present: [], foreign: [] };
-  const { Arch } = JSON.parse((await ask(engine, 'GET', '/version')).text) as { Arch: string };
-  const foreign = images.filter(({ architecture }) => architecture !== Arch);
-  const own = images.filter(({ architecture }) => architecture === Arch);
+  const here = await architectureOf(engine);
+  const foreign = images.filter(({ architecture }) => architecture !== here);
+  const own = images.filter(({ architecture }) => architecture === here);
   if (own.length === 0)
     throw new Error(
-      `its images are for ${[...new Set(images.map(({ architecture }) => architecture))].join(', ')}, and this device is ${Arch}: make it of images for ${Arch}`,
+      `its images are for ${[...new Set(images.map(({ architecture }) => architecture))].join(', ')}, and this device is ${here}: make it of images for ${here}`,
     );
   const has = await Promise.all(
     own.map(async ({ name, id }) => {
-      const { code, text } = await ask(engine, 'GET', `/images/${encodeURIComponent(name)}/json`);
+      const { code, text } = await callEngine(engine, 'GET', `/images/${encodeURIComponent(name)}/json`);
       return code === 200 && (JSON.parse(text) as { Id: string }).Id === id;
     }),
   );
@@ -80,27 +78,14 @@ async function imagesFor({ images }: BundleIndex, engine: string): Promise<Sorte
 }
 
 /** All of the file goes to the engine, which takes what it knows. It must be the file that was verified. */
-async function load(file: string, verified: string, engine: string): Promise<void> {
+async function* verifiedAgain(file: string, verified: string): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
-  const tap = new Transform({
-    transform: (chunk: Buffer, _, done) => {
-      hash.update(chunk);
-      done(undefined, chunk);
-    },
-    // Before the engine has seen the end, and so before it takes anything.
-    flush: (done) =>
-      done(
-        hash.digest('hex') === verified ? undefined : new Error(`"${file}" was changed while it was read`),
-      ),
-  });
-  const { code, text } = await ask(engine, 'POST', '/images/load?quiet=1', (body) =>
-    pipeline(createReadStream(file, { highWaterMark: CHUNK_BYTES }), tap, body),
-  );
-  const [, problem] = /"error":"((?:[^"\\]|\\.)*)"/.exec(text) ?? [];
-  if (code !== 200 || problem)
-    throw new Error(
-      `the engine did not take the images: ${problem ?? text.trim()}; see whether its disk is full`,
-    );
+  for await (const chunk of createReadStream(file, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  // Before the engine has seen the end, and so before it takes anything.
+  if (hash.digest('hex') !== verified) throw new Error(`"${file}" was changed while it was read`);
 }
 
 async function hashOf(file: string): Promise<string> {
@@ -112,34 +97,6 @@ async function hashOf(file: string): Promise<string> {
     throw new Error(`the bundle "${file}" can not be read: ${(error as Error).message}`);
   }
   return hash.digest('hex');
-}
-
-interface Answer {
-  readonly code: number;
-  readonly text: string;
-}
-
-async function ask(
-  engine: string,
-  method: string,
-  path: string,
-  send?: (body: NodeJS.WritableStream) => Promise<void>,
-): Promise<Answer> {
-  const url = new URL(engine);
-  const to = url.protocol === 'unix:' ? { socketPath: url.pathname } : { host: url.hostname, port: url.port };
-  const headers = send ? { 'Content-Type': 'application/x-tar' } : {};
-  const asked = request({ ...to, method, path, headers, agent: false });
-  const answered = new Promise<Answer>((resolve, reject) => {
-    asked.once('error', reject).once('response', (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (part: string) => {
-        text += part;
-      });
-      response.once('error', reject).once('end', () => resolve({ code: response.statusCode ?? 0, text }));
-    });
-  });
-  const [answer] = await Promise.all([answered, send ? send(asked) : asked.end()]);
-  return answer;
 }
 
 /** Files that are written while the bundle is verified, and have their names only after. */

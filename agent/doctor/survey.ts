@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
-import { request } from 'node:http';
 import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { connect } from 'node:tls';
+import { callEngine } from '../runtime/engine-call.ts';
 import type { Identity } from '../state/agent-state.ts';
 import type { DeviceFacts, DirectoryFacts, EngineFacts, IdentityFacts, PortFacts } from './checks.ts';
 
@@ -167,24 +167,10 @@ export async function surveyEngine(host: string): Promise<EngineFacts> {
 }
 
 /** One answer of the engine; rejects with why there is none. */
-export function askEngine<T>(host: string, path: string): Promise<T> {
-  const url = new URL(host);
-  const to = url.protocol === 'unix:' ? { socketPath: url.pathname } : { host: url.hostname, port: url.port };
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const asked = request({ ...to, path, timeout: TIMEOUT_MS, agent: false }, (answer) => {
-    let text = '';
-    answer.setEncoding('utf8').on('data', (part: string) => {
-      text += part;
-    });
-    answer.once('error', reject).once('end', () => {
-      if (answer.statusCode !== 200)
-        return reject(new Error(`it answers ${answer.statusCode}: ${text.trim()}`));
-      resolve(JSON.parse(text) as T);
-    });
-  });
-  asked.once('timeout', () => asked.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} s`)));
-  asked.once('error', reject).end();
-  return promise;
+export async function askEngine<T>(host: string, path: string): Promise<T> {
+  const { code, text } = await callEngine(host, 'GET', path, { timeoutMs: TIMEOUT_MS });
+  if (code !== 200) throw new Error(`it answers ${code}: ${text.trim()}`);
+  return JSON.parse(text) as T;
 }
 
 async function within<T>(work: Promise<T>): Promise<T> {

@@ -33,6 +33,8 @@ export interface DockerRuntimeOptions {
   readonly node: string;
   /** Milliseconds on a clock that only goes forward. */
   readonly monotonicMs: () => number;
+  /** Gets an image from elsewhere than its registry; resolves with whether it was there. */
+  readonly pullFirst?: ((image: string) => Promise<boolean>) | undefined;
 }
 
 /** Changes of a container after which it must be looked at again. */
@@ -46,10 +48,12 @@ export class DockerRuntime implements Runtime {
   readonly #node: string;
   readonly #isLocal: boolean;
   readonly #monotonicMs: () => number;
+  readonly #pullFirst: DockerRuntimeOptions['pullFirst'];
   #infraImage: Promise<string> | undefined;
   #bridgeAddress: Promise<string | undefined> | undefined;
 
-  constructor({ host, node, monotonicMs }: DockerRuntimeOptions) {
+  constructor({ host, node, monotonicMs, pullFirst }: DockerRuntimeOptions) {
+    this.#pullFirst = pullFirst;
     this.#docker = new Docker(connectionOptions(host));
     this.#node = node;
     this.#isLocal = host.startsWith('unix:');
@@ -144,7 +148,23 @@ export class DockerRuntime implements Runtime {
     return Config?.User ?? '';
   }
 
+  /** From who is asked first, where there is somebody; otherwise, and where that fails, from the image's registry. */
   async pull(image: string): Promise<void> {
+    let reason = '';
+    try {
+      if (await this.#pullFirst?.(image)) return;
+    } catch (error) {
+      reason = `; ${(error as Error).message}`;
+    }
+    try {
+      await this.#pullFromRegistry(image);
+    } catch (error) {
+      if (!reason || !(error instanceof RuntimeError)) throw error;
+      throw new RuntimeError(error.kind, `${error.message}${reason}`);
+    }
+  }
+
+  async #pullFromRegistry(image: string): Promise<void> {
     const what = `pull image "${image}"`;
     const progress = await this.#call(what, () => this.#docker.pull(withTag(image)));
     for await (const line of linesOf(progress as Readable)) {

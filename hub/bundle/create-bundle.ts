@@ -1,19 +1,11 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash, createPrivateKey, sign } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { type IncomingMessage, request } from 'node:http';
 import { basename, dirname, join, relative } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import {
-  type BundledImage,
-  type BundleIndex,
-  INDEX,
-  SIGNATURE,
-  signedBytes,
-} from '../../proto/bundle/bundle-index.ts';
-import { writeImageLayout } from './saved-images.ts';
+import { type BundleIndex, INDEX, SIGNATURE, signedBytes } from '../../proto/bundle/bundle-index.ts';
+import { layoutOf } from './engine-images.ts';
 
 const run = promisify(execFile);
 
@@ -39,7 +31,7 @@ export async function createBundle(file: string, contents: BundleContents): Prom
   try {
     const tree = join(work, 'tree');
     await mkdir(tree);
-    const images = contents.images.length > 0 ? await addImages(work, tree, contents) : [];
+    const images = await layoutOf(contents.images, contents.engine, join(work, 'saved'), tree);
     for (const path of contents.packages) await add(tree, 'packages', path);
     for (const path of contents.manifests) await add(tree, 'manifests', path);
     const index: BundleIndex = {
@@ -76,58 +68,6 @@ function readKey(dataDir: string) {
       `a bundle is signed by the hub, and "${dataDir}" is no hub's data: name it with --data-dir`,
     );
   return createPrivateKey((JSON.parse(readFileSync(file, 'utf8')) as { key: string }).key);
-}
-
-async function addImages(
-  work: string,
-  tree: string,
-  { images, engine }: BundleContents,
-): Promise<BundledImage[]> {
-  const saved = join(work, 'saved');
-  await mkdir(saved);
-  await save(engine, images, saved);
-  const found = await writeImageLayout(saved, tree);
-  await rm(saved, { recursive: true });
-  return found;
-}
-
-/** The engine's archive, unpacked. */
-async function save(engine: string, images: readonly string[], dir: string): Promise<void> {
-  for (const name of images) {
-    const found = await ask(engine, `/images/${encodeURIComponent(name)}/json`);
-    found.resume();
-    if (found.statusCode === 404) throw new Error(`the engine has no image "${name}": pull it first`);
-  }
-  const query = new URLSearchParams(images.map((name): [string, string] => ['names', name]));
-  const answer = await ask(engine, `/images/get?${query}`);
-  if (answer.statusCode !== 200) {
-    let text = '';
-    for await (const chunk of answer) text += chunk;
-    throw new Error(`the engine does not give the images: ${text.trim()}`);
-  }
-  const tar = spawn('tar', ['-xf', '-', '-C', dir, '--no-same-owner'], {
-    stdio: ['pipe', 'inherit', 'inherit'],
-  });
-  const ended = new Promise<number | null>((resolve, reject) => {
-    tar.once('exit', resolve).once('error', reject);
-  });
-  await pipeline(answer, tar.stdin);
-  if ((await ended) !== 0)
-    throw new Error(`what the engine saved can not be unpacked in "${dir}": is there room?`);
-}
-
-async function ask(engine: string, path: string): Promise<IncomingMessage> {
-  const url = new URL(engine);
-  const to = url.protocol === 'unix:' ? { socketPath: url.pathname } : { host: url.hostname, port: url.port };
-  try {
-    return await new Promise((resolve, reject) => {
-      request({ ...to, path, agent: false }, resolve)
-        .once('error', reject)
-        .end();
-    });
-  } catch (error) {
-    throw new Error(`the engine at ${engine} must have the images, and does not answer`, { cause: error });
-  }
 }
 
 /** A file, or all that are in a folder. */

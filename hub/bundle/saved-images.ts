@@ -33,7 +33,9 @@ interface Blob {
  */
 export async function writeImageLayout(saved: string, out: string): Promise<BundledImage[]> {
   await mkdir(join(out, 'blobs/sha256'), { recursive: true });
-  const entries = JSON.parse(await readFile(join(saved, 'manifest.json'), 'utf8')) as Saved[];
+  const found = JSON.parse(await readFile(join(saved, 'manifest.json'), 'utf8')) as Saved[];
+  // The engine has them in any order.
+  const entries = found.sort((a, b) => ((a.RepoTags?.[0] ?? '') < (b.RepoTags?.[0] ?? '') ? -1 : 1));
   const layers = new Map<string, Promise<Blob>>();
   const manifests: object[] = [];
   const loadable: Saved[] = [];

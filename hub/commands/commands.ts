@@ -27,6 +27,10 @@ export const COMMANDS: Entries = {
     about: 'files with all that a site without a network needs',
     load: async () => (await import('./bundle.ts')).bundle,
   },
+  images: {
+    about: 'images that devices have from this hub',
+    load: async () => (await import('./images.ts')).images,
+  },
   rollout: {
     about: 'plans, follows and steers changes on their way through the fleet',
     load: async () => (await import('../cli/rollout/rollout.ts')).rollout,

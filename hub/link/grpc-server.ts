@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { createServer, type Server as TlsServer } from 'node:tls';
+import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import {
   Server,
@@ -62,6 +62,8 @@ export interface GrpcServerOptions {
     request: EnrolRequest,
     signal: AbortSignal,
   ) => Promise<Omit<EnrolResponse, '$typeName'>>;
+  /** Takes connections of devices that speak HTTP/1.1 here, for what is no message: images. */
+  readonly onHttp: (socket: TLSSocket) => void;
   readonly log: Logger;
 }
 
@@ -81,7 +83,7 @@ export class GrpcServer {
       requestCert: true,
       rejectUnauthorized: false, // what a peer may do follows from whether its certificate was verified
       minVersion: 'TLSv1.2',
-      ALPNProtocols: ['h2'],
+      ALPNProtocols: ['h2', 'http/1.1'],
       noDelay: true,
     });
     this.#server = new Server({
@@ -107,7 +109,10 @@ export class GrpcServer {
   listen(host: string, port: number): Promise<number> {
     const connections = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     // TLS is ours: grpc-js either asks for no certificate or refuses who has none, and here who has none may enrol.
-    this.#listener.on('secureConnection', (socket) => connections.injectConnection(socket));
+    this.#listener.on('secureConnection', (socket) => {
+      if (socket.alpnProtocol === 'http/1.1') this.#options.onHttp(socket);
+      else connections.injectConnection(socket);
+    });
     return new Promise((resolve, reject) => {
       this.#listener.once('error', reject);
       this.#listener.listen(port, host, () => resolve((this.#listener.address() as AddressInfo).port));

@@ -316,6 +316,7 @@ export class SimulatedDevice {
       joinFile: '',
       transport,
       dockerHost: '',
+      registry: 'engine',
       bundlePaths: undefined,
       logLevel: '',
       output: 'text',

@@ -208,7 +208,7 @@ t.test('the engine', async (t) => {
   const none = withToken(good, { DOCKER_HOST: 'unix:///nonexistent/docker.sock' });
   await refused(t, {
     options: none,
-    why: /ask the engine at unix:.*: the engine's socket is not there .*: start Docker/,
+    why: /container engine: unix:.*: connect ENOENT .*: install an engine/,
   });
   const socket = join(t.testdir(), 'engine.sock');
   const old = await engineThatSays(socket, {
@@ -219,7 +219,7 @@ t.test('the engine', async (t) => {
   t.teardown(() => old.close());
   await refused(t, {
     options: withToken(good, { DOCKER_HOST: `unix://${socket}` }),
-    why: /the engine at unix:.* is Docker 19\.03\.8 \(API 1\.40\), and API 1\.41 \(Docker 20\.10, Podman 4\) is needed: upgrade it/,
+    why: /container engine: Engine 19\.03\.8 \(API 1\.40, .*\) on unix:.*: Docker Engine 20\.10 or Podman 4 is needed, or later: upgrade it/,
   });
   if (!mayMount) return;
   // In a mount namespace of its own, without a socket.
