@@ -49,7 +49,7 @@ async function ask(wanted: string): Promise<void> {
     parsePublicKey(key.publicKey),
   );
   const release = encodeAgentRelease({
-    ...{ id: `to-${wanted}`, release: 'default/test', version: wanted, port: hub.ports.api },
+    ...{ id: `to-${number}`, release: 'default/test', version: wanted, port: hub.ports.api },
     ...agentPackages(hub.packages, wanted, 'amd64'),
     update: {
       ...{ step: 'apply', order: 'download-then-stop', minHealthySeconds: 1, maxRestarts: 0 },
@@ -92,7 +92,7 @@ for (const round of [1, 2])
         else if ((await turn()) ?? current() !== before) break; // this step was over too soon to be seen
       }
       t.comment(isKilled ? 'killed' : 'not seen');
-      await until('it runs', async () => (await version()) === wanted && !has('trial'), 60_000);
+      await until('it runs', async () => (await version()) === wanted && !has('trial'), 30_000);
       const [slot = ''] = current().split(' ');
       t.equal(versionIn(slot), wanted, 'and so it does at the next start');
       await until('nothing is left over', () =>
@@ -107,7 +107,7 @@ t.test('killed at any time', async (t) => {
     await ask(wanted);
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     device.kill();
-    await until(`${wanted} runs`, async () => (await version()) === wanted && !has('trial'), 60_000);
+    await until(`${wanted} runs`, async () => (await version()) === wanted && !has('trial'), 30_000);
     const [slot = ''] = current().split(' ');
     t.equal(versionIn(slot), wanted, `killed after ${delayMs} ms`);
   }
