@@ -4,6 +4,7 @@ import type { AgentState, Identity } from '../state/agent-state.ts';
 import type { OwnNode } from '../state/desired-state.ts';
 import { AgentUpdates, type AgentUpdatesOptions } from './agent-updates.ts';
 import { runStaging } from './run-staging.ts';
+import { Slots } from './slots.ts';
 import { TrialRun } from './trial-run.ts';
 
 export interface SelfUpdateOptions extends Omit<AgentUpdatesOptions, 'stage' | 'closed'> {
@@ -24,6 +25,7 @@ export class SelfUpdate {
 
   constructor(options: SelfUpdateOptions) {
     const { installation } = options;
+    if (installation) new Slots(installation).removeLeftovers(false);
     const windows = new UpdateWindows({ ...options, onLoaded: () => this.#updates.look() });
     this.#updates = new AgentUpdates({
       ...options,

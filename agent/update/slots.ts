@@ -4,6 +4,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -42,6 +43,8 @@ export interface TrialOutcome extends Trial {
   /** One word, of whoever ended it; undefined when nobody did. */
   readonly failed: string | undefined;
 }
+
+const LEFT_BEHIND = /^(state-copy|[ab]\.(new-\d+|old)|trial\.(new|old))$/;
 
 export class Slots {
   readonly #installation: Installation;
@@ -110,6 +113,15 @@ export class Slots {
     rmSync(aside, { recursive: true, force: true });
     moveDurably(this.#at('trial'), aside);
     rmSync(aside, { recursive: true, force: true });
+  }
+
+  /** What processes left that were ended in the middle; with `downloads`, also what they fetched. */
+  removeLeftovers(downloads: boolean): void {
+    const { slots } = this.#installation;
+    if (!existsSync(slots)) return;
+    const isLeft = (name: string) => LEFT_BEHIND.test(name) || (downloads && name === 'download');
+    for (const name of readdirSync(slots).filter(isLeft))
+      rmSync(this.#at(name), { recursive: true, force: true, maxRetries: 3 });
   }
 
   #at(name: string): string {

@@ -49,9 +49,8 @@ export async function stageRelease(order: StagingOrder): Promise<void> {
   const downloads = join(installation.slots, 'download');
   try {
     const isStaged = slim !== undefined && (await stageFrom(order, slim, true));
-    if (isStaged) return;
-    if (!full) throw new StagingFailure('NoPackage', noPackage(order), true);
-    await stageFrom(order, full, false);
+    if (!isStaged && !full) throw new StagingFailure('NoPackage', noPackage(order), true);
+    if (!isStaged && full) await stageFrom(order, full, false);
     rmSync(downloads, { recursive: true, force: true });
   } catch (error) {
     rmSync(asideOf(installation), { recursive: true, force: true });
@@ -78,8 +77,7 @@ async function stageFrom(order: StagingOrder, wanted: PackageReference, isSlim: 
   const slot = new Slots(installation).free;
   const aside = asideOf(installation);
   const downloads = join(installation.slots, 'download');
-  removeAll(installation.slots, (name) => LEFT_BEHIND.test(name));
-  removeAll(downloads, (name) => name !== wanted.sha256);
+  removeOthers(downloads, wanted);
   checkRoom(installation, wanted, isSlim);
   mkdirSync(downloads, { recursive: true, mode: 0o700 });
   const file = join(downloads, wanted.sha256);
@@ -105,13 +103,11 @@ async function stageFrom(order: StagingOrder, wanted: PackageReference, isSlim: 
   return isUsable;
 }
 
-/** Of a process that was ended. */
-const LEFT_BEHIND = /^[ab]\.(new-\d+|old)$/;
-
-function removeAll(folder: string, isLeft: (name: string) => boolean): void {
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder).filter(isLeft))
-    rmSync(join(folder, name), { recursive: true, force: true, maxRetries: 3 });
+/** Downloads of a version that is not wanted any more. */
+function removeOthers(downloads: string, { sha256 }: PackageReference): void {
+  if (!existsSync(downloads)) return;
+  for (const name of readdirSync(downloads))
+    if (name !== sha256) rmSync(join(downloads, name), { recursive: true, force: true });
 }
 
 /** Before anything is written: a disk that is filled up to the last byte stops more than an update. */

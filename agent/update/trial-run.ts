@@ -105,6 +105,7 @@ export class TrialRun {
       this.#slots.makeCurrent(installation.slot);
       state.saveAgentUpdate(this.#trial.request, JSON.stringify(verdict));
       this.#slots.endTrial();
+      this.#slots.removeLeftovers(true);
     } catch (error) {
       log.error({ err: error }, 'the new version could not be confirmed: free space on its data directory');
       this.#lookIn(STORE_RETRY_MS);

@@ -126,6 +126,7 @@ t.test('one without Node.js uses the one that runs', async (t) => {
   const order = orderOf(t, { slim: publish({ isSlim: true }) });
   await stageRelease(order);
   const node = join(order.installation.slots, 'a/lib/node');
+  t.same(left(order), ['a']);
   t.equal(statSync(node).ino, statSync(join(order.installation.home, 'lib/node')).ino, 'the same file');
 });
 
