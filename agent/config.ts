@@ -18,6 +18,8 @@ export interface Config {
   readonly dockerHost: string;
   /** Who is asked for images first. */
   readonly registry: 'engine' | 'hub';
+  /** Where layers are given to other devices of the site. Absent: they are not. */
+  readonly peerPort: string | undefined;
   /** Directories with bundles, with commas. Absent: none is imported by itself. */
   readonly bundlePaths: string | undefined;
   readonly logLevel: string;
@@ -92,6 +94,15 @@ export const SETTINGS = {
     oneOf: ['engine', 'hub'],
     about:
       "where images come from: the registries that they name, through the engine; or the hub's own store first",
+  },
+  peerPort: {
+    flag: 'peer-port',
+    env: 'HOLDFAST_PEER_PORT',
+    type: 'integer',
+    about:
+      'with "registry: hub": a port on which layers are given to other devices of the site, and so had from them first',
+    check: (value) =>
+      /^[1-9]\d*$/.test(value) && Number(value) <= 65_535 ? undefined : 'must be an integer from 1 to 65535',
   },
   bundlePaths: {
     flag: 'bundle-paths',

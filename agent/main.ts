@@ -5,7 +5,7 @@ import { type Changes, changesOf } from '../proto/settings/reload.ts';
 import { partsOf } from '../proto/settings/settings.ts';
 import { CONFIG_FILE, type Config, readConfig, readConfigAnyway, readWords, SETTINGS } from './config.ts';
 import { createLog, type Logger, setLogLevel } from './log.ts';
-import { AgentState } from './state/agent-state.ts';
+import { AgentState, type Identity } from './state/agent-state.ts';
 import { forgetJoining, readJoining, saveJoining } from './state/joining.ts';
 import { installationOf } from './update/installation.ts';
 import { agentVersion } from './version.ts';
@@ -71,6 +71,7 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
   });
   const agent = new Agent({ ...config, transport }, state, identity, log, device);
   stopOn(['SIGINT', 'SIGTERM'], stop, log);
+  if (config.peerPort && config.registry === 'hub') await shareLayers(config, identity, log);
   if (config.bundlePaths) await importFrom(config, config.bundlePaths, log);
   let current = config;
   process.on('SIGHUP', () => {
@@ -85,6 +86,21 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
   });
   log.info({ transport, cluster: identity.cluster }, 'the agent starts');
   await agent.run();
+}
+
+/** Until this process ends. A port that can not be opened is told: the device does without. */
+async function shareLayers({ dataDir, peerPort }: Config, identity: Identity, log: Logger): Promise<void> {
+  const [{ servePeers }, { BlobCache }] = await Promise.all([
+    import('./images/peer-server.ts'),
+    import('./images/blob-cache.ts'),
+  ]);
+  const cache = new BlobCache(dataDir, Number.POSITIVE_INFINITY); // whoever pulls keeps its bound
+  try {
+    const { port } = await servePeers({ identity, cache, port: Number(peerPort), now: Date.now, log });
+    log.info({ port }, 'layers are given to devices of the site');
+  } catch (error) {
+    log.error({ reason: (error as Error).message }, 'layers are not given to devices of the site');
+  }
 }
 
 /** Until this process ends. */
@@ -219,7 +235,7 @@ async function bundle(config: Config, args: readonly string[]): Promise<void> {
 }
 
 /** `image pull NAME`: from the hub. Exit code 3 when that has none. */
-async function image({ dataDir, dockerHost }: Config, args: readonly string[]): Promise<void> {
+async function image({ dataDir, dockerHost, peerPort }: Config, args: readonly string[]): Promise<void> {
   const [verb, name, ...more] = readWords(args, FLAGS['image']).words;
   if (verb !== 'pull' || !name || more.length > 0) throw new Error('say "image pull NAME"');
   const [{ pullFromHub }, { HUB_HAS_NONE }, { readIdentityFile }] = await Promise.all([
@@ -228,7 +244,9 @@ async function image({ dataDir, dockerHost }: Config, args: readonly string[]): 
     import('./state/identity-file.ts'),
   ]);
   const identity = readIdentityFile(dataDir);
-  if (await pullFromHub(name, { identity, engine: dockerHost, dataDir })) console.log(`image ${name} pulled`);
+  const port = peerPort === undefined ? undefined : Number(peerPort);
+  if (await pullFromHub(name, { identity, engine: dockerHost, dataDir, peerPort: port }))
+    console.log(`image ${name} pulled`);
   else {
     console.error(`the hub has no image "${name}": "holdfast images add" at the hub keeps it for devices`);
     process.exitCode = HUB_HAS_NONE;

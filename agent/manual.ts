@@ -86,7 +86,7 @@ const COMMANDS: readonly Told[] = [
     words: ['image', 'pull'],
     arguments: 'NAME',
     about: 'gets an image from the hub and gives it to the engine; exit code 3 when the hub has none',
-    settings: ['dataDir', 'dockerHost'],
+    settings: ['dataDir', 'dockerHost', 'peerPort'],
     examples: ['app:1.4'],
   },
   {

@@ -18,6 +18,7 @@ import { Dispatcher } from './dispatch/dispatcher.ts';
 import { gitHooks } from './hooks/git-hooks.ts';
 import { DeviceServer } from './images/device-server.ts';
 import { ImageStore } from './images/image-store.ts';
+import { SitePeers } from './images/peers.ts';
 import { answerPull } from './images/registry-paths.ts';
 import { GrpcServer } from './link/grpc-server.ts';
 import { JoinRequests } from './link/join-requests.ts';
@@ -35,7 +36,9 @@ import { devicePaths } from './packages/device-paths.ts';
 import { PackageStore } from './packages/package-store.ts';
 import { StoreRegistry } from './registry/store-registry.ts';
 import { trackFields } from './registry/track-fields.ts';
+import { readinessOf } from './resources/node-matching.ts';
 import { nodes, resources } from './resources/table-of-resources.ts';
+import type { NodeObject } from './resources/typed.ts';
 import { signRequest } from './security/certificate-signer.ts';
 import { clientPair, type HubKeys, loadHubKeys } from './security/hub-keys.ts';
 import { JOIN_SIGNER } from './security/join-approval.ts';
@@ -51,6 +54,9 @@ import { hubVersion } from './version.ts';
 const EPOCH = 1n;
 /** With less than that on the disk, the hub is not ready: SQLite needs room for its log. */
 const LEAST_FREE_BYTES = 1024 * 1024;
+
+/** Nodes with the same value share a network. */
+const SITE_LABEL = 'topology.holdfast.dev/site';
 
 /** Who manages the fields of what comes from a repository. */
 const GIT_MANAGER = 'holdfast-git';
@@ -161,13 +167,26 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   });
   await mqttServer.start();
   const images = new ImageStore(config.dataDir);
+  const peers = new SitePeers({
+    find: (name) => {
+      const node = registry.get(nodes, undefined, name) as NodeObject | undefined;
+      return (
+        node && {
+          site: node.metadata.labels?.[SITE_LABEL],
+          address: node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address,
+          isReady: readinessOf(node) === 'True',
+        }
+      );
+    },
+    random: Math.random,
+  });
   const deviceServer = new DeviceServer({
     nodeOf: (certificate) => {
       const { user, keyHash } = holderOf(certificate);
       const node = nodeOfUser(user);
       return node !== undefined && isDeviceOf(node, keyHash) ? node : undefined;
     },
-    answer: (request, response) => answerPull(images, request, response),
+    answer: (node, request, response) => answerPull({ store: images, peers }, node, request, response),
     log: log.child({ part: 'images' }),
   });
   const grpcServer = new GrpcServer({

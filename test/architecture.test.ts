@@ -44,7 +44,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'agent/joining': ['agent/config.ts', 'proto/settings'],
   'agent/local': ['agent/pod/lease.ts', 'agent/pod/pod.ts'],
   'agent/bundle': ['agent/runtime/engine-call.ts', 'agent/state/identity-file.ts', 'proto/bundle'],
-  'agent/images': ['agent/runtime/engine-call.ts', 'agent/state/agent-state.ts', 'proto/tar-header.ts'],
+  'agent/images': [
+    'agent/config.ts',
+    'agent/runtime/engine-call.ts',
+    'agent/state/agent-state.ts',
+    'proto/tar-header.ts',
+  ],
   'agent/doctor': [
     'agent/local/client.ts',
     'agent/runtime/engine-call.ts',

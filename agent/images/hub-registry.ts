@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { isIP } from 'node:net';
 import type { Identity } from '../state/agent-state.ts';
+import type { Peer } from './peers.ts';
 
 const TIMEOUT_MS = 60_000;
 const MOST_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -30,6 +31,17 @@ export class HubRegistry {
       parts.push(part);
     }
     return Buffer.concat(parts);
+  }
+
+  /**
+   * Who of this device's site gives layers. `port`: where it gives some itself. Empty where the hub does not tell: then it
+   * alone is asked.
+   */
+  async peers(port: number): Promise<readonly Peer[]> {
+    const answer = await this.#get('/v2/_holdfast/peers', { 'Holdfast-Peer-Port': String(port) });
+    let text = '';
+    for await (const part of answer.setEncoding('utf8')) text += part as string;
+    return answer.statusCode === 200 ? (JSON.parse(text) as Peer[]) : [];
   }
 
   /** The rest of a blob, from a byte on. Rejects when there is none. */

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tarHeader } from '../../proto/tar-header.ts';
 import { architectureOf, loadImages } from '../runtime/engine-call.ts';
 import type { Identity } from '../state/agent-state.ts';
+import { BlobCache } from './blob-cache.ts';
 import { HubRegistry } from './hub-registry.ts';
+import { blobOfPeers } from './peers.ts';
 
 interface Descriptor {
   readonly digest: string;
@@ -23,19 +25,21 @@ export interface PullOptions {
   readonly engine: string;
   /** What is half there is kept in `images/` of it, for the next attempt. */
   readonly dataDir: string;
+  /** Where this device gives layers to others of its site; undefined: it takes no part in that. */
+  readonly peerPort: number | undefined;
 }
 
 /** On disk for a while, compressed; then what the engine makes of it. */
 const ROOM_FACTOR = 3;
+/** What a device keeps for others of its site. */
+export const MOST_SHARED_BYTES = 1024 ** 3;
 
 /**
  * Gets an image from the hub and gives it to the engine. A download that was cut off goes on where it was. Resolves with whether
  * the hub has the image; rejects when it has, and it can not be had.
  */
-export async function pullFromHub(
-  image: string,
-  { identity, engine, dataDir }: PullOptions,
-): Promise<boolean> {
+export async function pullFromHub(image: string, options: PullOptions): Promise<boolean> {
+  const { identity, engine, dataDir, peerPort } = options;
   if (image.includes('@')) return false; // the hub keeps them by their tags
   const registry = new HubRegistry(identity);
   const [name, tag] = partsOfName(image);
@@ -48,9 +52,21 @@ export async function pullFromHub(
   const dir = join(dataDir, 'images');
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await requireRoom(dir, [config, ...layers]);
-  for (const blob of [config, ...layers]) await download(registry, name, blob, dir);
+  const shared = peerPort === undefined ? undefined : new BlobCache(dataDir, MOST_SHARED_BYTES);
+  const peers = peerPort === undefined ? [] : await registry.peers(peerPort);
+  const hub: Fetch = (blob, from) => registry.blob(name, blob, from);
+  const nearest: Fetch = async (blob, from) =>
+    (await blobOfPeers(peers, identity, blob, from)) ?? hub(blob, from);
+  for (const blob of [config, ...layers]) {
+    const own = shared?.path(blob.digest);
+    if (own) await rename(own, pathOf(dir, blob.digest)); // checked like all else
+    await download([nearest, hub], blob, dir);
+  }
   await load(engine, image, { config, layers }, dir);
-  for (const { digest: each } of [config, ...layers]) await rm(pathOf(dir, each), { force: true });
+  for (const { digest: each } of new Map([config, ...layers].map((blob) => [blob.digest, blob])).values()) {
+    if (shared) await shared.keep(each, pathOf(dir, each));
+    else await rm(pathOf(dir, each), { force: true });
+  }
   return true;
 }
 
@@ -84,26 +100,36 @@ async function requireRoom(dir: string, blobs: readonly Descriptor[]): Promise<v
     );
 }
 
-/** Goes on where an attempt before was cut off; what does not hash to its name is thrown away. */
-async function download(
-  registry: HubRegistry,
-  name: string,
-  { digest, size }: Descriptor,
-  dir: string,
-): Promise<void> {
-  const path = pathOf(dir, digest);
+type Fetch = (digest: string, from: number) => Promise<AsyncIterable<Buffer>>;
+
+/**
+ * Goes on where an attempt before was cut off. What does not hash to its name is thrown away, and had from the next source
+ * anew: of what a disk or a neighbour has done, the hub knows nothing.
+ */
+async function download(sources: readonly Fetch[], blob: Descriptor, dir: string): Promise<void> {
+  let found = '';
+  for (const fetch of sources) {
+    found = await fetchAndHash(fetch, blob, pathOf(dir, blob.digest));
+    if (found === blob.digest) return;
+    await rm(pathOf(dir, blob.digest));
+  }
+  throw new Error(
+    `a part of the image is ${found}, must be ${blob.digest}: the hub's is damaged, add the image again`,
+  );
+}
+
+/** Resolves with the digest of what there is then. Never takes more than the blob has. */
+async function fetchAndHash(fetch: Fetch, { digest, size }: Descriptor, path: string): Promise<string> {
   const hash = createHash('sha256');
   let have = (await stat(path).catch(() => undefined))?.size ?? 0;
-  if (have > size) {
-    await rm(path);
-    have = 0;
-  }
   if (have > 0) for await (const part of createReadStream(path)) hash.update(part as Buffer);
   if (have < size) {
     const file = await open(path, 'a', 0o600);
     try {
-      for await (const part of await registry.blob(name, digest, have)) {
+      for await (const part of await fetch(digest, have)) {
         hash.update(part);
+        have += part.length;
+        if (have > size) break;
         await file.write(part);
       }
       await file.sync();
@@ -111,10 +137,7 @@ async function download(
       await file.close();
     }
   }
-  const found = `sha256:${hash.digest('hex')}`;
-  if (found === digest) return;
-  await rm(path);
-  throw new Error(`a part of the image is ${found}, must be ${digest}: it is fetched anew next time`);
+  return `sha256:${hash.digest('hex')}`;
 }
 
 /** As `docker load` takes it, made while it is sent. */

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import type { Config } from '../config.ts';
 
 /** What `image pull` ends with when the hub has no such image: somebody else may. */
 export const HUB_HAS_NONE = 3;
@@ -9,9 +10,15 @@ export const HUB_HAS_NONE = 3;
  */
 export function pullInProcess(
   image: string,
-  { dataDir, dockerHost }: { readonly dataDir: string; readonly dockerHost: string },
+  { dataDir, dockerHost, peerPort }: Pick<Config, 'dataDir' | 'dockerHost' | 'peerPort'>,
 ): Promise<boolean> {
-  const settings = ['--data-dir', dataDir, '--docker-host', dockerHost];
+  const settings = [
+    '--data-dir',
+    dataDir,
+    '--docker-host',
+    dockerHost,
+    ...(peerPort ? ['--peer-port', peerPort] : []),
+  ];
   const args = [...process.execArgv, process.argv[1] ?? '', 'image', 'pull', image, ...settings];
   return new Promise((resolve, reject) => {
     execFile(process.execPath, args, (error, _, stderr) => {

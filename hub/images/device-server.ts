@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 export interface DeviceServerOptions {
   /** The name of the device whose certificate this is, while it may speak; undefined for all others. */
   readonly nodeOf: (certificate: Uint8Array) => string | undefined;
-  readonly answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  readonly answer: (node: string, request: IncomingMessage, response: ServerResponse) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -37,12 +37,13 @@ export class DeviceServer {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const socket = request.socket as TLSSocket;
     const certificate = socket.authorized ? socket.getPeerCertificate().raw : undefined;
-    if (!certificate || this.#options.nodeOf(certificate) === undefined) {
+    const node = certificate && this.#options.nodeOf(certificate);
+    if (node === undefined) {
       response.writeHead(403, { 'Content-Type': 'text/plain' }).end('this is for devices of this hub\n');
       return;
     }
     try {
-      await this.#options.answer(request, response);
+      await this.#options.answer(node, request, response);
     } catch (error) {
       this.#options.log.error({ err: error as Error, url: request.url }, 'a request of a device failed');
       if (response.headersSent) response.destroy();

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { sendFile } from '../packages/send-file.ts';
 import type { ImageStore, StoredImage } from './image-store.ts';
+import type { SitePeers } from './peers.ts';
 
 /*
  * What an image registry answers to who pulls (https://github.com/opencontainers/distribution-spec, "Pull"), for devices. An
@@ -13,12 +14,22 @@ const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 const PATH = /^\/v2\/(?:(.+)\/(manifests|blobs)\/([^/]+))?$/;
 
+/** Where a device asks who of its site gives layers too. No image has such a name. */
+const PEERS = '/v2/_holdfast/peers';
+const PEER_PORT_HEADER = 'holdfast-peer-port';
+
 /** Answers a request of a device whose certificate was verified. */
 export async function answerPull(
-  store: ImageStore,
+  { store, peers }: { store: ImageStore; peers: SitePeers },
+  node: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  if (request.url === PEERS && request.method === 'GET') {
+    const port = Number(request.headers[PEER_PORT_HEADER]);
+    peers.told(node, port >= 1 && port <= 65_535 ? port : undefined);
+    return send(response, 'application/json', Buffer.from(JSON.stringify(peers.of(node))), request);
+  }
   const [, name, what = '', reference = ''] = PATH.exec(request.url ?? '') ?? [];
   response.setHeader('Docker-Distribution-API-Version', 'registry/2.0');
   if (request.method !== 'GET' && request.method !== 'HEAD')

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { readPlainYaml } from './plain-yaml.ts';
 import type { SettingsFile } from './settings.ts';
 
 const MOST_BYTES = 1_048_576;
 
 /**
  * What a file of settings says; undefined when it is not there, unless `mustExist`. Rejects with the line that is wrong.
- * What reads YAML is loaded only when there is a file.
+ * What reads YAML is loaded only for a file that needs it.
  */
 export async function readSettingsFile(path: string, mustExist: boolean): Promise<SettingsFile | undefined> {
   let text: string;
@@ -19,6 +20,8 @@ export async function readSettingsFile(path: string, mustExist: boolean): Promis
     });
   }
   if (text.length > MOST_BYTES) throw new Error(`the settings "${path}" are longer than 1 MiB`);
+  const plain = readPlainYaml(text);
+  if (plain) return { path, values: plain };
   const { loadAll } = await import('js-yaml');
   let documents: unknown[];
   try {

@@ -13,6 +13,7 @@ import { applyOne, applyTen } from './apply.ts';
 import type { Bench, Subject } from './bench.ts';
 import { deploy, IMAGES, newName, undeploy } from './deployment.ts';
 import { idle } from './idle.ts';
+import { measurePackages } from './package/main.ts';
 import { RawEngine } from './raw-engine.ts';
 import { type Result, resultOf, tableOf } from './result.ts';
 import { measureRollouts } from './rollout/main.ts';
@@ -25,9 +26,10 @@ const OUTPUT = join(ROOT, '.bench');
 const FLOOR_LABEL = 'holdfast.dev/bench-floor';
 const WARM_UP = 2;
 
-const USAGE = `npm run bench -- [api | rollout] [options]
+const USAGE = `npm run bench -- [api | rollout | package] [options]
   api                what the hub's API can take, instead of what hub and devices do together
   rollout            what changes of fleets of simulated devices take: 1,000, 3,000 and 10,000
+  package            how large packages are, and what it takes to install one
   --churn SECONDS    of api: how long to create, change and delete (60)
   --only NAME        one of ${SUBJECTS.map(({ name }) => name).join(', ')}; may be given several times
   --transport NAME   mqtt, grpc or both (both)
@@ -35,8 +37,11 @@ const USAGE = `npm run bench -- [api | rollout] [options]
   --quick            fewer repetitions and shorter waits: for a first look, not for a judgement
   --profile          hub and agent log in detail and leave processor profiles, in .bench/profile`;
 
+const SUITES = ['api', 'rollout', 'package'] as const;
+type Suite = (typeof SUITES)[number];
+
 interface Options {
-  readonly suite: 'api' | 'rollout' | undefined;
+  readonly suite: Suite | undefined;
   readonly churnSeconds: number;
   readonly subjects: readonly Subject[];
   readonly transports: readonly Transport[];
@@ -57,8 +62,9 @@ function readOptions(): Options {
       profile: { type: 'boolean', default: false },
     },
   });
-  const [suite, ...more] = positionals;
-  if ((suite !== undefined && suite !== 'api' && suite !== 'rollout') || more.length > 0)
+  const [name, ...more] = positionals;
+  const suite = SUITES.find((each) => each === name);
+  if ((name !== undefined && !suite) || more.length > 0)
     throw new Error(`there is no suite "${positionals.join(' ')}"\n${USAGE}`);
   const unknown = values.only.find((wanted) => !SUBJECTS.some(({ name }) => name === wanted));
   if (unknown) throw new Error(`--only names no subject: "${unknown}"\n${USAGE}`);
@@ -151,6 +157,8 @@ async function measureSuite(options: Options): Promise<Result[]> {
       return measureApiWith(options);
     case 'rollout':
       return (await measureRollouts(options, open)).map(resultOf);
+    case 'package':
+      return (await measurePackages(options.repeat ?? 3, open)).map(resultOf);
     default:
       return measureAll(options);
   }

@@ -4,7 +4,7 @@ export type Goal =
   | { readonly type: 'value'; readonly most: number }
   | { readonly type: 'at-least'; readonly least: number };
 
-export type Unit = 'ms' | 's' | 'MiB' | '%' | '/s' | '';
+export type Unit = 'ms' | 's' | 'MiB' | 'MB' | '%' | '/s' | '';
 
 /** Samples of one thing and of its floor, taken in turns. */
 export interface Measurement {
@@ -86,7 +86,10 @@ function rowOf(result: Result): string[] {
   ];
 }
 
-const DECIMALS = { ms: 0, s: 1, MiB: 1, '%': 2, '/s': 0, '': 0 } as const satisfies Record<Unit, number>;
+const DECIMALS = { ms: 0, s: 1, MiB: 1, MB: 1, '%': 2, '/s': 0, '': 0 } as const satisfies Record<
+  Unit,
+  number
+>;
 
 const format = (value: number, unit: Unit) => value.toFixed(DECIMALS[unit]);
 

@@ -317,6 +317,7 @@ export class SimulatedDevice {
       transport,
       dockerHost: '',
       registry: 'engine',
+      peerPort: undefined,
       bundlePaths: undefined,
       logLevel: '',
       output: 'text',

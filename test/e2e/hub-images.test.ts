@@ -96,11 +96,8 @@ t.test('images of the hub', async (t) => {
     t.equal(spawnSync('docker', ['--host', engine.host, 'image', 'inspect', `${NAME}:2`]).status, 0);
     forget();
     writeFileSync(partial, Buffer.alloc(5_000_000, 'x'));
-    t.match(await pull(`${NAME}:2`), {
-      code: 1,
-      text: /a part of the image is sha256:.*, must be .*: it is fetched anew/,
-    });
-    t.match(await pull(`${NAME}:2`), { code: 0, text: /pulled/ });
+    t.match(await pull(`${NAME}:2`), { code: 0, text: /pulled/ }, 'of another content');
+    forget();
     writeFileSync(partial, Buffer.alloc(content.length + 1));
     t.match(await pull(`${NAME}:2`), { code: 0, text: /pulled/ }, 'longer than it can be');
   });
@@ -108,6 +105,12 @@ t.test('images of the hub', async (t) => {
   await t.test('what can not be had is told in a line', async (t) => {
     t.match(await pull(`${NAME}:9`), { code: 3, text: /the hub has no image ".*:9": "holdfast images add"/ });
     t.match(await pull(`${NAME}@sha256:${'0'.repeat(64)}`), { code: 3 });
+    forget();
+    const damaged = join(dataDir, 'images/blobs/sha256', blobs()[0] ?? '');
+    const whole = readFileSync(damaged);
+    writeFileSync(damaged, Buffer.alloc(whole.length, 'x'));
+    t.match((await pull(`${NAME}:2`)).code, 1);
+    writeFileSync(damaged, whole);
     const names = join(dataDir, 'images/names.json');
     const right = readFileSync(names, 'utf8');
     writeFileSync(names, right.replaceAll('amd64', 'arm64'));

@@ -1,7 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import { loadAll } from 'js-yaml';
 import t from 'tap';
 import { checkFile, schemaText } from '../../proto/settings/config-command.ts';
+import { readPlainYaml } from '../../proto/settings/plain-yaml.ts';
 import { changesOf } from '../../proto/settings/reload.ts';
 import { readSettings, type Settings } from '../../proto/settings/settings.ts';
 import { readSettingsFile } from '../../proto/settings/settings-file.ts';
@@ -80,6 +84,97 @@ t.test('files', async (t) => {
     if (wanted instanceof RegExp) await t.rejects(readSettingsFile(path, true), { message: wanted });
     else t.same((await readSettingsFile(path, true))?.values, wanted);
   }
+});
+
+t.test('plain files are read as a parser of YAML reads them, or not at all', async (t) => {
+  t.same(
+    readPlainYaml('# c\nhub: hub.example:6444\n\nport: 80 # why\ndir: /var/lib/x\nrun: "/a b: #c" # d\n'),
+    {
+      ...{ hub: 'hub.example:6444', port: 80, dir: '/var/lib/x', run: '/a b: #c' },
+    },
+  );
+  t.same(readPlainYaml(''), {});
+  const others = [
+    'a: yes',
+    'a: 010',
+    'a: [b]',
+    'a: "b',
+    'a: "b\\n"',
+    'a: "b" c',
+    'a:',
+    'a: b: c',
+    'a: b:',
+    ' a: b',
+    'a: b\na: c',
+    '---\na: b',
+  ];
+  for (const text of [
+    ...others,
+    'a: 1.5',
+    'a: -1',
+    'a: b c',
+    'a: b#c',
+    'a: *b',
+    'a: &b c',
+    'a: 2026-01-01',
+    'a\n: b',
+  ])
+    t.equal(readPlainYaml(text), undefined, text);
+  const piece = fc.constantFrom(
+    ...[
+      'a',
+      'b',
+      ': ',
+      ':',
+      ' ',
+      '\n',
+      '#',
+      ' # ',
+      '0',
+      '1',
+      '12',
+      '/',
+      '-',
+      '.',
+      '@',
+      'true',
+      'No',
+      '~',
+      'é',
+      '"',
+      "'",
+    ],
+    ...[
+      '[',
+      '{',
+      '&',
+      '*',
+      '!',
+      '|',
+      '>',
+      '%',
+      '\t',
+      '\r',
+      ',',
+      '---',
+      '...',
+      'null',
+      '0x1',
+      '1e3',
+      '_',
+      '<<',
+    ],
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+      const text = pieces.join('');
+      const plain = readPlainYaml(text);
+      if (plain === undefined) return true;
+      const [parsed = {}] = loadAll(text).map((each) => each ?? {});
+      return isDeepStrictEqual({ ...plain }, { ...(parsed as object) });
+    }),
+    { numRuns: 20_000 },
+  );
 });
 
 t.test('the schema says what the table says', async (t) => {

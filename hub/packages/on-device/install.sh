@@ -740,8 +740,10 @@ plain_service() {
 
 # The process of the pid file, if it is what we started.
 plain_pid() {
-  pid=$(cat "$pid_file" 2>/dev/null) && [ -n "$pid" ] && grep -qsF "$lib/supervise" "/proc/$pid/cmdline" && say "$pid"
+  pid=$(cat "$pid_file" 2>/dev/null) && [ -n "$pid" ] && command_line "$pid" | grep -qF "$lib/supervise" && say "$pid"
 }
+
+command_line() { [ ! -r "/proc/$1/cmdline" ] || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null; }
 
 stop_plain() {
   stopping=$(plain_pid) || return 0

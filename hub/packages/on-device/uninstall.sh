@@ -129,7 +129,7 @@ stop_service() {
 }
 
 # What has ended and was not waited for has a process still, but no command line.
-is_supervisor() { grep -qsF "$lib/supervise" "/proc/$1/cmdline"; }
+is_supervisor() { [ -r "/proc/$1/cmdline" ] && tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qF "$lib/supervise"; }
 
 stop_process() {
   kill -TERM "$1"
