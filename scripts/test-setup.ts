@@ -25,6 +25,7 @@ try {
   ensureProgram('ssh', 'openssh-client'); // what git reaches some repositories with
   ensureProgram('ip', 'iproute2'); // engines that a test starts have bridges of their own
   ensureProgram('minisign', 'minisign');
+  for (const name of ['curl', 'wget', 'openssl', 'dash']) ensureProgram(name, name); // what devices install with
   for (const shell of ['zsh', 'fish', 'groff']) ensureProgram(shell, shell); // what reads completions and manuals
   ensureProgram('docker', 'docker.io'); // builds images
   ensureProgram('debootstrap', 'debootstrap'); // what they are based on

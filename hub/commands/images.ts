@@ -1,17 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { layoutOf } from '../bundle/engine-images.ts';
-import type { Call, Command, CommandGroup, Flag } from '../cli/command.ts';
+import type { Command, CommandGroup } from '../cli/command.ts';
 import { dataText, tableText } from '../cli/print.ts';
-import { readHubSettings } from '../config.ts';
 import { ImageStore } from '../images/image-store.ts';
-
-const DATA_DIR: Readonly<Record<string, Flag>> = {
-  'data-dir': { type: 'string', value: 'DIR', about: "the hub's data (as its settings say)" },
-};
-
-const dataDirOf = async (call: Call) =>
-  call.text('data-dir') ?? (await readHubSettings({}, call.surroundings.env)).dataDir;
+import { DATA_DIR, dataDirOf } from './data-dir.ts';
 
 const add: Command = {
   arguments: 'IMAGE ...',

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { giveToHub } from '../packages/give-to-hub.ts';
 
 /** A manifest that devices can have: of one processor. */
 export interface StoredImage {
@@ -29,9 +30,11 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
  */
 export class ImageStore {
   readonly #dir: string;
+  readonly #dataDir: string;
 
   /** In the data directory of a hub. */
   constructor(dataDir: string) {
+    this.#dataDir = dataDir;
     this.#dir = join(dataDir, 'images');
   }
 
@@ -64,6 +67,7 @@ export class ImageStore {
       }[];
     };
     await mkdir(join(this.#dir, 'blobs/sha256'), { recursive: true, mode: 0o700 });
+    for (const path of ['', 'blobs', 'blobs/sha256']) giveToHub(join(this.#dir, path), this.#dataDir);
     const from = join(layout, 'blobs/sha256');
     for (const name of await readdir(from)) await this.#take(join(from, name), name);
     const added = manifests.map(({ digest, platform, annotations }) => ({
@@ -109,6 +113,7 @@ export class ImageStore {
     if (digest !== name)
       throw new Error(`the layout has a blob "${name}" that hashes to ${digest}: it is damaged`);
     await durable(file);
+    giveToHub(file, this.#dataDir);
     await rename(file, this.#blobPath(`sha256:${name}`));
   }
 
@@ -122,6 +127,7 @@ export class ImageStore {
     } finally {
       await file.close();
     }
+    giveToHub(part, this.#dataDir);
     await rename(part, join(this.#dir, NAMES));
   }
 

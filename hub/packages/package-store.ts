@@ -1,6 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
 import {
-  chownSync,
   closeSync,
   createReadStream,
   fsyncSync,
@@ -16,6 +15,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { newFileHash, type PublicKey, signatureProblem } from '../../proto/minisign.ts';
+import { giveToHub } from './give-to-hub.ts';
 import { contentsProblem } from './package-contents.ts';
 import { comparePackages, type PackageName, parsePackageName } from './package-name.ts';
 
@@ -30,7 +30,6 @@ export interface StoredPackage extends PackageName {
 
 /** What a crash left is removed after this. */
 const ABANDONED_MS = 3_600_000;
-const ROOT_USER = 0;
 
 /**
  * Packages that devices may have. A content is kept under its hash; what makes it a package is its record, which is written
@@ -109,7 +108,7 @@ export class PackageStore {
   #put(stored: StoredPackage, aside: string): void {
     const before = this.get(stored.name);
     const content = this.contentOf(stored);
-    this.#giveToHub(aside);
+    giveToHub(aside, this.#dataDir);
     renameSync(aside, content);
     syncDirectory(join(this.#dir, 'contents'));
     const record = this.#recordOf(stored.name);
@@ -118,7 +117,7 @@ export class PackageStore {
       mode: 0o600,
       flush: true,
     });
-    this.#giveToHub(`${record}.tmp`);
+    giveToHub(`${record}.tmp`, this.#dataDir);
     renameSync(`${record}.tmp`, record);
     syncDirectory(this.#dir);
     if (before) this.#forget(before);
@@ -144,15 +143,8 @@ export class PackageStore {
       throw new Error(`no hub has its data in "${this.#dataDir}": --data-dir must name the directory of one`);
     for (const dir of [this.#dir, join(this.#dir, 'contents')]) {
       mkdirSync(dir, { recursive: true, mode: 0o700 });
-      this.#giveToHub(dir);
+      giveToHub(dir, this.#dataDir);
     }
-  }
-
-  /** The hub has a user of its own, and root adds packages. */
-  #giveToHub(path: string): void {
-    if (process.getuid?.() !== ROOT_USER) return;
-    const { uid, gid } = statSync(this.#dataDir);
-    chownSync(path, uid, gid);
   }
 
   #recordOf(name: string): string {

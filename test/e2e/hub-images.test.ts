@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import t from 'tap';
@@ -51,7 +51,12 @@ t.test('images of the hub', async (t) => {
     t.match(await images('list'), { text: /IMAGE +PROCESSOR +SIZE\n.*:1 +amd64 .*\n.*:2 +amd64 +9\.\d MiB/ });
     t.match(await images('add', `${NAME}:none`), { code: 1, text: /no image ".*:none": pull it first/ });
     t.match(await images('remove', `${NAME}:none`), { code: 1, text: /there is no image/ });
+    chownSync(dataDir, 65_532, 65_532);
     await images('remove', `${NAME}:1`);
+    t.match(await images('add', `${NAME}:2`), { code: 0 });
+    for (const path of ['', 'names.json', 'blobs/sha256', ...blobs().map((name) => `blobs/sha256/${name}`)])
+      t.equal(statSync(join(dataDir, 'images', path)).uid, 65_532, `${path} is of the user of the hub`);
+    chownSync(dataDir, 0, 0);
     t.equal(blobs().length, 4, 'what only the other needed is gone');
   });
 
