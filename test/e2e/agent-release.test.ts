@@ -14,6 +14,7 @@ import { until } from '../support/until.ts';
 /* An AgentRelease by its policy, over three devices: real hub, real packages, real processes. */
 
 const NODES = ['agent-release-1', 'agent-release-2', 'agent-release-3'] as const;
+const LATE = 'agent-release-late';
 const BASE = '0.1.0';
 const RELEASES = '/apis/fleet.holdfast.dev/v1/namespaces/default/agentreleases';
 const ROLLOUTS = '/apis/fleet.holdfast.dev/v1/namespaces/default/rollouts';
@@ -67,9 +68,10 @@ interface Row {
     rollout: string;
   };
 }
-const rows = async () =>
+const rows = async (of: readonly string[] = NODES) =>
   (await hub.api.call<{ items: Row[] }>('GET', ROWS)).items
     .map(({ spec }) => spec)
+    .filter(({ node }) => of.includes(node))
     .sort((a, b) => (a.node < b.node ? -1 : 1));
 
 function phase(rollout: string, wanted: RegExp, timeoutMs = 60_000) {
@@ -141,6 +143,21 @@ t.test('with them it goes by waves, each device by itself', async (t) => {
   t.match(out, /AgentRelease fleet/);
   t.match((await holdfast.run('rollout history ar/fleet')).out, /agent-fleet-2 .*0\.2\.0[\s\S]*0\.1\.0/);
   t.match((await holdfast.run(`rollout explain ${NODES[0]} ar/fleet`)).out, /^agent-release-1 /);
+});
+
+t.test('a device that joins later follows', async (t) => {
+  const late = new AgentService(program, LATE);
+  t.teardown(async () => {
+    await late.close();
+    await hub.api.call('DELETE', `/api/v1/nodes/${LATE}`);
+    await engine.removeAllOf(LATE);
+  });
+  await late.join(hub.ports.grpc, await hub.token());
+  late.start();
+  await late.line(/the new version is confirmed/);
+  await until('it has it', async () =>
+    (await rows([LATE])).some(({ node, step }) => node === LATE && step === 'Succeeded'),
+  );
 });
 
 t.test('a bad one stops at the first device, and the fleet stays as it was', async (t) => {
