@@ -2,11 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
-import { MERGE_PATCH } from '../../hub/cli/api-client.ts';
-import { agentPackages } from '../../hub/packages/agent-packages.ts';
-import { AGENT_RELEASE_ANNOTATION, encodeAgentRelease } from '../../proto/agent-release.ts';
 import { parsePublicKey } from '../../proto/minisign.ts';
 import { AgentService } from '../support/agent-service.ts';
+import { askAgent } from '../support/ask-agent.ts';
 import { Engine } from '../support/engine.ts';
 import { HubProgram } from '../support/hub-program.ts';
 import { newSigningKey } from '../support/packages.ts';
@@ -48,21 +46,7 @@ async function ask(wanted: string): Promise<void> {
     releases.write(join(work, 'packages'), key, { version: wanted }),
     parsePublicKey(key.publicKey),
   );
-  const release = encodeAgentRelease({
-    ...{ id: `to-${number}`, release: 'default/test', version: wanted, port: hub.ports.api },
-    ...agentPackages(hub.packages, wanted, 'amd64'),
-    update: {
-      ...{ step: 'apply', order: 'download-then-stop', minHealthySeconds: 1, maxRestarts: 0 },
-      ...{ deadlineSeconds: 30, rollback: true },
-    },
-  });
-  const annotations = { [AGENT_RELEASE_ANNOTATION]: release };
-  await hub.api.call(
-    'PATCH',
-    `/api/v1/nodes/${NODE}`,
-    { metadata: { annotations } },
-    { contentType: MERGE_PATCH },
-  );
+  await askAgent(hub, NODE, { id: `to-${number}`, version: wanted });
 }
 
 /** When to kill: by what is on the disk. `before` is what `current` said. */

@@ -1,19 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { MERGE_PATCH } from '../../hub/cli/api-client.ts';
-import { agentPackages } from '../../hub/packages/agent-packages.ts';
 import {
   AGENT_ACCEPTED_CONDITION,
-  AGENT_RELEASE_ANNOTATION,
   AGENT_STAGED_CONDITION,
   type AgentRelease,
-  encodeAgentRelease,
 } from '../../proto/agent-release.ts';
 import { parsePublicKey } from '../../proto/minisign.ts';
-import type { PodUpdate } from '../../proto/pod-update.ts';
 import { answerOf } from '../../proto/request-answer.ts';
 import { AgentService } from '../support/agent-service.ts';
+import { askAgent, askNothing, SOON } from '../support/ask-agent.ts';
 import { Engine } from '../support/engine.ts';
 import { HubProgram } from '../support/hub-program.ts';
 import { appImage, makeAppImages, WORK } from '../support/images.ts';
@@ -45,14 +41,6 @@ await device.join(hub.ports.grpc, await hub.token());
 device.start();
 await device.line(/connected to the hub/);
 
-const UPDATE: PodUpdate = {
-  step: 'apply',
-  order: 'download-then-stop',
-  minHealthySeconds: 2,
-  maxRestarts: 0,
-  deadlineSeconds: 15,
-  rollback: true,
-};
 let requests = 0;
 
 interface Seen {
@@ -69,29 +57,13 @@ async function publish(making: ReleaseMaking): Promise<void> {
   await hub.packages.add(releases.write(join(work, 'packages'), key, making), parsePublicKey(key.publicKey));
 }
 
-/** Asks the device to run a version, as the hub's controller does. Returns the request's id. */
-async function ask(
-  version: string,
-  { update = UPDATE, ...change }: Partial<AgentRelease> = {},
-): Promise<string> {
+/** Returns the request's id. */
+async function ask(version: string, more: Partial<AgentRelease> = {}): Promise<string> {
   requests += 1;
   const id = `test-${requests}`;
-  const packages = agentPackages(hub.packages, version, 'amd64');
-  const port = hub.ports.api;
-  const release = { id, release: 'default/test', version, port, ...packages, update, ...change };
-  await annotate(encodeAgentRelease(release));
+  await askAgent(hub, NODE, { id, version, ...more });
   return id;
 }
-
-const annotate = (text: string | null) =>
-  hub.api.call(
-    'PATCH',
-    `/api/v1/nodes/${NODE}`,
-    { metadata: { annotations: { [AGENT_RELEASE_ANNOTATION]: text } } },
-    {
-      contentType: MERGE_PATCH,
-    },
-  );
 
 /** What the device says of a request, once it is what is wanted. */
 function told(
@@ -146,7 +118,7 @@ const before = await until('the pod runs', async () => {
 
 t.test('another version, without a word of the containers', async (t) => {
   await publish({ version: '0.2.0' });
-  const id = await ask('0.2.0', { update: { ...UPDATE, step: 'stage' } });
+  const id = await ask('0.2.0', { update: { ...SOON, step: 'stage' } });
   t.match(await told(id, { staged: 'True' }), /^Staged: it is checked and unpacked/);
   t.equal(await version(), BASE, 'it is not run before it is asked for');
   const [from, at] = [device.lines.length, performance.now()];
@@ -257,7 +229,7 @@ t.test('the Node has events of it', async (t) => {
 t.test('without the hub, a version is confirmed by what it does on the device', async (t) => {
   await publish({ version: '0.4.0' });
   const windows = [{ schedule: '* * * * *', durationSeconds: 2 }]; // at each full minute
-  const id = await ask('0.4.0', { update: { ...UPDATE, windows } });
+  const id = await ask('0.4.0', { update: { ...SOON, windows } });
   t.match(await told(id, { accepted: 'Unknown', reason: /WaitingForWindow/ }), /its window opens at/);
   const from = device.lines.length;
   await hub.stop();
@@ -271,7 +243,7 @@ t.test('without the hub, a version is confirmed by what it does on the device', 
 });
 
 t.test('what is not asked for any more is forgotten', async (t) => {
-  await annotate(null);
+  await askNothing(hub, NODE);
   const from = device.lines.length;
   device.kill();
   await device.line(/connected to the hub/, from);
