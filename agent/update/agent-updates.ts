@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type AgentRelease, agentReleaseOf } from '../../proto/agent-release.ts';
 import type { PodUpdate } from '../../proto/pod-update.ts';
@@ -47,6 +48,8 @@ const STORE_RETRY_MS = 10_000;
 const TRIAL_SECONDS = { least: 20, most: 300 };
 /** A version that came back reaches the hub within this, or it is the hub that was away. */
 const CONTACT_MS = 60_000;
+/** A hub that does not answer keeps nobody from what it asked for. */
+const TELL_MS = 3_000;
 /** A timer can not wait for longer. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 
@@ -209,7 +212,7 @@ export class AgentUpdates {
     const { version, log, told, end, isConnected, hasEngine } = this.#options;
     this.#isEnding = true;
     this.#reporter.event(this.#node, 'Normal', 'AgentUpdating', `from ${version} to ${release.version}`);
-    await told();
+    await Promise.race([told(), sleep(TELL_MS, undefined, { ref: false })]);
     try {
       this.#slots?.beginTrial({
         slot,

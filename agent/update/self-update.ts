@@ -3,7 +3,6 @@ import { UpdateWindows } from '../reconcile/update-windows.ts';
 import type { AgentState, Identity } from '../state/agent-state.ts';
 import type { OwnNode } from '../state/desired-state.ts';
 import { AgentUpdates, type AgentUpdatesOptions } from './agent-updates.ts';
-import { runStaging } from './run-staging.ts';
 import { Slots } from './slots.ts';
 import { TrialRun } from './trial-run.ts';
 
@@ -62,6 +61,7 @@ function stagingIn({ installation, hub, arch, state }: SelfUpdateOptions): Agent
     if (!installation) throw new Error('only what is installed can be updated');
     const source = { host: hub.hub.host, port: release.port, caCertificate: hub.caCertificate };
     const stateCopy = join(installation.slots, 'state-copy');
+    const { runStaging } = await import('./run-staging.ts'); // processes are more than the rest needs
     return runStaging({ release, installation, source, arch, stateCopy }, state, signal);
   };
 }

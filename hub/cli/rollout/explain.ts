@@ -20,7 +20,7 @@ import {
 } from './workload.ts';
 
 export const explain: Command = {
-  arguments: 'DEVICE [ds/NAME|deploy/NAME]',
+  arguments: 'DEVICE [ds/NAME|deploy/NAME|ar/NAME]',
   takes: [1, 2],
   about:
     'the one reason why a device has the newest revision, or not: of each of its rollouts, or of one workload',

@@ -135,7 +135,9 @@ function onlyOne(all: readonly RolloutObject[], namespace: string): RolloutObjec
   const workloads = new Set(all.map(({ spec }) => workloadText(spec.workload)));
   const [only] = open.length === 0 && workloads.size === 1 ? all : open;
   if (only && open.length <= 1) return only;
-  throw new Error(`name a rollout, ds/NAME or deploy/NAME in namespace "${namespace}": ${thoseThere(all)}`);
+  throw new Error(
+    `name a rollout, ds/NAME, deploy/NAME or ar/NAME in namespace "${namespace}": ${thoseThere(all)}`,
+  );
 }
 
 function thoseThere(all: readonly RolloutObject[]): string {

@@ -7,7 +7,7 @@ import { findRollout, listRollouts, parseReference } from './find-rollout.ts';
 import { findWorkload, type Version, versionsOf, type WorkloadReference } from './workload.ts';
 
 export const history: Command = {
-  arguments: 'ds/NAME|deploy/NAME|NAME',
+  arguments: 'ds/NAME|deploy/NAME|ar/NAME|NAME',
   takes: [1, 1],
   about: 'the revisions of a workload and what became of each; of a rollout, everything that happened to it',
   examples: ['ds/app', 'deploy/shop', 'app-3', 'app-3 -o wide'],

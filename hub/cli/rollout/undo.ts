@@ -12,7 +12,7 @@ import {
 } from './workload.ts';
 
 export const undo: Command = {
-  arguments: 'NAME|ds/NAME|deploy/NAME',
+  arguments: 'NAME|ds/NAME|deploy/NAME|ar/NAME',
   takes: [1, 1],
   about: 'goes back to the last stable revision, or forward to any of the history with --to',
   flags: {
