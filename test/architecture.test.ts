@@ -99,7 +99,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'hub/security': ['hub/registry/registry.ts', 'hub/resources'],
   'hub/authentication': ['hub/registry/registry.ts', 'hub/resources', 'hub/security/node-identity.ts'],
-  'hub/authorization': ['hub/fleet/agent-release.ts', 'hub/registry/registry.ts', 'hub/resources', 'hub/security'],
+  'hub/authorization': [
+    'hub/fleet/agent-release.ts',
+    'hub/registry/registry.ts',
+    'hub/resources',
+    'hub/security',
+  ],
   'hub/api': [
     'hub/authentication',
     'hub/authorization',
