@@ -1,9 +1,11 @@
 import { uptime } from 'node:os';
 import { join } from 'node:path';
+import type { NodeCondition } from 'kubernetes-types/core/v1.d.ts';
+import { AGENT_RELEASE_ANNOTATION } from '../proto/agent-release.ts';
 import type { StreamOpen } from '../proto/gen/holdfast/v1/link_pb.ts';
 import { formatVersion } from '../proto/snapshot.ts';
 import type { Config } from './config.ts';
-import { type Device, thisDevice } from './device.ts';
+import type { Device } from './device.ts';
 import { ServiceNames } from './dns/service-names.ts';
 import { type Reported, Reporter } from './link/reporter.ts';
 import { Session, type SessionState } from './link/session.ts';
@@ -11,7 +13,7 @@ import { Streams } from './link/streams.ts';
 import type { LocalApi } from './local/server.ts';
 import type { LocalStatus } from './local/status.ts';
 import type { Logger } from './log.ts';
-import { nodeReport, type SlowFacts } from './node/facts.ts';
+import { goArchitecture, nodeReport, type SlowFacts } from './node/facts.ts';
 import { collectStartUpGarbage } from './node/memory.ts';
 import type { Reboots } from './node/reboot.ts';
 import type { PodStatus } from './pod/pod.ts';
@@ -22,6 +24,8 @@ import type { EngineInfo } from './runtime/runtime.ts';
 import type { AgentState, Identity } from './state/agent-state.ts';
 import { DesiredState } from './state/desired-state.ts';
 import type { StreamSource } from './streams/source.ts';
+import { isTrialOpen, proveStart } from './update/installation.ts';
+import type { SelfUpdate } from './update/self-update.ts';
 import type { DeviceUsage, UsageMeter } from './usage/usage-meter.ts';
 import { agentVersion } from './version.ts';
 
@@ -44,15 +48,12 @@ export class Agent {
   #slowFacts: SlowFacts | undefined;
   #meter: Promise<UsageMeter> | undefined;
   #reboots: Promise<Reboots> | undefined;
+  #selfUpdate: Promise<SelfUpdate> | undefined;
+  #updateConditions: readonly NodeCondition[] = [];
+  #isProven = false;
   #closeLocal: () => void = () => {};
 
-  constructor(
-    config: Config,
-    state: AgentState,
-    identity: Identity,
-    log: Logger,
-    device = thisDevice(config, identity),
-  ) {
+  constructor(config: Config, state: AgentState, identity: Identity, log: Logger, device: Device) {
     this.#identity = identity;
     this.#state = state;
     this.#log = log;
@@ -100,10 +101,12 @@ export class Agent {
         this.#reconciler.desiredChanged(uids);
         this.#serviceNames.changed();
         void this.#rebootIfAsked();
+        void this.#lookAtVersion();
       },
       onState: (link) => {
         this.#link = link;
         if (link.connected) collectStartUpGarbage();
+        void this.#lookAtVersion();
       },
     });
   }
@@ -116,12 +119,14 @@ export class Agent {
       this.#session.run(),
       this.#gatherFacts(),
       this.#rebootIfAsked(), // an agent may have ended before it could
+      this.#lookAtVersion(),
     ]);
   }
 
   /** Lets go of everything but the containers, and of the state that was handed in. */
   async close(): Promise<void> {
     this.#closeLocal();
+    (await this.#selfUpdate)?.close();
     this.#serviceNames.close();
     await this.#session.close();
     await this.#reconciler.close();
@@ -162,6 +167,7 @@ export class Agent {
       engineError: this.#engineError,
       slow: this.#slowFacts,
       bootId: this.#device.bootId,
+      conditions: this.#updateConditions,
       now: `${new Date(this.#device.now()).toISOString().slice(0, 19)}Z`,
     });
     return { kind: 'Node', namespace: '', name: node, uid: '', status: report };
@@ -169,6 +175,7 @@ export class Agent {
 
   async #engineChanged(error: Error | undefined): Promise<void> {
     if (!error) this.#serviceNames.changed();
+    void this.#lookAtVersion();
     const message = error?.message;
     if (message === this.#engineError) return;
     this.#engineError = message;
@@ -207,6 +214,57 @@ export class Agent {
     } catch (error) {
       this.#log.error({ err: error }, 'what the hub asks of this device itself could not be looked at');
     }
+  }
+
+  /** Loaded when another version is asked for, or while this one is tried: most of the time neither is. */
+  async #lookAtVersion(): Promise<void> {
+    this.#prove();
+    const { installation } = this.#device;
+    const isAsked = this.#desired.node?.metadata.annotations?.[AGENT_RELEASE_ANNOTATION] !== undefined;
+    if (!this.#selfUpdate && !isAsked && !(installation && isTrialOpen(installation))) return;
+    this.#selfUpdate ??= this.#loadSelfUpdate();
+    try {
+      (await this.#selfUpdate).changed(this.#desired.node);
+    } catch (error) {
+      this.#log.error({ err: error }, 'what is asked of the version of this agent could not be looked at');
+    }
+  }
+
+  async #loadSelfUpdate(): Promise<SelfUpdate> {
+    const { SelfUpdate } = await import('./update/self-update.ts');
+    const { now, installation, end } = this.#device;
+    return new SelfUpdate({
+      ...{ now, installation, end },
+      monotonicMs: () => performance.now(),
+      node: this.#identity.node,
+      hub: this.#identity,
+      arch: goArchitecture(),
+      version: agentVersion().replace(/^v/, ''),
+      state: this.#state,
+      events: this.#events,
+      told: () => this.#reporter.told(),
+      isConnected: () => this.#link.connected,
+      hasEngine: () => this.#engineError === undefined,
+      hasLooked: () => this.#engineError === undefined && this.#reconciler.hasLooked,
+      onConditions: (conditions) => {
+        this.#updateConditions = conditions;
+        this.#reporter.update(this.#reportedNode());
+      },
+      log: this.#log.child({ part: 'update' }),
+    });
+  }
+
+  /** Once it does anything that it is for. */
+  #prove(): void {
+    const { installation } = this.#device;
+    if (this.#isProven || !installation || !(this.#link.connected || this.#reconciler.hasLooked)) return;
+    this.#isProven = true;
+    if (!proveStart(installation)) return;
+    const text =
+      'the version that should run ended again and again at its start: the one that was installed runs';
+    this.#log.error(text);
+    const subject = { kind: 'Node', namespace: '', name: this.#identity.node, uid: '', fieldPath: '' };
+    this.#events.record(subject, 'Warning', 'AgentFellBack', text);
   }
 
   async #openStream(request: StreamOpen['request'], signal: AbortSignal): Promise<StreamSource> {

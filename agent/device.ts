@@ -7,6 +7,7 @@ import { slowFacts } from './node/slow-facts.ts';
 import { DockerRuntime } from './runtime/docker-runtime.ts';
 import type { Runtime } from './runtime/runtime.ts';
 import type { Identity } from './state/agent-state.ts';
+import type { Installation } from './update/installation.ts';
 import { agentVersion } from './version.ts';
 
 /** What an agent has around it. The fleet simulator puts devices of its own making here. */
@@ -19,6 +20,10 @@ export interface Device {
   readonly bootId: string;
   /** Starts it anew; undefined when its owner does not let the hub do that. */
   readonly reboot: Reboot | undefined;
+  /** Where versions of the agent are; undefined where it cannot update itself. */
+  readonly installation: Installation | undefined;
+  /** Ends the agent, which is then started anew. */
+  readonly end: () => void;
   /** The device's clock: milliseconds since the epoch, right or wrong. */
   readonly now: () => number;
   /** What takes a while to find out. */
@@ -28,7 +33,11 @@ export interface Device {
 }
 
 /** The machine that this process runs on, with its container engine. */
-export function thisDevice(config: Config, identity: Identity): Device {
+export function thisDevice(
+  config: Config,
+  identity: Identity,
+  { installation, end }: Pick<Device, 'installation' | 'end'>,
+): Device {
   const monotonicMs = () => performance.now();
   const command = config.rebootCommand;
   return {
@@ -47,6 +56,8 @@ export function thisDevice(config: Config, identity: Identity): Device {
         ? undefined
         : async () =>
             (await import('./node/reboot-command.ts')).runRebootCommand(JSON.parse(command) as string[]),
+    installation,
+    end,
     now: Date.now,
     facts: () => slowFacts(config.dataDir, agentVersion()),
     serve: (local) => serveLocally(config.runDir, local),

@@ -7,6 +7,8 @@ import { CONFIG_FILE, type Config, readConfig, readConfigAnyway, readWords, SETT
 import { createLog, type Logger, setLogLevel } from './log.ts';
 import { AgentState, type Identity } from './state/agent-state.ts';
 import { forgetJoining, readJoining, saveJoining } from './state/joining.ts';
+import { installationOf } from './update/installation.ts';
+import { agentVersion } from './version.ts';
 
 const DEFAULT_GRPC_PORT = 6444;
 
@@ -27,6 +29,9 @@ const UNCHECKED: Readonly<Record<string, (args: readonly string[]) => Promise<vo
   doctor,
   completion,
   'support-bundle': supportBundle,
+  // An update runs these: it brings all that they need.
+  'self-test': selfTest,
+  'stage-release': async () => (await import('./update/stage-command.ts')).stageCommand(),
 };
 
 /** Flags that one command has besides the settings. Only these commands take words. */
@@ -57,10 +62,15 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
     );
   }
   const log = createLog(config.logLevel, identity.node);
-  const { Agent } = await import('./agent.ts');
+  const [{ Agent }, { thisDevice }] = await Promise.all([import('./agent.ts'), import('./device.ts')]);
+  const stop = () => agent.close().then(() => state.close());
   const transport = config.transport === 'auto' ? (identity.transport ?? 'auto') : config.transport;
-  const agent = new Agent({ ...config, transport }, state, identity, log);
-  stopOn(['SIGINT', 'SIGTERM'], () => agent.close().then(() => state.close()), log);
+  const device = thisDevice({ ...config, transport }, identity, {
+    installation: installationOf(process.env, config.dataDir),
+    end: () => void stop().then(() => process.exit(0)),
+  });
+  const agent = new Agent({ ...config, transport }, state, identity, log, device);
+  stopOn(['SIGINT', 'SIGTERM'], stop, log);
   if (config.peerPort && config.registry === 'hub') await shareLayers(config, identity, log);
   if (config.bundlePaths) await importFrom(config, config.bundlePaths, log);
   let current = config;
@@ -201,6 +211,17 @@ async function status(config: Config): Promise<void> {
         : `Node:     ${node}, not joined yet\nHub:      ${hub}: waits for approval since ${waits.since} (request ${waits.request})\n          ${approveWith(node ?? '')}`,
     );
   }
+}
+
+/** That this program works here: with its native addon, on a copy of what an agent must not forget. Prints its version. */
+async function selfTest([dir]: readonly string[]): Promise<void> {
+  if (dir === undefined) throw new Error('a directory with a copy of the state must be named');
+  const state = AgentState.open(dir, createLog('silent', undefined));
+  const identity = state.identity();
+  state.close();
+  if (!identity) throw new Error('the identity of this device can not be read from a copy of its state');
+  await import('./agent.ts'); // all that an agent begins with
+  console.log(agentVersion().replace(/^v/, ''));
 }
 
 async function lease(config: Config, args: readonly string[]): Promise<void> {

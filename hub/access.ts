@@ -3,6 +3,7 @@ import type { Access } from './api/access.ts';
 import { AccountTokens } from './authentication/account-tokens.ts';
 import { authenticator } from './authentication/authenticate.ts';
 import { verifyToken } from './authentication/tokens.ts';
+import { checkAgentReleaseWriters } from './authorization/agent-release-writers.ts';
 import { Authorizers, administratorsAuthorizer } from './authorization/authorizers.ts';
 import { checkEscalation } from './authorization/escalation.ts';
 import { NodeAuthorizer } from './authorization/node-authorizer.ts';
@@ -40,6 +41,7 @@ export async function openAccess({
       checkNodeRestriction(registry, write);
       checkEscalation({ authorizer, rbac }, write);
       checkSignerPermissions(authorizer, write);
+      checkAgentReleaseWriters(authorizer, write);
     },
     accountTokens,
     verifyToken: (token, audiences) => verifyToken(context, token, audiences),

@@ -31,6 +31,7 @@ import { NodeUsages } from './link/node-usages.ts';
 import { Sessions } from './link/sessions.ts';
 import { StatusIntake } from './link/status-intake.ts';
 import type { Logger } from './log.ts';
+import { agentPackages } from './packages/agent-packages.ts';
 import { devicePaths } from './packages/device-paths.ts';
 import { PackageStore } from './packages/package-store.ts';
 import { StoreRegistry } from './registry/store-registry.ts';
@@ -224,6 +225,8 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   );
   const observers = [metrics.requests, audit];
   const pushes = new GitPushes();
+  const packages = new PackageStore(config.dataDir);
+  const served: { port: number | undefined } = { port: undefined };
   const controllers = startControllers({
     registry,
     log: log.child({ part: 'controllers' }),
@@ -244,11 +247,15 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       pushes,
       directory: join(config.dataDir, 'git'),
     },
+    packages: {
+      packagesOf: (version, arch) => agentPackages(packages, version, arch),
+      port: () => served.port,
+    },
   });
   const hooks = gitHooks({ registry, pushes, now: Date.now });
   const forDevices = devicePaths({
     ca: keys.ca,
-    packages: new PackageStore(config.dataDir),
+    packages,
     ownAddress: () => `${advertisedAddress(config.bind) ?? hostname()}:${apiPort}`,
     grpcPort,
     onError: (error) => log.error({ err: error }, 'a request of a device failed'),
@@ -274,6 +281,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       port: apiPort,
     },
   );
+  served.port = apiPort;
   await writeKubeconfig(config, keys, apiPort);
   log.info({ api: apiPort, grpc: grpcPort, mqtt: mqttPort, version: hubVersion() }, 'the hub is ready');
 

@@ -52,17 +52,3 @@ function isRequest(given: RebootRequest | null): given is RebootRequest {
     (bootId === undefined || typeof bootId === 'string')
   );
 }
-
-/** An event's message, which names the request that it answers: there may have been others. */
-export function rebootMessage(text: string, { id }: Pick<RebootRequest, 'id'>): string {
-  return `${text}${suffixOf(id)}`;
-}
-
-/** What an event says to a request; undefined when it is about another. */
-export function answerToReboot(message: string, id: string): string | undefined {
-  return message.endsWith(suffixOf(id)) ? message.slice(0, -suffixOf(id).length) : undefined;
-}
-
-function suffixOf(id: string): string {
-  return ` (request ${id})`;
-}

@@ -94,13 +94,14 @@ export function podUpdateOf({ metadata }: Annotated): PodUpdate | undefined {
   if (text === undefined) return undefined;
   try {
     const update = JSON.parse(text) as PodUpdate | null;
-    return isUpdate(update) ? update : undefined;
+    return isPodUpdate(update) ? update : undefined;
   } catch {
     return undefined;
   }
 }
 
-function isUpdate(given: PodUpdate | null): given is PodUpdate {
+/** Of what was JSON. */
+export function isPodUpdate(given: PodUpdate | null | undefined): given is PodUpdate {
   if (typeof given !== 'object' || given === null) return false;
   const numbers = [given.minHealthySeconds, given.maxRestarts, given.deadlineSeconds];
   return (

@@ -29,6 +29,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'agent/runtime/runtime.ts',
     'agent/state',
     'proto/node-reboot.ts',
+    'proto/request-answer.ts',
+  ],
+  'agent/update': [
+    'agent/pod/consent.ts',
+    'agent/reconcile/event-recorder.ts',
+    'agent/reconcile/update-windows.ts',
+    'agent/state',
+    'proto/agent-release.ts',
+    'proto/minisign.ts',
+    'proto/pod-update.ts',
+    'proto/request-answer.ts',
   ],
   'agent/joining': ['agent/config.ts', 'proto/settings'],
   'agent/local': ['agent/pod/lease.ts', 'agent/pod/pod.ts'],
@@ -88,7 +99,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'hub/security': ['hub/registry/registry.ts', 'hub/resources'],
   'hub/authentication': ['hub/registry/registry.ts', 'hub/resources', 'hub/security/node-identity.ts'],
-  'hub/authorization': ['hub/registry/registry.ts', 'hub/resources', 'hub/security'],
+  'hub/authorization': [
+    'hub/fleet/agent-release.ts',
+    'hub/registry/registry.ts',
+    'hub/resources',
+    'hub/security',
+  ],
   'hub/api': [
     'hub/authentication',
     'hub/authorization',
@@ -113,7 +129,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/resources',
     'hub/schema',
     'hub/sync',
+    'proto/agent-release.ts',
     'proto/pod-update.ts',
+    'proto/request-answer.ts',
   ],
   'hub/controllers/start-controllers.ts': [
     'hub/controllers',
@@ -128,6 +146,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'hub/packages': [
     'hub/security/certificate-authority.ts',
+    'proto/agent-release.ts',
     'proto/bundle/tar-reader.ts',
     'proto/minisign.ts',
   ],
@@ -161,6 +180,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/security',
     'proto/join-token.ts',
     'proto/node-reboot.ts',
+    'proto/request-answer.ts',
   ],
   'hub/bootstrap-objects.ts': [
     'hub/authorization/reconcile-default-roles.ts',
@@ -211,10 +231,10 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
 
 /** Types only: their values are made in another place and handed over. */
 const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
-  'agent/reconcile/event-recorder.ts': ['agent/link', 'agent/node'],
+  'agent/reconcile/event-recorder.ts': ['agent/link', 'agent/node', 'agent/update'],
   'agent/pod/pod.ts': ['agent/dns', 'agent/local'],
-  'agent/state/agent-state.ts': ['agent/node'],
-  'agent/state/desired-state.ts': ['agent/node'],
+  'agent/state/agent-state.ts': ['agent/node', 'agent/update'],
+  'agent/state/desired-state.ts': ['agent/node', 'agent/update'],
   'agent/runtime/runtime.ts': ['agent/dns', 'agent/node', 'agent/usage'],
   'agent/usage': ['agent/streams'],
   'hub/api/access.ts': ['hub/access.ts'],

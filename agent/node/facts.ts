@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { arch, cpus, hostname, networkInterfaces, release, totalmem } from 'node:os';
-import type { NodeStatus } from 'kubernetes-types/core/v1.d.ts';
+import type { NodeCondition, NodeStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { EngineInfo } from '../runtime/runtime.ts';
 
 /** What one must ask other programs for; see slow-facts.ts. */
@@ -21,6 +21,8 @@ export interface NodeFacts {
   readonly engineError: string | undefined;
   readonly slow: SlowFacts | undefined;
   readonly bootId: string;
+  /** Besides that it is ready. */
+  readonly conditions: readonly NodeCondition[];
   /** RFC 3339. */
   readonly now: string;
 }
@@ -52,7 +54,7 @@ export function nodeReport(facts: NodeFacts): { labels: Record<string, string>; 
       ],
       capacity,
       allocatable: capacity,
-      conditions: [readyCondition(facts)],
+      conditions: [readyCondition(facts), ...facts.conditions],
       nodeInfo: {
         architecture: goArchitecture(),
         bootID: facts.bootId,
@@ -96,7 +98,8 @@ export function bootId(file: string): string {
   }
 }
 
-function goArchitecture(): string {
+/** Of this device, in Kubernetes' words: `amd64`, `arm64`. */
+export function goArchitecture(): string {
   return arch() === 'x64' ? 'amd64' : arch();
 }
 

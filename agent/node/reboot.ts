@@ -5,9 +5,9 @@ import {
   REBOOT_REFUSED,
   REBOOTING,
   type RebootRequest,
-  rebootMessage,
   rebootRequestOf,
 } from '../../proto/node-reboot.ts';
+import { answerTo } from '../../proto/request-answer.ts';
 import type { EventRecorder } from '../reconcile/event-recorder.ts';
 import type { AgentState } from '../state/agent-state.ts';
 import type { OwnNode } from '../state/desired-state.ts';
@@ -86,6 +86,6 @@ export class Reboots {
     log.info({ request: request.id, reason }, text);
     const type = reason === REBOOTING ? 'Normal' : 'Warning';
     const subject = { kind: 'Node', namespace: '', name, uid, fieldPath: '' };
-    events.record(subject, type, reason, rebootMessage(text, request));
+    events.record(subject, type, reason, answerTo(request.id, text));
   }
 }

@@ -33,10 +33,12 @@ const ADDED_TABLES = `
   CREATE TABLE IF NOT EXISTS pod_updates (uid TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS leases (name TEXT PRIMARY KEY, lease TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS reboots (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
+  CREATE TABLE IF NOT EXISTS agent_updates (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, verdict TEXT NOT NULL) STRICT;
 `;
 const SNAPSHOTS_KEPT = 2;
 /** Requests that snapshots can still have are among the newest by far. */
 const REBOOTS_KEPT = 64;
+const AGENT_UPDATES_KEPT = 64;
 
 /**
  * What the agent must not forget: in one SQLite file (WAL, `synchronous=FULL`), which one process at a time can open. Identity and snapshots are also kept as
@@ -179,6 +181,31 @@ export class AgentState {
         .prepare('DELETE FROM reboots WHERE number <= (SELECT max(number) FROM reboots) - ?')
         .run(REBOOTS_KEPT);
     })();
+  }
+
+  /** What was decided about a request to run another version of the agent, JSON. */
+  agentUpdate(id: string): string | undefined {
+    return this.#db.prepare('SELECT verdict FROM agent_updates WHERE id = ?').pluck().get(id) as
+      | string
+      | undefined;
+  }
+
+  /** Durable when it returns. Throws when it cannot be made so. */
+  saveAgentUpdate(id: string, verdict: string): void {
+    this.#db.transaction(() => {
+      this.#db.prepare('INSERT OR REPLACE INTO agent_updates (id, verdict) VALUES (?, ?)').run(id, verdict);
+      this.#db
+        .prepare('DELETE FROM agent_updates WHERE number <= (SELECT max(number) FROM agent_updates) - ?')
+        .run(AGENT_UPDATES_KEPT);
+    })();
+  }
+
+  /** A copy that another agent can open, in a directory that is there. */
+  copyTo(dir: string): void {
+    const path = join(dir, 'agent.db');
+    rmSync(path, { force: true });
+    this.#db.prepare('VACUUM INTO ?').run(path);
+    chmodSync(path, 0o600); // it holds the device's keys
   }
 
   close(): void {

@@ -16,6 +16,7 @@ export type EventSource =
   | 'node-controller'
   | 'git-source-controller'
   | 'rollout-controller'
+  | 'agent-release-controller'
   | 'configuration-controller'
   | 'taint-eviction-controller'
   | 'certificate-controller'

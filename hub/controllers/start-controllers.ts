@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { Registry } from '../registry/registry.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
+import { startAgentReleaseController } from './agent-release/agent-release-controller.ts';
+import type { AgentPackageSource } from './agent-release/missing-packages.ts';
 import { type Sign, startCertificateController } from './certificates/certificate-controller.ts';
 import { startClusterRoleAggregation } from './cluster-role-aggregation/cluster-role-aggregation.ts';
 import { startConfigurationController } from './configuration-revision/configuration-controller.ts';
@@ -23,6 +25,7 @@ import { startRemovedNodesController } from './node-health/removed-nodes.ts';
 import { startPodCollector } from './pod-collector/pod-collector.ts';
 import { startReplicaSetController } from './replica-set/replica-set-controller.ts';
 import { type QuotaUsage, startResourceQuotaController } from './resource-quota/resource-quota-controller.ts';
+import { agentReleaseWorkloads } from './rollout/agent-release-workload.ts';
 import { daemonSetWorkloads } from './rollout/daemon-set-workload.ts';
 import { deploymentWorkloads } from './rollout/deployment-workload.ts';
 import { type GateSources, startRolloutController } from './rollout/rollout-controller.ts';
@@ -55,6 +58,8 @@ export interface StartControllersOptions {
   readonly identities?: IdentityOptions;
   /** Without it, no repository is followed. */
   readonly git?: GitSourceOptions;
+  /** Without it, no device is asked to run another version of the agent. */
+  readonly packages?: AgentPackageSource;
 }
 
 const NODE_MONITOR_GRACE_PERIOD_MS = 40_000;
@@ -70,6 +75,7 @@ export function startControllers({
   gates,
   identities,
   git,
+  packages,
 }: StartControllersOptions): Running {
   const events = new EventRecorder({ registry, log, now });
   const context: ControllerContext = { registry, log, now, events };
@@ -101,6 +107,7 @@ export function startControllers({
     startGarbageCollector(context),
     startEventExpiry(context),
     startClusterRoleAggregation(context),
+    ...(packages ? startAgentReleases(context, packages, gates) : []),
     ...(git ? [startGitSourceController(context, git)] : []),
     ...(identities ? startIdentityControllers(context, identities) : []),
   ];
@@ -110,6 +117,17 @@ export function startControllers({
       await events.stop();
     },
   };
+}
+
+function startAgentReleases(
+  context: ControllerContext,
+  packages: AgentPackageSource,
+  gates: GateSources | undefined,
+): Running[] {
+  return [
+    startAgentReleaseController(context, packages),
+    startRolloutController(context, agentReleaseWorkloads(packages), gates),
+  ];
 }
 
 function startIdentityControllers(context: ControllerContext, options: IdentityOptions): Running[] {

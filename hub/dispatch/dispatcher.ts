@@ -1,7 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { SignedSnapshot, Version } from '../../proto/gen/holdfast/v1/link_pb.ts';
-import { REBOOT_ANNOTATION } from '../../proto/node-reboot.ts';
 import { seal } from '../../proto/seal.ts';
 import { compareVersions, compressObjects, formatVersion, signSnapshot } from '../../proto/snapshot.ts';
 import type { Registry, WatchEvent } from '../registry/registry.ts';
@@ -13,8 +12,8 @@ import type { PodObject, ServiceObject } from '../resources/typed.ts';
 import { SEALING_KEY_ANNOTATION } from '../security/node-identity.ts';
 import type { Store } from '../store/store.ts';
 import { WorkQueue } from '../sync/work-queue.ts';
+import { askedOfNode, REQUESTS } from './asked-of-node.ts';
 import { type CompiledSnapshot, compileSnapshot } from './compile-snapshot.ts';
-import { askedOfNode } from './reboot-request.ts';
 
 export interface DispatcherOptions {
   readonly registry: Registry;
@@ -116,9 +115,9 @@ export class Dispatcher {
 
   /** Whether something else is asked of the device than before. */
   #noteAsked({ metadata: { name = '', annotations } }: KubeObject): boolean {
-    const asked = annotations?.[REBOOT_ANNOTATION];
-    if (this.#asked.get(name) === asked) return false;
-    if (asked === undefined) this.#asked.delete(name);
+    const asked = REQUESTS.map((request) => annotations?.[request] ?? '').join('\n');
+    if ((this.#asked.get(name) ?? NOTHING_ASKED) === asked) return false;
+    if (asked === NOTHING_ASKED) this.#asked.delete(name);
     else this.#asked.set(name, asked);
     return true;
   }
@@ -215,3 +214,4 @@ export class Dispatcher {
 }
 
 const PREFIX = '/dispatch/';
+const NOTHING_ASKED = REQUESTS.map(() => '').join('\n');

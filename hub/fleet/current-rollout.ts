@@ -1,12 +1,14 @@
 import type { Registry } from '../registry/registry.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { KubeObject } from '../resources/object.ts';
+import type { AgentReleaseObject } from './agent-release.ts';
 import { type DeviceUpdateObject, deviceUpdates } from './device-update.ts';
 import { POLICY_ANNOTATION } from './fleet-kind.ts';
 import { type Revision, type RolloutObject, rollouts } from './rollout.ts';
 
 /** The policy that a workload refers to; undefined for one that is changed in Kubernetes' own way. */
-export function policyNameOf({ metadata }: KubeObject): string | undefined {
+export function policyNameOf({ kind, metadata, ...rest }: KubeObject): string | undefined {
+  if (kind === 'AgentRelease') return (rest as unknown as Pick<AgentReleaseObject, 'spec'>).spec.policy;
   return metadata.annotations?.[POLICY_ANNOTATION] || undefined;
 }
 
@@ -37,17 +39,19 @@ export function undoneLast(registry: Registry, workload: KubeObject): RolloutObj
   return undone?.status?.phase === 'Undone' ? undone : undefined;
 }
 
+const PREFIXES: Readonly<Record<string, string>> = { Deployment: 'deploy-', AgentRelease: 'agent-' };
+
 /**
- * How the objects of a workload's rollouts are named after it: those of a DaemonSet as it is, for most are; a Deployment
+ * How the objects of a workload's rollouts are named after it: those of a DaemonSet as it is, for most are; others
  * may have the same name.
  */
 export function nameInFleet(kind: string, name: string): string {
-  return kind === 'Deployment' ? `deploy-${name}` : name;
+  return `${PREFIXES[kind] ?? ''}${name}`;
 }
 
 /** Whether a pod that goes comes again on the same device: then a device has one, or none yet. */
 export function keepsPlaces(kind: string): boolean {
-  return kind === 'DaemonSet';
+  return kind !== 'Deployment';
 }
 
 /** The row of one device for one workload, by its name in the fleet. */

@@ -177,7 +177,7 @@ const SPEC = struct(
       'What is changed.',
       {
         apiVersion: text('Its API version.'),
-        kind: choice('Its kind.', ['DaemonSet', 'Deployment']),
+        kind: choice('Its kind.', ['DaemonSet', 'Deployment', 'AgentRelease']),
         name: text('Its name.'),
       },
       needs('apiVersion', 'kind', 'name'),

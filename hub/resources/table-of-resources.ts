@@ -1,4 +1,5 @@
 import { customResourceDefinitions } from '../custom-resources/custom-resource-definitions.ts';
+import { agentReleases } from '../fleet/agent-release.ts';
 import { deviceUpdates } from '../fleet/device-update.ts';
 import { gitSources } from '../fleet/git-source.ts';
 import { rollouts } from '../fleet/rollout.ts';
@@ -131,6 +132,7 @@ export const resources: readonly ResourceDefinition[] = [
   leases,
   runtimeClasses,
   endpointSlices,
+  agentReleases,
   deviceUpdates,
   gitSources,
   rolloutPolicies,

@@ -296,6 +296,8 @@ export class SimulatedDevice {
         this.#tolerated(this.reboot({ downMs: REBOOT_MS, containers: 'ended' }));
         return undefined;
       },
+      installation: undefined,
+      end: () => {},
       now: () => this.#now(),
       facts: async () => FACTS,
       serve: async () => () => {}, // nobody asks a simulated device on its own socket

@@ -8,8 +8,8 @@ import { completionOf } from '../../proto/manual/completion.ts';
 import type { Manual } from '../../proto/manual/manual.ts';
 import { bundleOf } from '../bundle.ts';
 import { ROOT } from '../local-files.ts';
-import { AGENT_FLAGS, HUB_FLAGS } from '../local-processes.ts';
 import type { TarEntry } from '../tar.ts';
+import { AGENT_LAUNCHER, HUB_LAUNCHER } from './launcher.ts';
 import { manPageOf } from './man-page.ts';
 import { runtimeFor } from './runtime.ts';
 import { sbomOf } from './sbom.ts';
@@ -25,14 +25,14 @@ export interface Contents {
 }
 
 const BUNDLES = {
-  'holdfast-agent': { folder: 'agent', entry: 'agent.mjs', flags: AGENT_FLAGS },
-  holdfast: { folder: 'hub', entry: 'holdfast.mjs', flags: HUB_FLAGS },
+  'holdfast-agent': { folder: 'agent', launcher: AGENT_LAUNCHER },
+  holdfast: { folder: 'hub', launcher: HUB_LAUNCHER },
 } as const;
 
 /** `publicKey`: whose packages this program will take for its own next version. */
 export async function contentsOf(program: ProgramName, target: Target, publicKey: string): Promise<Contents> {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
-  const { folder, entry, flags } = BUNDLES[program];
+  const { folder, launcher } = BUNDLES[program];
   const { files, packages } = await bundleOf(folder, target.bundle);
   const runtime = runtimeFor(target);
   const parties = thirdParties(packages);
@@ -45,7 +45,7 @@ export async function contentsOf(program: ProgramName, target: Target, publicKey
   return {
     ...{ program, target, version },
     files: [
-      text(`bin/${program}`, launcher(program, `${folder}/${entry}`, flags), 0o755),
+      text(`bin/${program}`, launcher, 0o755),
       ...(program === 'holdfast' ? [text('bin/kubectl-holdfast', PLUGIN, 0o755)] : []),
       { type: 'file', path: 'lib/node', mode: 0o755, content: readFileSync(runtime.path) },
       ...[...files].map(([path, content]) => ({
@@ -74,16 +74,6 @@ function shellFiles(manual: Manual, version: string): [path: string, content: st
     [`share/fish/vendor_completions.d/${program}.fish`, completionOf(manual, 'fish')],
   ];
 }
-
-/** glibc's arenas for threads that hardly allocate cost a device megabytes. */
-const ONE_ARENA = 'export MALLOC_ARENA_MAX=1\n';
-
-/** A shell's few lines: what the kernel starts must be found from any link to it, and know the runtime beside it. */
-const launcher = (program: ProgramName, entry: string, flags: readonly string[]) => `#!/bin/sh
-home=$(dirname "$(dirname "$(readlink -f "$0")")")
-${program === 'holdfast-agent' ? ONE_ARENA : ''}unset NODE_OPTIONS NODE_EXTRA_CA_CERTS
-exec "$home/lib/node" ${flags.join(' ')} "$home/lib/${entry}" "$@"
-`;
 
 const PLUGIN = `#!/bin/sh
 export HOLDFAST_PROGRAM='kubectl holdfast'

@@ -67,11 +67,10 @@ async function makePackages(all: readonly Contents[], key: SigningKey): Promise<
 export async function packagesOf(contents: Contents): Promise<Map<string, Buffer>> {
   const { program, version, target, files } = contents;
   const name = `${program}-${version}-linux-${target.arch}`;
-  const slim = files.filter(({ path }) => path !== 'lib/node');
   const [archive, data, update] = await Promise.all([
-    compress(tarOf(archiveEntries(name, contents)), { level: 9 }),
+    compress(archiveOf(contents), { level: 9 }),
     compress(tarOf(debianFiles(contents)), { level: 9 }),
-    compress(tarOf(archiveEntries(name, { ...contents, files: slim })), { level: 9 }),
+    compress(archiveOf({ ...contents, files: withoutRuntime(files) }), { level: 9 }),
   ]);
   return new Map([
     [`${name}.tar.gz`, archive],
@@ -80,8 +79,14 @@ export async function packagesOf(contents: Contents): Promise<Map<string, Buffer
   ]);
 }
 
-function archiveEntries(folder: string, { program, files }: Contents): TarEntry[] {
-  return [...files, ...ofArchives(program)].map((entry) => ({ ...entry, path: `${folder}/${entry.path}` }));
+export const withoutRuntime = (files: Contents['files']) => files.filter(({ path }) => path !== 'lib/node');
+
+/** What is in an archive, before it is compressed. */
+export function archiveOf({ program, version, target, files }: Contents): Buffer {
+  const folder = `${program}-${version}-linux-${target.arch}`;
+  return tarOf(
+    [...files, ...ofArchives(program)].map((entry) => ({ ...entry, path: `${folder}/${entry.path}` })),
+  );
 }
 
 /** What a package manager has of its own, and an archive must bring. */

@@ -1,11 +1,5 @@
 import t from 'tap';
-import {
-  answerToReboot,
-  encodeRebootRequest,
-  REBOOT_ANNOTATION,
-  rebootMessage,
-  rebootRequestOf,
-} from '../../proto/node-reboot.ts';
+import { encodeRebootRequest, REBOOT_ANNOTATION, rebootRequestOf } from '../../proto/node-reboot.ts';
 
 const annotated = (text: string) => ({ metadata: { annotations: { [REBOOT_ANNOTATION]: text } } });
 
@@ -29,10 +23,4 @@ t.test('a request is read as it was written, and what is none is nothing', async
     '{"id":"x","until":"2026-01-01T00:05:00Z","bootId":1}',
   ];
   for (const text of wrong) t.equal(rebootRequestOf(annotated(text)), undefined, text);
-});
-
-t.test('an answer belongs to one request', async (t) => {
-  const message = rebootMessage('no', { id: 'one' });
-  t.equal(answerToReboot(message, 'one'), 'no');
-  t.equal(answerToReboot(message, 'two'), undefined);
 });

@@ -1,10 +1,5 @@
-import {
-  answerToReboot,
-  REBOOT_FAILED,
-  REBOOT_REFUSED,
-  REBOOTING,
-  type RebootRequest,
-} from '../../../proto/node-reboot.ts';
+import { REBOOT_FAILED, REBOOT_REFUSED, REBOOTING, type RebootRequest } from '../../../proto/node-reboot.ts';
+import { answerOf } from '../../../proto/request-answer.ts';
 import { since } from '../../resources/human-duration.ts';
 import { readinessOf } from '../../resources/node-matching.ts';
 import type { EventObject, NodeObject } from '../../resources/typed.ts';
@@ -73,7 +68,7 @@ export function rebootWord(
   { reason = '', message = '' }: Pick<EventObject, 'reason' | 'message'>,
   { id }: RebootRequest,
 ): RebootWord | undefined {
-  const answer = answerToReboot(message, id);
+  const answer = answerOf(id, message);
   if (answer === undefined) return undefined;
   if (reason === REBOOTING) return { type: 'begun' };
   return reason === REBOOT_REFUSED || reason === REBOOT_FAILED

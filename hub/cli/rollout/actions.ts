@@ -22,7 +22,7 @@ interface ActionCommand {
 
 function actionCommand({ type, about, flags = {}, examples, more }: ActionCommand): Command {
   return {
-    arguments: 'NAME|ds/NAME|deploy/NAME',
+    arguments: 'NAME|ds/NAME|deploy/NAME|ar/NAME',
     takes: [1, 1],
     about,
     flags: { ...flags, reason: REASON },

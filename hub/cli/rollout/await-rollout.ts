@@ -3,9 +3,10 @@ import type { RolloutObject } from '../../fleet/rollout.ts';
 import type { ApiClient, WatchEvent } from '../api-client.ts';
 import { findPolicy, newestFirst, rolloutsPath } from './find-rollout.ts';
 import {
+  asRelease,
   isOf,
   noWorkload,
-  POLICY_ANNOTATION,
+  policyOf,
   referenceText,
   type Version,
   versionsOf,
@@ -28,8 +29,8 @@ export async function awaitRollout(
   const workload = await settled(client, namespace, reference, signal);
   if (!workload) return undefined;
   const { kind, name } = reference;
-  const policy = workload.metadata.annotations?.[POLICY_ANNOTATION];
-  if (!policy) throw new Error(withoutRollouts(reference, workload));
+  const policy = policyOf(workload);
+  if (!policy || asRelease(workload)?.status?.message) throw new Error(withoutRollouts(reference, workload));
   const versions = await versionsOf(client, kind, workload);
   if (isHeldBack(workload, versions[0]))
     throw new Error(
@@ -50,7 +51,9 @@ export async function awaitRollout(
 }
 
 /** A Deployment that is paused goes on with the template of before. */
-function isHeldBack({ spec }: WorkloadObject, newest: Version | undefined): boolean {
+function isHeldBack(workload: WorkloadObject, newest: Version | undefined): boolean {
+  if (asRelease(workload)) return false;
+  const { spec } = workload;
   const isPaused = 'paused' in spec && spec.paused === true;
   return isPaused && !isDeepStrictEqual(newest?.template, spec.template);
 }

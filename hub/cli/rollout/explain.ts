@@ -6,12 +6,12 @@ import { findNode } from '../node/find-nodes.ts';
 import { dataText } from '../print.ts';
 import { type Explanation, explainDevice } from './explain-device.ts';
 import { deviceUpdatesPath, findPolicy, listRollouts, workloadMeant } from './find-rollout.ts';
-import { mismatchOf } from './mismatch.ts';
+import { mismatchOf, releaseMismatchOf } from './mismatch.ts';
 import {
   findWorkload,
   nameInFleet,
-  POLICY_ANNOTATION,
   podsOf,
+  policyOf,
   referenceText,
   versionsOf,
   type WorkloadObject,
@@ -20,7 +20,7 @@ import {
 } from './workload.ts';
 
 export const explain: Command = {
-  arguments: 'DEVICE [ds/NAME|deploy/NAME]',
+  arguments: 'DEVICE [ds/NAME|deploy/NAME|ar/NAME]',
   takes: [1, 2],
   about:
     'the one reason why a device has the newest revision, or not: of each of its rollouts, or of one workload',
@@ -70,10 +70,7 @@ async function answer(call: Call, node: NodeObject, reference: WorkloadReference
     client.find<DeviceUpdateObject>(`${deviceUpdatesPath(namespace)}/${row}`),
     listRollouts(client, namespace, reference),
   ]);
-  const mismatch =
-    reference.kind === 'DaemonSet'
-      ? mismatchOf(workload as DaemonSetObject, node)
-      : await absence(call, device, reference, workload);
+  const mismatch = await mismatchWith(call, node, reference, workload);
   const explanation = explainDevice({
     node,
     reference,
@@ -93,6 +90,23 @@ async function answer(call: Call, node: NodeObject, reference: WorkloadReference
   };
 }
 
+/** Why the device is none of the workload's; undefined when it is one. */
+async function mismatchWith(
+  call: Call,
+  node: NodeObject,
+  reference: WorkloadReference,
+  workload: WorkloadObject,
+): Promise<string | undefined> {
+  switch (reference.kind) {
+    case 'DaemonSet':
+      return mismatchOf(workload as DaemonSetObject, node);
+    case 'Deployment':
+      return absence(call, node.metadata.name ?? '', reference, workload);
+    case 'AgentRelease':
+      return releaseMismatchOf(workload, node);
+  }
+}
+
 /** The policy that the present template waits for: without it the hub makes no rollout. */
 async function missingPolicy(
   { client, namespace }: Call,
@@ -100,7 +114,7 @@ async function missingPolicy(
   workload: WorkloadObject,
   newest: RolloutObject | undefined,
 ): Promise<string | undefined> {
-  const name = workload.metadata.annotations?.[POLICY_ANNOTATION];
+  const name = policyOf(workload);
   if (!name || (await findPolicy(client, namespace, name))) return undefined;
   const versions = await versionsOf(client, kind, workload);
   const isNew = newest ? versions[0]?.hash !== newest.spec.to.hash : versions.length > 1;

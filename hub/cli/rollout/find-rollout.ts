@@ -40,12 +40,12 @@ export type Reference =
 export function parseReference(text: string): Reference {
   const [word = '', name, ...more] = text.includes('/') ? text.split('/') : ['rollout', text];
   if (!name || more.length > 0)
-    throw new Error(`NAME must be a rollout, ds/NAME or deploy/NAME, is "${text}"`);
+    throw new Error(`NAME must be a rollout, ds/NAME, deploy/NAME or ar/NAME, is "${text}"`);
   const kind = kindMeant(word);
   if (kind) return { type: 'workload', workload: { kind, name } };
   const [short = ''] = word.toLowerCase().split('.');
   if (['rollout', 'rollouts', 'ro'].includes(short)) return { type: 'rollout', name };
-  throw new Error(`NAME must be a rollout, ds/NAME or deploy/NAME: rollouts go over no "${word}"`);
+  throw new Error(`NAME must be a rollout, ds/NAME, deploy/NAME or ar/NAME: rollouts go over no "${word}"`);
 }
 
 /** `deploy/app`, or `app` alone for a DaemonSet where only a workload can be meant. Throws for anything else. */
@@ -53,6 +53,13 @@ export function workloadMeant(text: string): WorkloadReference {
   const reference = parseReference(text.includes('/') ? text : `ds/${text}`);
   if (reference.type === 'workload') return reference.workload;
   throw new Error(`a workload is wanted here, ds/NAME or deploy/NAME, not the rollout "${reference.name}"`);
+}
+
+/** As `workloadMeant`, where a template of pods is needed. */
+export function podWorkloadMeant(text: string): WorkloadReference {
+  const workload = workloadMeant(text);
+  if (workload.kind !== 'AgentRelease') return workload;
+  throw new Error(`a workload is wanted here, ds/NAME or deploy/NAME: an AgentRelease has no pods`);
 }
 
 /** Those of a workload, or all of the namespace; the newest first. */
@@ -128,7 +135,9 @@ function onlyOne(all: readonly RolloutObject[], namespace: string): RolloutObjec
   const workloads = new Set(all.map(({ spec }) => workloadText(spec.workload)));
   const [only] = open.length === 0 && workloads.size === 1 ? all : open;
   if (only && open.length <= 1) return only;
-  throw new Error(`name a rollout, ds/NAME or deploy/NAME in namespace "${namespace}": ${thoseThere(all)}`);
+  throw new Error(
+    `name a rollout, ds/NAME, deploy/NAME or ar/NAME in namespace "${namespace}": ${thoseThere(all)}`,
+  );
 }
 
 function thoseThere(all: readonly RolloutObject[]): string {

@@ -7,7 +7,7 @@ import { findRollout, listRollouts, parseReference } from './find-rollout.ts';
 import { findWorkload, type Version, versionsOf, type WorkloadReference } from './workload.ts';
 
 export const history: Command = {
-  arguments: 'ds/NAME|deploy/NAME|NAME',
+  arguments: 'ds/NAME|deploy/NAME|ar/NAME|NAME',
   takes: [1, 1],
   about: 'the revisions of a workload and what became of each; of a rollout, everything that happened to it',
   examples: ['ds/app', 'deploy/shop', 'app-3', 'app-3 -o wide'],
@@ -77,8 +77,9 @@ function tookText(rollout: RolloutObject | undefined): string {
   return from === undefined || to === undefined ? '' : humanDuration(Math.max(0, to - from));
 }
 
-function imagesOf({ template: { spec } }: Version): string {
-  return (spec?.containers ?? []).map(({ image = '' }) => image).join(', ');
+/** Of an AgentRelease, the version. */
+function imagesOf({ template: { spec }, hash }: Version): string {
+  return spec === undefined ? hash : (spec.containers ?? []).map(({ image = '' }) => image).join(', ');
 }
 
 async function ofRollout(call: Call, rollout: RolloutObject): Promise<void> {

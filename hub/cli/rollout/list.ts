@@ -6,7 +6,7 @@ import { listRollouts, newestFirst, parseReference, workloadOf } from './find-ro
 import { referenceText } from './workload.ts';
 
 export const list: Command = {
-  arguments: '[ds/NAME|deploy/NAME]',
+  arguments: '[ds/NAME|deploy/NAME|ar/NAME]',
   takes: [0, 1],
   about: 'all rollouts, the newest first',
   flags: { 'all-namespaces': { type: 'boolean', short: 'A', about: 'of all namespaces' } },

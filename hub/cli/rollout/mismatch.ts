@@ -1,6 +1,27 @@
 import { daemonTolerations, placementOn } from '../../controllers/daemon-set/placement.ts';
 import { untoleratedTaint } from '../../resources/node-matching.ts';
 import type { DaemonSetObject, NodeObject } from '../../resources/typed.ts';
+import { asRelease, type WorkloadObject } from './workload.ts';
+
+/** What of an AgentRelease the node does not meet: follows the device's name. Undefined if it meets all. Pure. */
+export function releaseMismatchOf(workload: WorkloadObject, { metadata }: NodeObject): string | undefined {
+  const { nodeSelector, devices } = asRelease(workload)?.spec ?? {};
+  const { name = '', labels = {} } = metadata;
+  const of = `is not one of AgentRelease ${workload.metadata.name}`;
+  if (devices && !devices.includes(name)) return `${of}: it names others (spec.devices)`;
+  const selector = unmet(nodeSelector, labels);
+  return selector && `${of}: ${selector}`;
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+function unmet(nodeSelector: Labels | undefined, labels: Labels): string | undefined {
+  const selector = Object.entries(nodeSelector ?? {}).find(([key, value]) => labels[key] !== value);
+  if (!selector) return undefined;
+  const [key, value] = selector;
+  const found = labels[key] === undefined ? 'has no such label' : `has ${key}=${labels[key]}`;
+  return `its nodeSelector asks for ${key}=${value}, the device ${found}`;
+}
 
 /** What of the DaemonSet the node does not meet: follows the device's name. Undefined if it meets all. Pure. */
 export function mismatchOf(set: DaemonSetObject, node: NodeObject): string | undefined {
@@ -11,12 +32,8 @@ export function mismatchOf(set: DaemonSetObject, node: NodeObject): string | und
   if (node.metadata.deletionTimestamp) return `${of}: its Node is being deleted`;
   if (spec?.nodeName && spec.nodeName !== node.metadata.name)
     return `${of}: the template is for node ${spec.nodeName} alone (nodeName)`;
-  const selector = Object.entries(spec?.nodeSelector ?? {}).find(([key, value]) => labels[key] !== value);
-  if (selector) {
-    const [key, value] = selector;
-    const found = labels[key] === undefined ? 'has no such label' : `has ${key}=${labels[key]}`;
-    return `${of}: its nodeSelector asks for ${key}=${value}, the device ${found}`;
-  }
+  const selector = unmet(spec?.nodeSelector, labels);
+  if (selector) return `${of}: ${selector}`;
   const taint = untoleratedTaint(node.spec.taints ?? [], spec && daemonTolerations(spec), [
     'NoSchedule',
     'NoExecute',

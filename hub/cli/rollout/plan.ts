@@ -4,7 +4,7 @@ import type { NodeObject } from '../../resources/typed.ts';
 import { STRATEGIC_PATCH } from '../api-client.ts';
 import type { Call, Command } from '../command.ts';
 import { dataText, tableText } from '../print.ts';
-import { findPolicy, listRollouts, workloadMeant } from './find-rollout.ts';
+import { findPolicy, listRollouts, podWorkloadMeant } from './find-rollout.ts';
 import type { Change } from './planned-change.ts';
 import type { Forecast, ForecastDevice, ForecastWave } from './wave-forecast.ts';
 import {
@@ -56,7 +56,7 @@ export interface PlanReport extends Forecast {
 
 async function reportOf(call: Call): Promise<PlanReport> {
   const { client, namespace } = call;
-  const reference = workloadMeant(call.arguments[0] ?? '');
+  const reference = podWorkloadMeant(call.arguments[0] ?? '');
   const { kind, name } = reference;
   const before = await findWorkload(client, namespace, reference);
   const after = await changed(call, reference, before);

@@ -7,7 +7,7 @@ import { type ApiClient, STRATEGIC_PATCH } from '../api-client.ts';
 import { type Call, type Command, durationFlag, numberFlag } from '../command.ts';
 import { dataText } from '../print.ts';
 import { awaitRollout } from './await-rollout.ts';
-import { deviceUpdatesPath, findPolicy, rolloutsPath, workloadMeant } from './find-rollout.ts';
+import { deviceUpdatesPath, findPolicy, podWorkloadMeant, rolloutsPath } from './find-rollout.ts';
 import { containersOf } from './plan.ts';
 import type { Rehearsal } from './rehearsal-plan.ts';
 import type { RehearsalStage } from './rehearsal-stage.ts';
@@ -77,7 +77,7 @@ export const rehearse: Command = {
 /** All that is read of the real hub. */
 async function rehearsalOf(call: Call): Promise<Rehearsal> {
   const { client, namespace } = call;
-  const reference = workloadMeant(call.arguments[0] ?? '');
+  const reference = podWorkloadMeant(call.arguments[0] ?? '');
   const most = numberFlag(call, 'devices') ?? DEFAULT_DEVICES;
   if (most > MOST_DEVICES) throw new Error(`--devices must be at most ${MOST_DEVICES}, is ${most}`);
   const scenario = readScenario(call.text('scenario'));

@@ -12,7 +12,7 @@ const FAILED = 1;
 const TIMED_OUT = 2;
 
 export const status: Command = {
-  arguments: '[NAME|ds/NAME|deploy/NAME]',
+  arguments: '[NAME|ds/NAME|deploy/NAME|ar/NAME]',
   takes: [0, 1],
   about: 'where a rollout is; with --watch until it is over (exit code 0 done, 1 failed, 2 timed out)',
   flags: {

@@ -1,4 +1,4 @@
-import { STRATEGIC_PATCH } from '../api-client.ts';
+import { MERGE_PATCH, STRATEGIC_PATCH } from '../api-client.ts';
 import { type Call, type Command, numberFlag } from '../command.ts';
 import { act, refusalOf } from './actions.ts';
 import { findRollout, listRollouts, parseReference, workloadOf } from './find-rollout.ts';
@@ -12,7 +12,7 @@ import {
 } from './workload.ts';
 
 export const undo: Command = {
-  arguments: 'NAME|ds/NAME|deploy/NAME',
+  arguments: 'NAME|ds/NAME|deploy/NAME|ar/NAME',
   takes: [1, 1],
   about: 'goes back to the last stable revision, or forward to any of the history with --to',
   flags: {
@@ -64,11 +64,15 @@ async function goTo(call: Call, workload: WorkloadReference, to: number | undefi
     call.print(`${workloadText(workload)} is at revision ${version.number} already`);
     return;
   }
-  const patch = { spec: { template: { ...version.template, $patch: 'replace' } } };
+  const isRelease = workload.kind === 'AgentRelease';
+  const patch = isRelease
+    ? { spec: { version: version.hash } }
+    : { spec: { template: { ...version.template, $patch: 'replace' } } };
   await client.call('PATCH', `${workloadPath(namespace, workload)}?fieldManager=holdfast`, patch, {
-    contentType: STRATEGIC_PATCH,
+    contentType: isRelease ? MERGE_PATCH : STRATEGIC_PATCH,
   });
-  call.print(`${workloadText(workload)} goes to the template of revision ${version.number}`);
+  const what = isRelease ? `version ${version.hash}` : 'the template';
+  call.print(`${workloadText(workload)} goes to ${what} of revision ${version.number}`);
 }
 
 function chosen(

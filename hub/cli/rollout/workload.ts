@@ -1,5 +1,6 @@
 import type { PodTemplateSpec } from 'kubernetes-types/core/v1.d.ts';
 import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
+import type { AgentReleaseObject } from '../../fleet/agent-release.ts';
 import type {
   ControllerRevisionObject,
   DaemonSetObject,
@@ -19,7 +20,7 @@ const CHANGE_CAUSE = 'kubernetes.io/change-cause';
 const REVISION = 'deployment.kubernetes.io/revision';
 const NAMES_TOLD = 10;
 
-export type WorkloadKind = 'DaemonSet' | 'Deployment';
+export type WorkloadKind = 'DaemonSet' | 'Deployment' | 'AgentRelease';
 
 /** Which one, in its namespace. */
 export interface WorkloadReference {
@@ -29,23 +30,50 @@ export interface WorkloadReference {
 
 export type WorkloadObject = DaemonSetObject | DeploymentObject;
 
+/** An AgentRelease is read as workloads are, and looked at as what it is where it matters. */
+export function asRelease(workload: WorkloadObject): AgentReleaseObject | undefined {
+  return workload.kind === 'AgentRelease' ? (workload as unknown as AgentReleaseObject) : undefined;
+}
+
+/** The RolloutPolicy that it refers to. */
+export function policyOf(workload: WorkloadObject): string | undefined {
+  return asRelease(workload)?.spec.policy ?? workload.metadata.annotations?.[POLICY_ANNOTATION];
+}
+
 const WORDS: Readonly<
-  Record<WorkloadKind, { path: string; short: string; known: readonly string[]; hashLabel: string }>
+  Record<
+    WorkloadKind,
+    { path: string; group: string; short: string; known: readonly string[]; hashLabel: string }
+  >
 > = {
   DaemonSet: {
     path: 'daemonsets',
+    group: 'apps',
     short: 'ds',
     known: ['ds', 'daemonset', 'daemonsets'],
     hashLabel: 'controller-revision-hash',
   },
   Deployment: {
     path: 'deployments',
+    group: 'apps',
     short: 'deploy',
     known: ['deploy', 'deployment', 'deployments'],
     hashLabel: 'pod-template-hash',
   },
+  AgentRelease: {
+    path: 'agentreleases',
+    group: 'fleet.holdfast.dev',
+    short: 'ar',
+    known: ['ar', 'agentrelease', 'agentreleases'],
+    hashLabel: 'controller-revision-hash',
+  },
 };
-const KINDS: readonly WorkloadKind[] = ['DaemonSet', 'Deployment'];
+const KINDS: readonly WorkloadKind[] = ['DaemonSet', 'Deployment', 'AgentRelease'];
+const PREFIXES: Readonly<Record<WorkloadKind, string>> = {
+  DaemonSet: '',
+  Deployment: 'deploy-',
+  AgentRelease: 'agent-',
+};
 
 /** The kind that somebody means by `ds` or `deployments`. */
 export function kindMeant(word: string): WorkloadKind | undefined {
@@ -65,7 +93,7 @@ export function workloadText({ kind, name }: { readonly kind: string; readonly n
 
 /** How the objects of its rollouts are named after it. */
 export function nameInFleet({ kind, name }: WorkloadReference): string {
-  return kind === 'Deployment' ? `deploy-${name}` : name;
+  return `${PREFIXES[kind]}${name}`;
 }
 
 /** What its pods carry the hash of their revision as. */
@@ -82,7 +110,8 @@ export function isOf(
 }
 
 export function workloadsPath(namespace: string, kind: WorkloadKind): string {
-  return `/apis/apps/v1/namespaces/${encodeURIComponent(namespace)}/${WORDS[kind].path}`;
+  const { group, path } = WORDS[kind];
+  return `/apis/${group}/v1/namespaces/${encodeURIComponent(namespace)}/${path}`;
 }
 
 export function workloadPath(namespace: string, { kind, name }: WorkloadReference): string {
@@ -110,8 +139,10 @@ export async function noWorkload(
 }
 
 /** What to say of one that has no rollout. */
-export function withoutRollouts({ kind, name }: WorkloadReference, { metadata }: WorkloadObject): string {
-  const policy = metadata.annotations?.[POLICY_ANNOTATION];
+export function withoutRollouts({ kind, name }: WorkloadReference, workload: WorkloadObject): string {
+  const policy = policyOf(workload);
+  const problem = asRelease(workload)?.status?.message;
+  if (problem) return `${kind} "${name}" waits: ${problem}`;
   return policy
     ? `${kind} "${name}" has no rollout yet: there is one once its template changes (RolloutPolicy "${policy}")`
     : `${kind} "${name}" has no rollouts: it refers to no RolloutPolicy (annotation ${POLICY_ANNOTATION}); follow it with "kubectl rollout status ${referenceText({ kind, name })}"`;
@@ -134,8 +165,9 @@ export async function versionsOf(
   kind: WorkloadKind,
   { metadata, spec }: WorkloadObject,
 ): Promise<readonly Version[]> {
-  const labels = Object.entries(spec.selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
-  const records = kind === 'DaemonSet' ? 'controllerrevisions' : 'replicasets';
+  const selector = kind === 'AgentRelease' ? {} : (spec.selector.matchLabels ?? {});
+  const labels = Object.entries(selector).map(([key, value]) => `${key}=${value}`);
+  const records = kind === 'Deployment' ? 'replicasets' : 'controllerrevisions';
   const path = `/apis/apps/v1/namespaces/${metadata.namespace}/${records}`;
   const { items } = await client.call<{ items: Version['record'][] }>(
     'GET',
@@ -152,8 +184,8 @@ export function versionOf(record: Version['record']): Version {
   const common = { createdAt, cause: annotations[CHANGE_CAUSE], record };
   if ('revision' in record) {
     const { data, revision } = record as ControllerRevisionObject;
-    const { spec } = data as { spec: { template: PodTemplateSpec & { $patch?: string } } };
-    const { $patch: _, ...template } = spec.template;
+    const { spec } = data as { spec: { template?: PodTemplateSpec & { $patch?: string } } };
+    const { $patch: _, ...template } = spec.template ?? {}; // of an AgentRelease, the hash is the version
     return { ...common, number: revision, hash: labels[hashLabelOf('DaemonSet')] ?? '', template };
   }
   const label = hashLabelOf('Deployment');

@@ -14,7 +14,7 @@ import {
   startController,
   unlessGone,
 } from '../controller.ts';
-import type { WorkloadKind } from '../rollout/workload.ts';
+import type { PodWorkloadKind } from '../rollout/workload.ts';
 import { changeExisting } from '../status.ts';
 import { type ConfigurationPlan, type Copy, planConfiguration } from './configuration-plan.ts';
 import { copiesOf, liveObject, newCopy, newId, resourceOf } from './copies.ts';
@@ -28,7 +28,7 @@ const SOURCE = 'configuration-controller';
  */
 export function startConfigurationController(
   context: ControllerContext,
-  kind: WorkloadKind,
+  kind: PodWorkloadKind,
 ): RunningController {
   const { registry } = context;
   const { resource, revisions } = kind;
@@ -78,7 +78,7 @@ function ownerKey(owners: ResourceDefinition, object: KubeObject): string[] {
 
 async function syncConfiguration(
   context: ControllerContext,
-  kind: WorkloadKind,
+  kind: PodWorkloadKind,
   settling: Settling,
   key: string,
 ): Promise<number | undefined> {

@@ -1,15 +1,16 @@
 import type { Registry } from '../../registry/registry.ts';
-import { controllerOf } from '../../resources/object.ts';
+import { controllerOf, type KubeObject } from '../../resources/object.ts';
 import { controllerRevisions, daemonSets, pods } from '../../resources/table-of-resources.ts';
 import type { ControllerRevisionObject, DaemonSetObject, PodObject } from '../../resources/typed.ts';
 import { sameJson } from '../../schema/json-type.ts';
 import { daemonPod, templateOf } from '../daemon-set/daemon-pod.ts';
 import { placementOn } from '../daemon-set/placement.ts';
 import { hashOf, REVISION_HASH, revisionData } from '../daemon-set/revisions.ts';
-import type { Version, Workload, WorkloadKind } from './workload.ts';
+import { podChanges } from './pod-changes.ts';
+import type { PodWorkloadKind, Version, Workload } from './workload.ts';
 
 /** DaemonSets: a device is a node that the set matches, with one pod; ControllerRevisions keep the history. */
-export const daemonSetWorkloads: WorkloadKind = {
+export const daemonSetWorkloads: PodWorkloadKind = {
   resource: daemonSets,
   revisions: controllerRevisions,
   workloadOf: (registry, object) => {
@@ -17,7 +18,7 @@ export const daemonSetWorkloads: WorkloadKind = {
     if (owner?.kind !== daemonSets.kind) return undefined;
     return registry.get(daemonSets, object.metadata.namespace, owner.name) as Workload | undefined;
   },
-  history: (registry, set) => recordsOf(registry, set).flatMap((record) => versionOf(record) ?? []),
+  history,
   current: (registry, set) => {
     const records = recordsOf(registry, set);
     const data = revisionData(set as DaemonSetObject);
@@ -30,11 +31,18 @@ export const daemonSetWorkloads: WorkloadKind = {
   hashOf: ({ metadata }) => metadata.labels?.[REVISION_HASH],
   runsOn: (set, node) => placementOn(set as DaemonSetObject, node).shouldRun,
   isConcerned: (_registry, set, node) => placementOn(set as DaemonSetObject, node).shouldRun,
-  newPod: (_registry, set, { version: { template, hash }, node, annotations }) =>
-    daemonPod(set as DaemonSetObject, { template, hash, nodeName: node, annotations }),
+  ...podChanges({
+    history,
+    newPod: (_registry, set, { version: { template, hash }, node, annotations }) =>
+      daemonPod(set as DaemonSetObject, { template, hash, nodeName: node, annotations }),
+  }),
 };
 
-function recordsOf(registry: Registry, set: Workload): readonly ControllerRevisionObject[] {
+function history(registry: Registry, set: KubeObject): readonly Version[] {
+  return recordsOf(registry, set).flatMap((record) => versionOf(record) ?? []);
+}
+
+function recordsOf(registry: Registry, set: KubeObject): readonly ControllerRevisionObject[] {
   const uid = set.metadata.uid ?? '';
   return registry.byIndex(controllerRevisions, 'controller', uid) as readonly ControllerRevisionObject[];
 }

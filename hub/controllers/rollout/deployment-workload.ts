@@ -6,13 +6,14 @@ import type { DeploymentObject, PodObject, ReplicaSetObject } from '../../resour
 import { HASH_LABEL, revisionOf, sortGenerations } from '../deployment/replica-sets.ts';
 import { controllerReference } from '../ownership.ts';
 import { podFromTemplate } from '../pod-from-template.ts';
-import type { Version, Workload, WorkloadKind } from './workload.ts';
+import { podChanges } from './pod-changes.ts';
+import type { PodWorkloadKind, Version, Workload } from './workload.ts';
 
 /**
  * Deployments: a device is a node that pods of it run on, be it one or several; ReplicaSets keep the history. Where pods
  * go is the scheduler's to say; a rollout changes them where they are.
  */
-export const deploymentWorkloads: WorkloadKind = {
+export const deploymentWorkloads: PodWorkloadKind = {
   resource: deployments,
   revisions: replicaSets,
   workloadOf: (registry, object) => {
@@ -24,7 +25,7 @@ export const deploymentWorkloads: WorkloadKind = {
     }
     return deploymentOf(registry, object);
   },
-  history: (registry, deployment) => setsOf(registry, deployment).flatMap((set) => versionOf(set) ?? []),
+  history,
   current: (registry, deployment) => {
     const { current, old } = sortGenerations(deployment as DeploymentObject, setsOf(registry, deployment));
     const isNewest = current && old.every((set) => revisionOf(set) < revisionOf(current));
@@ -40,15 +41,22 @@ export const deploymentWorkloads: WorkloadKind = {
     registry
       .byIndex(pods, 'spec.nodeName', node.metadata.name ?? '')
       .some((pod) => deploymentWorkloads.workloadOf(registry, pod)?.metadata.uid === deployment.metadata.uid),
-  newPod: (registry, deployment, { version, node, annotations }) => {
-    const set = setsOf(registry, deployment).find(
-      ({ metadata }) => metadata.labels?.[HASH_LABEL] === version.hash,
-    );
-    if (!set?.spec.template) return undefined; // its history was cut short meanwhile
-    const owner = { namespace: set.metadata.namespace, reference: controllerReference(replicaSets, set) };
-    return podFromTemplate(set.spec.template, owner, { annotations, spec: { nodeName: node } });
-  },
+  ...podChanges({
+    history,
+    newPod: (registry, deployment, { version, node, annotations }) => {
+      const set = setsOf(registry, deployment).find(
+        ({ metadata }) => metadata.labels?.[HASH_LABEL] === version.hash,
+      );
+      if (!set?.spec.template) return undefined; // its history was cut short meanwhile
+      const owner = { namespace: set.metadata.namespace, reference: controllerReference(replicaSets, set) };
+      return podFromTemplate(set.spec.template, owner, { annotations, spec: { nodeName: node } });
+    },
+  }),
 };
+
+function history(registry: Registry, deployment: KubeObject): readonly Version[] {
+  return setsOf(registry, deployment).flatMap((set) => versionOf(set) ?? []);
+}
 
 function deploymentOf(registry: Registry, object: KubeObject): Workload | undefined {
   const owner = controllerOf(object);
@@ -56,7 +64,7 @@ function deploymentOf(registry: Registry, object: KubeObject): Workload | undefi
   return registry.get(deployments, object.metadata.namespace, owner.name) as Workload | undefined;
 }
 
-function setsOf(registry: Registry, deployment: Workload): readonly ReplicaSetObject[] {
+function setsOf(registry: Registry, deployment: KubeObject): readonly ReplicaSetObject[] {
   const uid = deployment.metadata.uid ?? '';
   return registry.byIndex(replicaSets, 'controller', uid) as readonly ReplicaSetObject[];
 }

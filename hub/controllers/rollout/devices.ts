@@ -4,12 +4,13 @@ import { keepsPlaces, nameInFleet, rowName } from '../../fleet/current-rollout.t
 import { type DeviceUpdateObject, deviceUpdates } from '../../fleet/device-update.ts';
 import type { RolloutSpec } from '../../fleet/rollout.ts';
 import type { Registry } from '../../registry/registry.ts';
+import type { KubeObject } from '../../resources/object.ts';
 import { nodes } from '../../resources/table-of-resources.ts';
 import { parseTime } from '../../resources/time.ts';
 import type { NodeObject, PodObject } from '../../resources/typed.ts';
 import { isOffline } from '../daemon-set/placement.ts';
 import type { Device } from './device-plan.ts';
-import type { Workload, WorkloadKind } from './workload.ts';
+import type { WorkloadKind } from './workload.ts';
 
 /** The devices of a workload as a rollout sees them, and pods of other rollouts that no device needs any more. */
 export interface Fleet {
@@ -20,7 +21,7 @@ export interface Fleet {
 export function fleetOf(
   registry: Registry,
   kind: WorkloadKind,
-  workload: Workload,
+  workload: KubeObject,
   { to }: RolloutSpec,
   nowMs: number,
 ): Fleet {
@@ -77,7 +78,7 @@ function changedAtMs({ status, metadata }: NodeObject, nowMs: number): number {
 export function rowOf(
   registry: Registry,
   { resource }: WorkloadKind,
-  { metadata: { namespace, name = '' } }: Workload,
+  { metadata: { namespace, name = '' } }: KubeObject,
   node: string,
 ): DeviceUpdateObject | undefined {
   const row = registry.get(deviceUpdates, namespace, rowName(nameInFleet(resource.kind, name), node));

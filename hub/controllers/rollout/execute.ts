@@ -1,10 +1,4 @@
-import {
-  encodePodUpdate,
-  POD_UPDATE_ANNOTATION,
-  type PodUpdate,
-  type UpdateCheck,
-  type UpdateWindow,
-} from '../../../proto/pod-update.ts';
+import type { PodUpdate, UpdateCheck, UpdateWindow } from '../../../proto/pod-update.ts';
 import { nameInFleet, rowName } from '../../fleet/current-rollout.ts';
 import { type DeviceUpdateSpec, deviceUpdates } from '../../fleet/device-update.ts';
 import { durationMs } from '../../fleet/duration.ts';
@@ -13,17 +7,15 @@ import type { HealthCheck } from '../../fleet/health-check.ts';
 import type { RolloutObject, RolloutSpec } from '../../fleet/rollout.ts';
 import type { RolloutPolicySpec, Window } from '../../fleet/rollout-policy.ts';
 import type { KubeObject } from '../../resources/object.ts';
-import { pods } from '../../resources/table-of-resources.ts';
 import type { PodObject } from '../../resources/typed.ts';
 import { sameJson } from '../../schema/json-type.ts';
 import { type ControllerContext, unlessGone } from '../controller.ts';
 import { controllerReference } from '../ownership.ts';
-import { changeExisting } from '../status.ts';
 import { type Offer, type PodStep, podStep, type Tracked } from './device-plan.ts';
 import { rowOf } from './devices.ts';
-import type { Workload, WorkloadKind } from './workload.ts';
+import { SOURCE } from './pod-changes.ts';
+import type { WorkloadKind } from './workload.ts';
 
-export const SOURCE = 'rollout-controller';
 /** Writes of one pass: what is left follows in the next, so that a pass never holds up others for long. */
 const WRITES_AT_ONCE = 500;
 
@@ -34,12 +26,14 @@ const WRITES_AT_ONCE = 500;
 export async function carryOut(
   { registry }: ControllerContext,
   kind: WorkloadKind,
-  workload: Workload,
+  workload: KubeObject,
   rollout: RolloutObject,
   devices: readonly Tracked[],
   leftOver: readonly PodObject[],
 ): Promise<boolean> {
-  const writes: (() => Promise<unknown>)[] = leftOver.map((pod) => () => removePod(pod));
+  const writes: (() => Promise<unknown>)[] = leftOver.map(
+    (pod) => () => kind.remove(registry, workload, pod),
+  );
   for (const device of devices) {
     const before = rowOf(registry, kind, workload, device.node);
     const isNew = !sameJson(before?.spec, device.row);
@@ -72,31 +66,16 @@ export async function carryOut(
         await Promise.all(step.offers.map((each) => offer(device, step.step, each)));
         return;
       case 'confirm':
-        await Promise.all(step.old.map(removePod));
+        await Promise.all(step.old.map((pod) => kind.remove(registry, workload, pod)));
         return;
       case 'withdraw':
-        await Promise.all(step.next.map(removePod));
+        await Promise.all(step.next.map((pod) => kind.remove(registry, workload, pod)));
     }
   }
 
   async function offer({ node, row }: Tracked, step: PodUpdate['step'], { old, next }: Offer): Promise<void> {
-    const annotations = { [POD_UPDATE_ANNOTATION]: encodePodUpdate(updateOf(rollout.spec, step, old, row)) };
-    const options = { fieldManager: SOURCE };
-    if (next) {
-      const change = (current: KubeObject) => ({
-        ...current,
-        metadata: { ...current.metadata, annotations: { ...current.metadata.annotations, ...annotations } },
-      });
-      await changeExisting(registry, pods, next, change, options);
-    } else {
-      const version = { ...rollout.spec.to, template: workload.spec.template };
-      const pod = kind.newPod(registry, workload, { version, node, annotations });
-      if (pod) await registry.create(pods, pod, options);
-    }
-  }
-
-  async function removePod({ metadata: { namespace, name = '', uid = '' } }: PodObject): Promise<void> {
-    await unlessGone(registry.delete(pods, namespace, name, { preconditions: { uid } }));
+    const update = updateOf(rollout.spec, step, old, row);
+    await kind.offer(registry, workload, { rollout, node, next, update, retries: row.retries ?? 0 });
   }
 }
 
@@ -149,7 +128,7 @@ function windowOf({ schedule, duration, timeZone }: Window): UpdateWindow {
   return { schedule, durationSeconds, ...(timeZone !== 'device' && { timeZone }) };
 }
 
-function newRow({ resource }: WorkloadKind, workload: Workload, row: DeviceUpdateSpec): KubeObject {
+function newRow({ resource }: WorkloadKind, workload: KubeObject, row: DeviceUpdateSpec): KubeObject {
   const { namespace, name = '' } = workload.metadata;
   return {
     apiVersion: FLEET_API_VERSION,

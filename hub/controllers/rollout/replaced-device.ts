@@ -8,7 +8,7 @@ import { pods } from '../../resources/table-of-resources.ts';
 import type { PodObject } from '../../resources/typed.ts';
 import { unlessGone } from '../controller.ts';
 import { changeExisting } from '../status.ts';
-import { SOURCE } from './execute.ts';
+import { SOURCE } from './pod-changes.ts';
 
 /**
  * Another device takes a node's place. What the one before has taken is what runs there, and nothing to be tried again

@@ -5,7 +5,7 @@ import { type Revision, type RolloutObject, rollouts } from '../../fleet/rollout
 import { type RolloutPolicyObject, rolloutPolicies } from '../../fleet/rollout-policy.ts';
 import { controllerOf, type KubeObject, objectKey } from '../../resources/object.ts';
 import { nodes, pods } from '../../resources/table-of-resources.ts';
-import { sameJson } from '../../schema/json-type.ts';
+import type { NodeObject } from '../../resources/typed.ts';
 import {
   type ControllerContext,
   type ObjectEvent,
@@ -18,13 +18,14 @@ import { NodePlaces } from '../node-places.ts';
 import { controllerReference } from '../ownership.ts';
 import { changeExisting, writeStatus } from '../status.ts';
 import { fleetOf } from './devices.ts';
-import { carryOut, SOURCE } from './execute.ts';
+import { carryOut } from './execute.ts';
 import type { UsageOf } from './gate-measurements/ask-devices.ts';
 import { GateMeasurements } from './gate-measurements/gate-measurements.ts';
 import { planChange } from './new-rollout.ts';
+import { SOURCE } from './pod-changes.ts';
 import { isOver, POLICY_REMOVED } from './rollout-draft.ts';
 import { planRollout } from './rollout-plan.ts';
-import type { Version, Workload, WorkloadKind } from './workload.ts';
+import type { WorkloadKind } from './workload.ts';
 
 /** A pass looks at every device: passes that follow at once are spaced so that they take a quarter of the time. */
 const CHEAP_PASS_MS = 5;
@@ -58,6 +59,7 @@ export function startRolloutController(
   const measurements = new GateMeasurements({ registry, log, usageOf, servers, onAnswer });
   const context: RolloutContext = { ...given, kind, measurements };
   const places = new NodePlaces();
+  const states = new Map<string, string>();
   const isManaged = (workload: KubeObject) =>
     policyNameOf(workload) !== undefined ||
     rolloutsOf(registry, workload).some(({ status = {} }) => !isOver(status));
@@ -86,10 +88,10 @@ export function startRolloutController(
       {
         resource: nodes,
         keys: (event) => {
-          const touched = places.touchedBy(event);
+          const touched = [...places.touchedBy(event), ...changedState(kind, states, event)];
           if (touched.length === 0) return [];
           const isConcerned = (workload: KubeObject) =>
-            touched.some((node) => kind.isConcerned(registry, workload as Workload, node));
+            touched.some((node) => kind.isConcerned(registry, workload, node));
           return registry
             .list(resource)
             .items.filter((workload) => isManaged(workload) && isConcerned(workload))
@@ -106,6 +108,22 @@ export function startRolloutController(
   return { ...controller, stop };
 }
 
+/** The node, if it is in another state than when it was last looked at. */
+function changedState(
+  { stateOf }: WorkloadKind,
+  states: Map<string, string>,
+  { type, object }: ObjectEvent,
+): readonly NodeObject[] {
+  if (!stateOf) return [];
+  const { name = '' } = object.metadata;
+  const node = object as NodeObject;
+  const state = stateOf(node);
+  if (type === 'DELETED') states.delete(name);
+  else if (states.get(name) === state) return [];
+  else states.set(name, state);
+  return [node];
+}
+
 async function syncWorkload(
   context: RolloutContext,
   key: string,
@@ -113,7 +131,7 @@ async function syncWorkload(
 ): Promise<number | undefined> {
   const { registry, kind } = context;
   const { namespace, name } = splitKey(key);
-  const workload = registry.get(kind.resource, namespace, name) as Workload | undefined;
+  const workload = registry.get(kind.resource, namespace, name);
   if (!workload || workload.metadata.deletionTimestamp || policyNameOf(workload) === undefined)
     context.measurements.forget(key);
   if (!workload || workload.metadata.deletionTimestamp) return undefined;
@@ -133,7 +151,7 @@ async function syncWorkload(
 }
 
 /** Makes the rollout that a change of the template asks for. Returns whether one was made. */
-async function startRollout(context: RolloutContext, workload: Workload): Promise<boolean> {
+async function startRollout(context: RolloutContext, workload: KubeObject): Promise<boolean> {
   const { registry, events, kind } = context;
   const { namespace } = workload.metadata;
   const policyName = policyNameOf(workload);
@@ -162,7 +180,8 @@ async function startRollout(context: RolloutContext, workload: Workload): Promis
   return true;
 }
 
-function revisionOf({ number, hash }: Version): Revision {
+/** Without what it is a revision of. */
+function revisionOf({ number, hash }: Revision): Revision {
   return { number, hash };
 }
 
@@ -193,7 +212,7 @@ async function supersede(
 async function pass(
   context: RolloutContext,
   key: string,
-  workload: Workload,
+  workload: KubeObject,
   rollout: RolloutObject,
   signal: AbortSignal,
 ): Promise<number | undefined> {
@@ -202,7 +221,7 @@ async function pass(
   const { name = '' } = rollout.metadata;
   const { devices, leftOver } = fleetOf(registry, kind, workload, rollout.spec, now());
   const { spec, status = {} } = rollout;
-  const isPaused = (workload.spec as { paused?: boolean }).paused === true;
+  const isPaused = (workload['spec'] as { paused?: boolean }).paused === true;
   const answers = measurements.answersFor(key, rollout);
   const input = { name, workload: workload.metadata.name ?? '', spec, status, devices, answers, isPaused };
   const plan = planRollout({ ...input, nowMs: now() });
@@ -246,20 +265,9 @@ function tellTransitions(
 /** An undo is a change like any other: the template of the last stable revision becomes the newest. */
 async function goBack(
   { registry, kind }: RolloutContext,
-  workload: Workload,
+  workload: KubeObject,
   { spec }: RolloutObject,
 ): Promise<void> {
-  const history = kind.history(registry, workload);
-  const bad = history.find(({ hash }) => hash === spec.to.hash);
-  const stable = history.find(({ hash }) => hash === spec.from.hash);
-  if (!bad || !stable) return;
-  const { template } = stable;
-  // Somebody may have changed it meanwhile, which is as good.
-  const change = (current: Workload) =>
-    sameJson(current.spec.template, bad.template)
-      ? { ...current, spec: { ...current.spec, template } }
-      : current;
-  await changeExisting(registry, kind.resource, workload, (current) => change(current as Workload), {
-    fieldManager: SOURCE,
-  });
+  const change = (current: KubeObject) => kind.goneBack(registry, current, spec.to, spec.from);
+  await changeExisting(registry, kind.resource, workload, change, { fieldManager: SOURCE });
 }

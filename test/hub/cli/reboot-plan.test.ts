@@ -11,7 +11,7 @@ import {
 } from '../../../hub/cli/node/reboot-plan.ts';
 import type { NodeObject } from '../../../hub/resources/typed.ts';
 import { KEY_ANNOTATION, revokedKey } from '../../../hub/security/node-identity.ts';
-import { rebootMessage } from '../../../proto/node-reboot.ts';
+import { answerTo } from '../../../proto/request-answer.ts';
 import { NOW, NOW_MS, nodeOf } from './objects.ts';
 
 function started(bootID: string, node: NodeObject = nodeOf('a')): NodeObject {
@@ -54,8 +54,7 @@ t.test('a request, and how it ends', async (t) => {
   t.notOk(isBack(started('second', nodeOf('a', { ready: 'False' })), request));
   t.ok(isBack(started('second'), request));
   t.notOk(isBack(started(''), request), 'an agent that does not know yet');
-  const said = (reason: string, id = 'x') =>
-    rebootWord({ reason, message: rebootMessage('no', { id }) }, request);
+  const said = (reason: string, id = 'x') => rebootWord({ reason, message: answerTo(id, 'no') }, request);
   t.same(said('Rebooting'), { type: 'begun' });
   t.same(said('RebootRefused'), { type: 'over', reason: 'RebootRefused', message: 'no' });
   t.same(said('RebootFailed'), { type: 'over', reason: 'RebootFailed', message: 'no' });

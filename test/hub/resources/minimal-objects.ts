@@ -58,6 +58,7 @@ const MINIMAL: Readonly<Record<string, Parts>> = {
   },
   DaemonSet: { spec: { selector, template } },
   Deployment: { spec: { selector, template } },
+  AgentRelease: { spec: { version: '1.2.0', policy: 'careful' } },
   DeviceUpdate: {
     spec: {
       workload: 'sample',
