@@ -62,7 +62,7 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
     );
   }
   const log = createLog(config.logLevel, identity.node);
-  const [{ Agent }, { thisDevice }] = await Promise.all([import('./agent.ts'), import('./device.ts')]);
+  const { Agent, thisDevice } = await import('./whole-agent.ts');
   const stop = () => agent.close().then(() => state.close());
   const transport = config.transport === 'auto' ? (identity.transport ?? 'auto') : config.transport;
   const device = thisDevice({ ...config, transport }, identity, {

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
-import type { BuildOptions, Metafile, Plugin } from 'esbuild';
+import type { BuildOptions, Metafile, OutputFile, Plugin } from 'esbuild';
 import { PROTOBUF_FILE, SCHEMA_FILE } from './generate-schema.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -111,15 +111,28 @@ const BUILT_INS: Plugin = {
   },
 };
 
-/** Runs first: before the native addon is loaded, which crashes in an older Node.js. CommonJS packages need the names. */
-const banner = (program: string) => `
-import { createRequire as requireFrom } from 'node:module';
+/** Runs first: before the native addon is loaded, which crashes in an older Node.js. */
+const versionCheck = (program: string) => `
 if (Number.parseInt(process.versions.node, 10) < ${OLDEST_NODE}) {
   console.error('${program} needs Node.js ${OLDEST_NODE} or later, this is ' + process.version);
   process.exit(1);
 }
+`;
+
+/** CommonJS packages need these names. */
+const NAMES = `
+import { createRequire as requireFrom } from 'node:module';
 const require = requireFrom(import.meta.url), __dirname = import.meta.dirname, __filename = import.meta.filename;
 `;
+/** Stands where the names are to be, until it is known which files use them. */
+const BANNER = '/*! names */';
+const USES_NAMES = /\b(require|__dirname|__filename)\b/;
+
+/** Each file that has the names costs an agent some kilobytes: only those that use them. */
+function withNames(text: string, first: string): Buffer {
+  const rest = text.replace(BANNER, '');
+  return Buffer.from(text.replace(BANNER, () => `${USES_NAMES.test(rest) ? NAMES : ''}${first}`));
+}
 
 function optionsOf(
   { folder, entry, source, others = {} }: Program,
@@ -147,7 +160,7 @@ function optionsOf(
     loader: { '.node': 'copy' },
     assetNames: '[name]',
     chunkNames: '[name]-[hash]',
-    banner: { js: banner(entry === 'agent' ? 'holdfast-agent' : 'holdfast') },
+    banner: { js: BANNER },
   };
 }
 
@@ -229,8 +242,11 @@ async function build(program: Program, target: string): Promise<Metafile | undef
   for (const [file, source] of Object.entries(program.assets))
     put(join(ROOT, output, file), readFileSync(join(ROOT, source)));
   const isEntry = ({ path }: { path: string }) => basename(path) === `${program.entry}.mjs`;
-  for (const file of outputFiles.filter((file) => !isEntry(file))) put(file.path, file.contents);
-  for (const file of outputFiles.filter(isEntry)) put(file.path, file.contents);
+  const name = program.folder === 'agent' ? 'holdfast-agent' : 'holdfast';
+  const finished = ({ path, contents, text }: OutputFile) =>
+    path.endsWith('.mjs') ? withNames(text, isEntry({ path }) ? versionCheck(name) : '') : contents;
+  for (const file of outputFiles.filter((file) => !isEntry(file))) put(file.path, finished(file));
+  for (const file of outputFiles.filter(isEntry)) put(file.path, finished(file));
 
   const outputs = outputFiles.map(({ path }) => relative(ROOT, path));
   removeOld(output, [...outputs, ...(before?.outputs ?? [])]);

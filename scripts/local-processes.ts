@@ -53,7 +53,14 @@ function environment(own: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
 }
 
 const hubEnvironment = () => environment({ NODE_COMPILE_CACHE: files.cache });
-export const agentEnvironment = () => environment({ MALLOC_ARENA_MAX: '1' });
+/** glibc keeps what was freed for longer than a device should wait for it; arenas for threads that hardly allocate cost megabytes. */
+export const AGENT_MALLOC = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: '65536',
+  MALLOC_MMAP_THRESHOLD_: '65536',
+} as const;
+
+export const agentEnvironment = () => environment(AGENT_MALLOC);
 
 const isHub = (command: readonly string[]) => command.includes(HUB);
 const isAgent = (command: readonly string[]) => command.includes(AGENT);

@@ -65,6 +65,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'agent/version.ts': [],
   'agent/device.ts': ['agent'],
   'agent/agent.ts': ['agent', 'proto'],
+  'agent/whole-agent.ts': ['agent/agent.ts', 'agent/device.ts'],
   'agent/main.ts': ['agent', 'proto/join-token.ts', 'proto/manual', 'proto/settings'],
   'agent/manual.ts': ['agent/config.ts', 'proto/manual', 'proto/settings/settings.ts'],
 
@@ -224,7 +225,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Where a side begins: who else may import it, whatever the table above allows. */
 const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   'agent/main.ts': [],
-  'agent/agent.ts': ['agent/main.ts'],
+  'agent/agent.ts': ['agent/main.ts', 'agent/whole-agent.ts'],
   'hub/main.ts': [],
   'hub/hub.ts': ['hub/commands/hub.ts', 'hub/reload.ts'],
 };

@@ -1,5 +1,5 @@
 import { MOST_STARTS } from '../../agent/update/installation.ts';
-import { AGENT_FLAGS, HUB_FLAGS } from '../local-processes.ts';
+import { AGENT_FLAGS, AGENT_MALLOC, HUB_FLAGS } from '../local-processes.ts';
 
 /*
  * A shell's few lines, for any POSIX shell: what the kernel starts must be found from any link to it, and know the runtime
@@ -16,8 +16,9 @@ export const HUB_LAUNCHER = `#!/bin/sh
 ${HOME}
 ${program('hub/holdfast.mjs', HUB_FLAGS)}`;
 
-/** glibc's arenas for threads that hardly allocate cost a device megabytes. */
-const ONE_ARENA = 'export MALLOC_ARENA_MAX=1';
+const MALLOC = `export ${Object.entries(AGENT_MALLOC)
+  .map(([name, value]) => `${name}=${value}`)
+  .join(' ')}`;
 
 /**
  * Takes the version that runs now: the one that somebody installed, this one, or a slot that it was updated in, below the
@@ -107,5 +108,5 @@ export HOLDFAST_AGENT_HOME="$home"
 
 export const AGENT_LAUNCHER = `#!/bin/sh
 ${HOME}
-${SLOTS}${ONE_ARENA}
+${SLOTS}${MALLOC}
 ${program('agent/agent.mjs', AGENT_FLAGS)}`;
