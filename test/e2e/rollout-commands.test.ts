@@ -318,7 +318,10 @@ t.test('mistakes are told with what was wanted and found', async (t) => {
   });
   t.match(await rollout('status app'), { code: 1, err: /write ds\/app/ });
   t.match(await rollout('status sts/app'), { code: 1, err: /rollouts go over no "sts"/ });
-  t.match(await rollout('pause'), { code: 1, err: /takes NAME\|ds\/NAME\|deploy\/NAME, was given nothing/ });
+  t.match(await rollout('pause'), {
+    code: 1,
+    err: /takes NAME\|ds\/NAME\|deploy\/NAME\|ar\/NAME, was given nothing/,
+  });
   t.match(await rollout('pause app-6 --why x'), { code: 1, err: /no flag "--why": there are --reason/ });
   t.match(await rollout('stop'), { code: 1, err: /no command "stop": there are plan, rehearse, status/ });
   t.match(await rollout('explain nobody'), { code: 1, err: /no device "nobody": there are sim-0, sim-1/ });

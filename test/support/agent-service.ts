@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { until } from './until.ts';
 
 /** What a service manager does, for as long as it runs: the agent, and again when it has ended. */
-const MANAGER = 'while :; do "$@"; echo "{\\"ended\\":$?}"; sleep 0.2; done';
+const MANAGER = 'while kill -0 $PPID; do "$@"; echo "{\\"ended\\":$?}"; sleep 0.2; done';
 
 /** An agent that is installed on a device, started again whenever it ends. */
 export class AgentService {
