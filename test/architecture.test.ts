@@ -194,7 +194,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'hub/fleet/gate-servers.ts',
     'proto/settings',
   ],
-  'hub/bundle': ['proto/bundle'],
+  'hub/bundle': ['proto/bundle', 'proto/new-file.ts'],
   'hub/images': ['hub/packages/give-to-hub.ts', 'hub/packages/send-file.ts'],
   'hub/doctor': ['hub/config.ts', 'proto/diagnosis.ts'],
   'hub/reload.ts': ['hub/config.ts', 'hub/hub.ts', 'hub/log.ts', 'proto/settings/reload.ts'],

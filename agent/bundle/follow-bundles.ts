@@ -6,6 +6,8 @@ import type { Logger } from 'pino';
 
 /** A file that is being copied changes all the time: it is looked at when it has been left alone for so long. */
 const QUIET_MS = 2_000;
+/** Directories that are made, or replaced, after the start tell nobody. */
+const LOOK_MS = 60_000;
 const ENDING = '.bundle';
 
 export interface FollowOptions {
@@ -14,13 +16,15 @@ export interface FollowOptions {
   /** What imports a file: a program and its arguments before the file's name. */
   readonly importer: readonly string[];
   readonly log: Logger;
+  /** How often directories are looked into that nobody told of. */
+  readonly lookMs?: number;
 }
 
 /**
  * Imports bundles as they appear in directories, and when something is mounted there. Each import is a process of its own, one
  * after the other: what it loads costs the agent nothing. Returns what ends it.
  */
-export function followBundles({ paths, importer, log }: FollowOptions): () => void {
+export function followBundles({ paths, importer, log, lookMs = LOOK_MS }: FollowOptions): () => void {
   const seen = new Map<string, string>(); // file → what it was when it was imported
   const timers = new Map<string, NodeJS.Timeout>();
   const watchers = new Map<string, FSWatcher>();
@@ -67,6 +71,7 @@ export function followBundles({ paths, importer, log }: FollowOptions): () => vo
     }
   };
   watchAll();
+  const looks = setInterval(() => paths.forEach(look), lookMs).unref();
   mounts = spawn('findmnt', ['--poll', '--noheadings', '--output', 'ACTION'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -75,6 +80,7 @@ export function followBundles({ paths, importer, log }: FollowOptions): () => vo
   );
   mounts.stdout?.on('data', watchAll);
   return () => {
+    clearInterval(looks);
     mounts?.kill();
     for (const timer of timers.values()) clearTimeout(timer);
     for (const watcher of watchers.values()) watcher.close();
@@ -91,7 +97,8 @@ function bundlesIn(path: string): string[] {
   }
 }
 
+/** Undefined for what is no file: to read a pipe would keep all others waiting. */
 function stateOf(file: string): string | undefined {
   const found = statSync(file, { throwIfNoEntry: false });
-  return found && `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}`;
+  return found?.isFile() ? `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}` : undefined;
 }

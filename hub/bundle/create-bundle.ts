@@ -5,6 +5,7 @@ import { copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:f
 import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { type BundleIndex, INDEX, SIGNATURE, signedBytes } from '../../proto/bundle/bundle-index.ts';
+import { checkNewFile } from '../../proto/new-file.ts';
 import { layoutOf } from './engine-images.ts';
 
 const run = promisify(execFile);
@@ -25,6 +26,7 @@ export interface BundleContents {
 
 /** Makes a bundle: whole, or not there. Resolves with its index. Rejects with what to do about it. */
 export async function createBundle(file: string, contents: BundleContents): Promise<BundleIndex> {
+  await checkNewFile(file);
   const key = readKey(contents.dataDir);
   // Beside where it is to be: there is to be room for it twice, and none is needed elsewhere.
   const work = await mkdtemp(join(dirname(file), '.holdfast-bundle-'));

@@ -42,7 +42,10 @@ export class ImageStore {
     try {
       return JSON.parse(readFileSync(join(this.#dir, NAMES), 'utf8')) as StoredImage[];
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return [];
+      if (code !== undefined)
+        throw new Error(`"${join(this.#dir, NAMES)}" can not be read`, { cause: error });
       throw new Error(`"${join(this.#dir, NAMES)}" is damaged: add the images again`, { cause: error });
     }
   }

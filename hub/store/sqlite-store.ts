@@ -258,9 +258,17 @@ class NewerSchemaError extends Error {
 function adviceFor(error: unknown): string {
   if (error instanceof NewerSchemaError)
     return 'a newer hub has written it: start that one again, or restore a backup from before it';
-  return codeOf(error) === 'SQLITE_BUSY'
-    ? 'another hub is using it: stop that one, or give this one a --data-dir of its own'
-    : 'restore it from a backup, or move it aside to begin with an empty hub';
+  switch (codeOf(error)) {
+    case 'SQLITE_BUSY':
+      return 'another hub is using it: stop that one, or give this one a --data-dir of its own';
+    case 'SQLITE_FULL':
+      return 'make room on its disk';
+    case 'SQLITE_READONLY':
+    case 'SQLITE_CANTOPEN':
+      return 'let the user of the hub read and write it, and its directory';
+    default:
+      return 'restore it from a backup, or move it aside to begin with an empty hub';
+  }
 }
 
 /** Throws for a newer schema. All steps that are missing, in one transaction: a hub that is killed meanwhile finds the version before. */

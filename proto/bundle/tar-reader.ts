@@ -1,6 +1,8 @@
 const BLOCK_BYTES = 512;
 const REGULAR = new Set(['0', '\0', '']);
 const DIRECTORY = '5';
+/** An archive ends with zeros: more of them than any tar writes are no padding. */
+const MOST_PADDING_BYTES = 1024 * 1024;
 
 /** A file in an archive. Its content must be read to its end before the next one is asked for. */
 export interface TarFile {
@@ -11,13 +13,13 @@ export interface TarFile {
 
 /**
  * The files of a ustar archive, one after the other, in little memory. Directories are passed over; rejects at anything
- * else, and where the archive breaks off.
+ * else, where the archive breaks off, and where something follows its end.
  */
 export async function* filesOfTar(archive: AsyncIterable<Buffer>): AsyncGenerator<TarFile, void> {
   const bytes = new Bytes(archive);
   for (;;) {
     const header = await bytes.take(BLOCK_BYTES);
-    if (header.every((byte) => byte === 0)) return;
+    if (isZero(header)) return bytes.end();
     const type = text(header, 156, 1);
     const size = Number.parseInt(text(header, 124, 12) || '0', 8);
     if (!isHeader(header) || !Number.isSafeInteger(size) || size < 0)
@@ -30,6 +32,8 @@ export async function* filesOfTar(archive: AsyncIterable<Buffer>): AsyncGenerato
     await bytes.skip(-size & (BLOCK_BYTES - 1));
   }
 }
+
+const isZero = (bytes: Buffer) => bytes.every((byte) => byte === 0);
 
 /** Its checksum is over all of it, with blanks where the checksum is. */
 function isHeader(header: Buffer): boolean {
@@ -70,6 +74,17 @@ class Bytes {
 
   async skip(count: number): Promise<void> {
     for await (const _ of this.some(count));
+  }
+
+  /** Rejects where anything but padding is left. */
+  async end(): Promise<void> {
+    for (let padding = 0; ; ) {
+      padding += this.#rest.length;
+      if (padding > MOST_PADDING_BYTES || !isZero(this.#rest)) throw new Error('something follows its end');
+      const { done, value } = await this.#chunks.next();
+      if (done) return;
+      this.#rest = value;
+    }
   }
 
   async #next(): Promise<Buffer> {

@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { checkNewFile } from '../new-file.ts';
 import { redactObject, redactText } from './redact.ts';
 
 const MOST_BYTES = 50 * 1024 * 1024;
@@ -17,19 +18,21 @@ export type Parts = Readonly<Record<string, () => Promise<unknown>>>;
  * place: a bundle is made where things are broken. Resolves with the paths that are in it.
  */
 export async function writeSupportBundle(file: string, parts: Parts): Promise<string[]> {
+  await checkNewFile(file);
   const work = await mkdtemp(join(tmpdir(), 'holdfast-support-'));
+  const part = join(dirname(file), `.${process.pid}.support-bundle`);
   try {
     for (const [path, collect] of Object.entries(parts)) {
       await mkdir(dirname(join(work, path)), { recursive: true, mode: 0o700 });
       await writeFile(join(work, path), await textOf(collect), { mode: 0o600 });
     }
-    const part = join(dirname(file), `.${process.pid}.support-bundle`);
     await writeFile(part, '', { mode: 0o600 });
     await promisify(execFile)('tar', ['-czf', part, '-C', work, '.']);
     await chmod(part, 0o600);
     await rename(part, file);
     return Object.keys(parts);
   } finally {
+    await rm(part, { force: true });
     await rm(work, { recursive: true, force: true });
   }
 }

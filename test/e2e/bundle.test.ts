@@ -146,6 +146,7 @@ t.test('bundles', async (t) => {
         ['no archive', Buffer.alloc(2048, 'x'), /no tar archive/],
         ['unsigned', readFileSync(unsigned), /no bundle: it must begin with "holdfast-bundle.json"/],
         ['of another hub', readFileSync(foreign), /is not signed by the hub of this device: make it there/],
+        ['with bytes at its end', Buffer.concat([content, Buffer.from('x')]), /something follows its end/],
         ['with something added', readFileSync(more), /"web.yaml" is in it, and not in its index/],
       ];
       for (const [name, bad, message] of rows) {

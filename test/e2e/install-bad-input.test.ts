@@ -102,7 +102,7 @@ t.test('what else it is told', async (t) => {
       [],
       /nodeName "-press" must be a DNS subdomain.*, and becomes "-press" here/,
     ],
-    [{ HOLDFAST_NODE_NAME: '{imei}' }, [], /nodeName must be text with .*, and has \{imei\}/],
+    [{ HOLDFAST_NODE_NAME: '{imei}' }, ['--no-start'], /HOLDFAST_NODE_NAME may have .*, is "\{imei\}"/],
     [{ HOLDFAST_TRANSPORT: 'smoke' }, [], /HOLDFAST_TRANSPORT must be auto, mqtt or grpc, is "smoke"/],
     [{ HOLDFAST_URL: "https://x'$(id)" }, [], /HOLDFAST_URL must be https:\/\/HOST:PORT, is/],
     [{ HOLDFAST_URL: 'http://127.0.0.1' }, [], /HOLDFAST_URL must be https:\/\/HOST:PORT/],

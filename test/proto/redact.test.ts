@@ -23,6 +23,19 @@ t.test('what opens something is removed wherever it stands', async (t) => {
     ['the token was wrong', 'the token was wrong'],
     ['automountServiceAccountToken: true', 'automountServiceAccountToken: true'],
     ['secret: ""', 'secret: ""'],
+    [
+      'https://x.example/a?sig=abc&access_token=def&v=1',
+      'https://x.example/a?sig=(removed)&access_token=(removed)&v=1',
+    ],
+    ['https://ghp-alone@host/x.git', 'https://(removed)@host/x.git'],
+    ['mqtts://user:with@sign@host:8883', 'mqtts://(removed)@host:8883'],
+    ['cloned with ghp_abcdefghijklmnop1234', 'cloned with (removed)'],
+    ['https://hooks.slack.com/services/T0/B0/xyz', 'https://hooks.slack.com/services/(removed)'],
+    ['Server=db;Pwd=hunter2;', 'Server=db;Pwd=(removed);'],
+    ['{"db":{"clientSecret":"hunter2"}}', '{"db":{"clientSecret":"(removed)"}}'],
+    ['"{\\"a\\":{\\"password\\":\\"hunter2\\"}}"', '"{\\"a\\":{\\"password\\":\\"(removed)\\"}}"'],
+    ['app --token hunter2 --color blue', 'app --token (removed) --color blue'],
+    ['app --no-token --color blue', 'app --no-token --color blue'],
   ];
   for (const [text, wanted] of rows) t.equal(redactText(text), wanted, text.slice(0, 40));
 });
@@ -35,7 +48,8 @@ t.test('objects lose values of environments, contents, and what was last applied
       containers: [
         {
           image: 'app:1',
-          args: [`--join=${TOKEN}`],
+          args: [`--join=${TOKEN}`, '--db-password', 'hunter2', '--color', 'blue'],
+          readinessProbe: { httpGet: { port: 80, httpHeaders: [{ name: 'X-Key', value: 'hunter2' }] } },
           env: [
             { name: 'PLAIN', value: 'x' },
             { name: 'REF', valueFrom: { secretKeyRef: { name: 'keys', key: 'password' } } },
@@ -59,7 +73,10 @@ t.test('objects lose values of environments, contents, and what was last applied
             containers: [
               {
                 image: 'app:1',
-                args: ['--join=(removed)'],
+                args: ['--join=(removed)', '--db-password', '(removed)', '--color', 'blue'],
+                readinessProbe: {
+                  httpGet: { port: 80, httpHeaders: [{ name: 'X-Key', value: '(removed)' }] },
+                },
                 env: [
                   { name: 'PLAIN', value: '(removed)' },
                   { name: 'REF', valueFrom: { secretKeyRef: { name: 'keys', key: 'password' } } },

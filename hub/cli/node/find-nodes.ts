@@ -22,7 +22,8 @@ export async function findNodes(call: Call, names: readonly string[]): Promise<r
   if (names.length > 0 && selector !== undefined) throw new Error('give names or --selector, not both');
   if (names.length === 0 && selector === undefined)
     throw new Error('name a node, or several with --selector');
-  if (selector === undefined) return Promise.all(names.map((name) => findNode(call.client, name)));
+  if (selector === undefined)
+    return Promise.all([...new Set(names)].map((name) => findNode(call.client, name)));
   const found = await listNodes(call.client, selector);
   if (found.length === 0) throw new Error(`no node has the labels "${selector}"`);
   return found;

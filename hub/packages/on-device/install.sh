@@ -33,7 +33,7 @@ Environment:
   HOLDFAST_TOKEN      the join token: "holdfast token create" on the hub prints one; not needed once joined
   HOLDFAST_URL        https://HOST:PORT of the hub, where it is not the one that served this script
   HOLDFAST_HUB        HOST:PORT of the hub's gRPC port, where that is not on the same host
-  HOLDFAST_NODE_NAME  the name to join under (the host's); {serial}, {mac} and {machine-id} stand for the device's
+  HOLDFAST_NODE_NAME  the name to join under (the host's); {hostname}, {serial}, {mac} and {machine-id} stand for the device's
   HOLDFAST_TRANSPORT  auto, mqtt or grpc
   DOCKER_HOST         unix:///path of the engine's socket
 USAGE
@@ -105,6 +105,10 @@ check_wishes() {
   esac
   case $node_name in
   *[!A-Za-z0-9.{}-]*) die "HOLDFAST_NODE_NAME must be letters, digits, \"-\" and \".\", is \"$node_name\"" ;;
+  esac
+  # An image meets its mistakes at the first start of each device, where nobody looks.
+  case $(printf '%s' "$node_name" | sed -e 's/{hostname}//g; s/{serial}//g; s/{machine-id}//g; s/{mac}//g') in
+  *[{}]*) die "HOLDFAST_NODE_NAME may have {hostname}, {serial}, {machine-id} and {mac} in it, is \"$node_name\"" ;;
   esac
   case $wanted_engine in
   *[[:space:]]*) die "DOCKER_HOST must be as unix:///path, is \"$wanted_engine\"" ;;

@@ -145,4 +145,5 @@ t.test('a file that is not a store is refused with a sentence and left as it is'
   const path = join(t.testdir(), 'hub.db');
   writeFileSync(path, 'this is not a database, but it is long enough to be taken for one'.repeat(100));
   t.throws(() => SqliteStore.open(path), /hub\.db": restore it from a backup, or move it aside/);
+  t.throws(() => SqliteStore.open(t.testdirName), /let the user of the hub read and write it/, 'not damaged');
 });
