@@ -3,6 +3,7 @@ import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { giveToHub } from '../packages/give-to-hub.ts';
+import { exclusively } from './exclusive.ts';
 
 /** A manifest that devices can have: of one processor. */
 export interface StoredImage {
@@ -62,6 +63,11 @@ export class ImageStore {
    * when a blob is not what its name says, and then has taken none.
    */
   async addLayout(layout: string): Promise<StoredImage[]> {
+    await this.#makeDirectories();
+    return exclusively(this.#lock, () => this.#addLayout(layout));
+  }
+
+  async #addLayout(layout: string): Promise<StoredImage[]> {
     const { manifests } = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as {
       manifests: {
         digest: string;
@@ -69,8 +75,6 @@ export class ImageStore {
         annotations: Record<string, string>;
       }[];
     };
-    await mkdir(join(this.#dir, 'blobs/sha256'), { recursive: true, mode: 0o700 });
-    for (const path of ['', 'blobs', 'blobs/sha256']) giveToHub(join(this.#dir, path), this.#dataDir);
     const from = join(layout, 'blobs/sha256');
     for (const name of await readdir(from)) await this.#take(join(from, name), name);
     const added = manifests.map(({ digest, platform, annotations }) => ({
@@ -88,12 +92,26 @@ export class ImageStore {
 
   /** Resolves with whether there was such an image. */
   async remove(name: string): Promise<boolean> {
+    await this.#makeDirectories();
+    return exclusively(this.#lock, () => this.#remove(name));
+  }
+
+  async #remove(name: string): Promise<boolean> {
     const all = this.list();
     const rest = all.filter((image) => image.name !== name);
     if (rest.length === all.length) return false;
     await this.#writeNames(rest);
     await this.#sweep();
     return true;
+  }
+
+  get #lock(): string {
+    return join(this.#dir, '.changing');
+  }
+
+  async #makeDirectories(): Promise<void> {
+    await mkdir(join(this.#dir, 'blobs/sha256'), { recursive: true, mode: 0o700 });
+    for (const path of ['', 'blobs', 'blobs/sha256']) giveToHub(join(this.#dir, path), this.#dataDir);
   }
 
   #blobPath(digest: string): string {

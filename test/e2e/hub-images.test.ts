@@ -51,6 +51,12 @@ t.test('images of the hub', async (t) => {
     t.match(await images('list'), { text: /IMAGE +PROCESSOR +SIZE\n.*:1 +amd64 .*\n.*:2 +amd64 +9\.\d MiB/ });
     t.match(await images('add', `${NAME}:none`), { code: 1, text: /no image ".*:none": pull it first/ });
     t.match(await images('remove', `${NAME}:none`), { code: 1, text: /there is no image/ });
+    const both = await Promise.all([images('add', `${NAME}:1`), images('add', `${NAME}:2`)]);
+    for (const { code, text } of both)
+      t.ok(code === 0 || /another command .*changes the images: try again/.test(text), text);
+    t.equal(blobs().length, 6, 'two at once take nothing from each other');
+    writeFileSync(join(dataDir, 'images/.changing'), '999999999');
+    t.match(await images('add', `${NAME}:1`), { code: 0 }, 'one that was killed keeps nobody waiting');
     chownSync(dataDir, 65_532, 65_532);
     await images('remove', `${NAME}:1`);
     t.match(await images('add', `${NAME}:2`), { code: 0 });
