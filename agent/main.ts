@@ -376,7 +376,8 @@ function describe(error: Error): string {
 
 const ASKS_FOR_HELP = ['help', '--help', '-h'];
 
-const [name = '', ...args] = process.argv.slice(2);
+const [first = '', ...args] = process.argv.slice(2);
+const name = first === '--version' ? 'version' : first;
 const unchecked = Object.hasOwn(UNCHECKED, name) ? UNCHECKED[name] : undefined;
 const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
 try {

@@ -133,6 +133,13 @@ const COMMANDS: readonly Told[] = [
     examples: ['> agent.schema.json'],
   },
   {
+    words: ['version'],
+    arguments: '',
+    about: 'prints the version of this program',
+    settings: [],
+    examples: [''],
+  },
+  {
     words: ['completion'],
     arguments: SHELLS.join('|'),
     about: 'prints what completes commands and flags in a shell',

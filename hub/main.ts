@@ -57,7 +57,8 @@ function describe(error: Error): string {
     : error.message;
 }
 
-const [name = '', ...args] = process.argv.slice(2);
+const [first = '', ...args] = process.argv.slice(2);
+const name = first === '--version' ? 'version' : first;
 try {
   process.exitCode = await run(name, args);
 } catch (error) {

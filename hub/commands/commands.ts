@@ -39,6 +39,10 @@ export const COMMANDS: Entries = {
     about: 'lists, labels, drains, reboots, approves, replaces and revokes devices',
     load: async () => (await import('../cli/node/node.ts')).node,
   },
+  version: {
+    about: 'prints the version of this program',
+    load: async () => (await import('./version.ts')).version,
+  },
   completion: {
     about: 'completes commands and flags in bash, zsh and fish',
     load: async () => (await import('./completion.ts')).completionOfAll(COMMANDS),

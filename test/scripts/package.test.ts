@@ -88,6 +88,7 @@ t.test('an archive runs where it is unpacked, with nothing else', async (t) => {
     status: 0,
     stdout: /Usage: holdfast-agent COMMAND[\s\S]*\n {2}join /,
   });
+  for (const word of ['--version', 'version']) t.equal(run(join(dir, 'linked'), word).stdout, 'v0.1.0\n');
   const status = run(join(root, 'bin/holdfast-agent'), 'run', '--data-dir', join(dir, 'data'));
   t.match(status, { status: 1, stderr: /has not joined a hub/ }, 'its native addon is loaded');
   const about = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as object;

@@ -2,22 +2,35 @@ import { readFileSync } from 'node:fs';
 import { agentPackage, releaseKey } from '../../../test/support/device-hub.ts';
 import { HubProgram } from '../../../test/support/hub-program.ts';
 import { ScratchDevice } from '../../../test/support/scratch-device.ts';
+import { BUSYBOX_IMAGE, ensureBusyboxImage } from '../../busybox-image.ts';
 import { ensurePackages } from '../../package/packages.ts';
 import { PROGRAMS, TARGETS } from '../../package/target.ts';
 import { until } from '../../until.ts';
 import type { Measurement } from '../result.ts';
+import { measureUpdates } from './update.ts';
 
 const MEGABYTE = 1_000_000;
 const TICKS_PER_SECOND = 100;
 const PATIENCE_MS = 60_000;
 const NODE = 'bench-install';
 
-/** What a device downloads, and what it takes to be one: the real script, package and hub, and a directory as the root. */
+/** What a device downloads, what it takes to be one, and to become another version: the real script, package and hub, and a directory as the root. */
 export async function measurePackages(
   repeat: number,
   open: { close(): Promise<void> | void }[],
 ): Promise<Measurement[]> {
-  return [...(await sizes()), ...(await installs(repeat, open))];
+  const hub = new HubProgram();
+  open.push(hub);
+  await ensureBusyboxImage(process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock');
+  await hub.start();
+  const measured = [
+    ...(await sizes()),
+    ...(await installs(hub, repeat)),
+    ...(await measureUpdates(hub, BUSYBOX_IMAGE, repeat)),
+  ];
+  open.splice(open.indexOf(hub), 1);
+  await hub.close();
+  return measured;
 }
 
 async function sizes(): Promise<Measurement[]> {
@@ -47,10 +60,7 @@ async function sizes(): Promise<Measurement[]> {
   ];
 }
 
-async function installs(repeat: number, open: { close(): Promise<void> | void }[]): Promise<Measurement[]> {
-  const hub = new HubProgram();
-  open.push(hub);
-  await hub.start();
+async function installs(hub: HubProgram, repeat: number): Promise<Measurement[]> {
   await hub.packages.add(await agentPackage(), releaseKey());
   const [cpu, wall, contact]: [number[], number[], number[]] = [[], [], []];
   for (let turn = 0; turn < repeat; turn++) {
@@ -71,8 +81,6 @@ async function installs(repeat: number, open: { close(): Promise<void> | void }[
       await device.close();
     }
   }
-  open.splice(open.indexOf(hub), 1);
-  await hub.close();
   const row = { variant: 'plain init', floor: [] } as const;
   return [
     { ...row, name: 'install.sh, processor', unit: 's', samples: cpu, goal: { type: 'value', most: 20 } },
