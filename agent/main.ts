@@ -32,6 +32,7 @@ const UNCHECKED: Readonly<Record<string, (args: readonly string[]) => Promise<vo
   // An update runs these: it brings all that they need.
   'self-test': selfTest,
   'stage-release': async () => (await import('./update/stage-command.ts')).stageCommand(),
+  version: async () => console.log(agentVersion()),
 };
 
 /** Flags that one command has besides the settings. Only these commands take words. */
