@@ -94,11 +94,11 @@ async function installs(hub: HubProgram, repeat: number): Promise<Measurement[]>
 }
 
 async function isReady(hub: HubProgram, node: string): Promise<boolean> {
-  const { status } = await hub.api.call<{ status: { conditions?: { type: string; status: string }[] } }>(
+  const { status } = await hub.api.call<{ status?: { conditions?: { type: string; status: string }[] } }>(
     'GET',
     `/api/v1/nodes/${node}`,
   );
-  return status.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') ?? false;
+  return status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') ?? false;
 }
 
 /** Of processes that have ended and were waited for: proc(5). */

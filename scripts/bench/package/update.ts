@@ -55,7 +55,7 @@ export async function measureUpdates(hub: HubProgram, image: string, repeat: num
         parsePublicKey(key.publicKey),
       );
       const from = device.lines.length;
-      await askAgent(hub, NODE, { id: version, version });
+      await askAgent(hub, NODE, { id: `bench-${turn}`, version });
       await device.line(/"the agent ends/, from);
       const endedMs = performance.now();
       await device.line(/connected to the hub/, from);
@@ -85,11 +85,11 @@ export async function measureUpdates(hub: HubProgram, image: string, repeat: num
 const most = (value: number) => ({ type: 'value', most: value }) as const;
 
 async function isVersion(hub: HubProgram, version: string): Promise<boolean> {
-  const { status } = await hub.api.call<{ status: { nodeInfo?: { kubeletVersion: string } } }>(
+  const { status } = await hub.api.call<{ status?: { nodeInfo?: { kubeletVersion: string } } }>(
     'GET',
     `/api/v1/nodes/${NODE}`,
   );
-  return status.nodeInfo?.kubeletVersion === `v${version}`;
+  return status?.nodeInfo?.kubeletVersion === `v${version}`;
 }
 
 function podOf(number: number, image: string): object {
