@@ -1,13 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 
 /** A file that is being copied changes all the time: it is looked at when it has been left alone for so long. */
 const QUIET_MS = 2_000;
-/** Directories that are made, or replaced, after the start tell nobody. */
-const LOOK_MS = 60_000;
 const ENDING = '.bundle';
 
 export interface FollowOptions {
@@ -16,18 +14,16 @@ export interface FollowOptions {
   /** What imports a file: a program and its arguments before the file's name. */
   readonly importer: readonly string[];
   readonly log: Logger;
-  /** How often directories are looked into that nobody told of. */
-  readonly lookMs?: number;
 }
 
 /**
  * Imports bundles as they appear in directories, and when something is mounted there. Each import is a process of its own, one
  * after the other: what it loads costs the agent nothing. Returns what ends it.
  */
-export function followBundles({ paths, importer, log, lookMs = LOOK_MS }: FollowOptions): () => void {
+export function followBundles({ paths, importer, log }: FollowOptions): () => void {
   const seen = new Map<string, string>(); // file → what it was when it was imported
   const timers = new Map<string, NodeJS.Timeout>();
-  const watchers = new Map<string, FSWatcher>();
+  const watchers = new Map<string, readonly FSWatcher[]>();
   let importing: Promise<unknown> = Promise.resolve();
   let mounts: ChildProcess | undefined;
 
@@ -55,36 +51,47 @@ export function followBundles({ paths, importer, log, lookMs = LOOK_MS }: Follow
       log.warn({ file, reason: stderr.trim() || message }, 'a bundle was not imported');
     }
   };
-  /** What was watched before something was mounted over it is another directory. */
-  const watchAll = () => {
-    for (const path of paths) {
-      watchers.get(path)?.close();
-      try {
-        watchers.set(
-          path,
-          watch(path, () => look(path)).on('error', () => look(path)),
-        );
-      } catch {
-        watchers.delete(path); // not there until something is mounted
-      }
-      look(path);
-    }
+  /** What was watched before something was mounted over it, or made in its place, is another directory. */
+  const follow = (path: string) => {
+    for (const watcher of watchers.get(path) ?? []) watcher.close();
+    const above = nearestAbove(path);
+    const [next] = relative(above, path).split(sep);
+    watchers.set(path, [
+      ...watched(above, (name) => name === next && follow(path)),
+      ...watched(path, () => look(path)),
+    ]);
+    if (nearestAbove(path) !== above) return follow(path); // made before it was watched
+    look(path);
   };
-  watchAll();
-  const looks = setInterval(() => paths.forEach(look), lookMs).unref();
+  const followAll = () => paths.forEach(follow);
+  followAll();
   mounts = spawn('findmnt', ['--poll', '--noheadings', '--output', 'ACTION'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   mounts.once('error', () =>
     log.warn('"findmnt" is not there: a stick is seen when it was plugged in before the start'),
   );
-  mounts.stdout?.on('data', watchAll);
+  mounts.stdout?.on('data', followAll);
   return () => {
-    clearInterval(looks);
     mounts?.kill();
     for (const timer of timers.values()) clearTimeout(timer);
-    for (const watcher of watchers.values()) watcher.close();
+    for (const watcher of [...watchers.values()].flat()) watcher.close();
   };
+}
+
+/** The directory that is there, and in which something must be made or replaced before the path is another. */
+function nearestAbove(path: string): string {
+  const above = dirname(path);
+  return above === path || existsSync(above) ? above : nearestAbove(above);
+}
+
+/** None for what is not there, or goes just now. */
+function watched(path: string, onChange: (name: string | null) => unknown): FSWatcher[] {
+  try {
+    return [watch(path, (_, name) => onChange(name)).on('error', () => undefined)];
+  } catch {
+    return [];
+  }
 }
 
 function bundlesIn(path: string): string[] {
