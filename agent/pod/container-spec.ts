@@ -1,14 +1,23 @@
 import type {
   ContainerIdentity,
   ContainerSpec,
+  Mount,
   Namespace,
   PortBinding,
   Resolver,
 } from '../runtime/runtime.ts';
 import { ConfigurationError, environment, expand, type Placement } from './environment.ts';
 import type { Joins } from './observation.ts';
-import { type Configuration, type Container, graceSecondsOf, type Pod, specHash } from './pod.ts';
+import {
+  type Configuration,
+  type Container,
+  graceSecondsOf,
+  ownContainersOf,
+  type Pod,
+  specHash,
+} from './pod.ts';
 import { parseQuantity } from './quantity.ts';
+import { DEFAULT_MESSAGE_PATH } from './termination-message.ts';
 import { mountsOf, type VolumeRoots } from './volumes.ts';
 
 const MAX_HOSTNAME_LENGTH = 63;
@@ -24,6 +33,10 @@ export interface ContainerContext {
   readonly crashes: number;
   /** What it shares with containers that run already. */
   readonly joins: Joins;
+  /** When the pod came to this device, in ms of the wall clock. */
+  readonly podSinceMs: number;
+  /** The file that becomes its `terminationMessagePath`; undefined where there is no room for one. */
+  readonly messageFile: string | undefined;
 }
 
 /** The container with all of Kubernetes' indirections resolved. Throws ConfigurationError. */
@@ -47,7 +60,7 @@ export function containerSpec(pod: Pod, container: Container, context: Container
     ...(container.workingDir && { workingDir: container.workingDir }),
     hostname: hostnameOf(pod),
     ...(context.resolver && { resolver: context.resolver }),
-    mounts: mountsOf(pod, container, context.roots),
+    mounts: [...mountsOf(pod, container, context.roots), ...messageMount(container, context.messageFile)],
     ports: joins.network ? [] : portsOf(container),
     network: namespaceOf(joins.network, hostNetwork),
     processes: namespaceOf(joins.processes, hostPID),
@@ -57,24 +70,35 @@ export function containerSpec(pod: Pod, container: Container, context: Container
     tty: container.tty ?? false,
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
+    ...stopSignalOf(container),
   };
+}
+
+function messageMount({ terminationMessagePath }: Container, file: string | undefined): Mount[] {
+  if (!file) return [];
+  return [{ source: file, target: terminationMessagePath || DEFAULT_MESSAGE_PATH, readOnly: false }];
+}
+
+/** Kubernetes' newest way to say it; the types that we build on do not have it yet. */
+function stopSignalOf({ lifecycle }: Container): Pick<ContainerSpec, 'stopSignal'> {
+  const { stopSignal } = (lifecycle ?? {}) as { stopSignal?: string };
+  return stopSignal ? { stopSignal } : {};
 }
 
 /** The container that holds the pod's network and processes, and publishes the ports of all its containers. */
 export function infraSpec(
   pod: Pod,
   image: string,
-  attempt: number,
-  resolver: Resolver | undefined,
+  { attempt, podSinceMs, resolver }: Pick<ContainerContext, 'attempt' | 'podSinceMs' | 'resolver'>,
 ): ContainerSpec {
   return {
-    identity: { ...identityOf(pod, '', '', { attempt, crashes: 0 }), role: 'infra' },
+    identity: { ...identityOf(pod, '', '', { attempt, podSinceMs, crashes: 0, joins: {} }), role: 'infra' },
     image,
     env: [],
     hostname: hostnameOf(pod),
     ...(resolver && { resolver }),
     mounts: [],
-    ports: pod.spec.containers.flatMap(portsOf),
+    ports: ownContainersOf(pod).flatMap(portsOf),
     network: namespaceOf(undefined, pod.spec.hostNetwork),
   };
 }
@@ -87,7 +111,12 @@ function identityOf(
   pod: Pod,
   container: string,
   hash: string,
-  { attempt, crashes }: { attempt: number; crashes: number },
+  {
+    attempt,
+    crashes,
+    joins,
+    podSinceMs,
+  }: Pick<ContainerContext, 'attempt' | 'crashes' | 'joins' | 'podSinceMs'>,
 ): ContainerIdentity {
   const { uid, namespace, name } = pod.metadata;
   return {
@@ -100,6 +129,8 @@ function identityOf(
     specHash: hash,
     crashes,
     graceSeconds: graceSecondsOf(pod),
+    infra: joins.infra ?? '',
+    podSinceMs,
   };
 }
 
@@ -107,18 +138,11 @@ function identityOf(
 function refuseUnsupported(pod: Pod, container: Container): void {
   const { spec } = pod;
   const asks: [boolean, string][] = [
-    [Boolean(spec.initContainers?.length), 'initContainers'],
-    [Boolean(container.lifecycle), `containers[${container.name}].lifecycle`],
     [Boolean(container.volumeDevices?.length), `containers[${container.name}].volumeDevices`],
-    ...(['livenessProbe', 'readinessProbe', 'startupProbe'] as const).map((probe): [boolean, string] => [
-      Boolean(container[probe]?.grpc),
-      `containers[${container.name}].${probe}.grpc`,
-    ]),
     [spec.securityContext?.fsGroup !== undefined, 'securityContext.fsGroup'],
     [Boolean(spec.securityContext?.supplementalGroups?.length), 'securityContext.supplementalGroups'],
     [Boolean(spec.securityContext?.sysctls?.length), 'securityContext.sysctls'],
     [Boolean(spec.runtimeClassName), 'runtimeClassName'],
-    [spec.activeDeadlineSeconds !== undefined, 'activeDeadlineSeconds'],
     [Boolean(spec.hostAliases?.length), 'hostAliases'],
   ];
   const unsupported = asks.filter(([asked]) => asked).map(([, field]) => `spec.${field}`);

@@ -1,5 +1,5 @@
 import type { EnvFromSource, EnvVar, EnvVarSource } from 'kubernetes-types/core/v1.d.ts';
-import type { Configuration, Container, Pod } from './pod.ts';
+import { type Configuration, type Container, ownContainersOf, type Pod } from './pod.ts';
 import { parseQuantity } from './quantity.ts';
 
 /** What the container wants cannot be made of what is here. The message names what is missing. */
@@ -141,7 +141,7 @@ function resourceValue(
   container: Container,
   { resource, divisor, containerName }: NonNullable<EnvVarSource['resourceFieldRef']>,
 ): string {
-  const of = containerName ? pod.spec.containers.find(({ name }) => name === containerName) : container;
+  const of = containerName ? ownContainersOf(pod).find(({ name }) => name === containerName) : container;
   const [kind, name = ''] = resource.split('.') as ['limits' | 'requests', string];
   const amount = parseQuantity(of?.resources?.[kind]?.[name]) ?? 0;
   return String(Math.ceil(amount / (parseQuantity(divisor) || 1)));

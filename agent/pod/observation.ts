@@ -1,6 +1,14 @@
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { crashesAfter, restartDelayMs } from './back-off.ts';
-import { type Container, type EphemeralContainer, needsInfra, type Pod } from './pod.ts';
+import {
+  type Container,
+  type EphemeralContainer,
+  isInit,
+  isSidecar,
+  needsInfra,
+  type Pod,
+  specHash,
+} from './pod.ts';
 import type { Turn } from './turn.ts';
 
 /* What is known of a pod at one moment: what its plan and its status are made from. All times are monotonic, in ms. */
@@ -27,6 +35,20 @@ export interface ImageState {
   readonly failure: Failure | undefined;
 }
 
+/** What probes and hooks have found of one container. */
+export interface Health {
+  /** Its hook has ended, and its startup probe has succeeded, as far as it has them. */
+  readonly started: boolean;
+  /** Its readiness probe succeeds, or it has none. */
+  readonly ready: boolean;
+}
+
+/** Why a pod is ended for good: Kubernetes' reason, and a sentence. */
+export interface Verdict {
+  readonly reason: string;
+  readonly message: string;
+}
+
 export interface PodInput {
   /** Undefined: it is wanted no more. */
   readonly pod: Pod | undefined;
@@ -40,9 +62,16 @@ export interface PodInput {
   readonly failures: ReadonlyMap<string, Failure>;
   /** When a container that is being ended gets its KILL. */
   readonly killAtMs: ReadonlyMap<string, number>;
-  /** Ids of containers whose liveness or startup probe has failed. */
-  readonly unhealthy: ReadonlySet<string>;
-  /** Its containers have all ended for good. Remembered, for an ended container may be removed by somebody else. */
+  /** By when all of it is to have ended, from when that has begun. */
+  readonly stopByMs: number | undefined;
+  /** Containers that are to be replaced, for a probe or a hook has failed, and how long they get to end if not as usual. */
+  readonly unhealthy: ReadonlyMap<string, number | undefined>;
+  readonly health: (id: string) => Health;
+  /** Ids of containers whose hook after the start has not ended. */
+  readonly hooks: ReadonlySet<string>;
+  /** Since when the pod has been on this device. */
+  readonly startedAtMs: number;
+  /** It has ended for good, or must. Remembered, for an ended container may be removed by somebody else. */
   readonly finished: boolean;
   /** The highest attempt that this agent knows of, for containers that were removed behind its back. */
   readonly lastAttempt: ReadonlyMap<string, number>;
@@ -65,23 +94,53 @@ export function infraOf(containers: readonly ObservedContainer[]): ObservedConta
 }
 
 /** Whether an ended container is to run again. */
-export function restarts(pod: Pod, exitCode: number): boolean {
+export function restarts(pod: Pod, container: string, exitCode: number): boolean {
+  if (isSidecar(pod, container)) return true;
   const policy = pod.spec.restartPolicy ?? 'Always';
+  if (isInit(pod, container)) return exitCode !== 0 && policy !== 'Never';
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
 }
 
-/** Whether all of the pod's own containers have ended for good. Those that look into it do not keep it. */
+/** Whether all of the pod's own work has ended for good. Sidecars, and those that look into it, do not keep it. */
 export function hasEnded(pod: Pod, containers: readonly ObservedContainer[]): boolean {
-  return pod.spec.containers.every(({ name }) => {
-    const [newest] = attemptsOf(containers, name);
-    return newest?.state === 'exited' && !restarts(pod, newest.exitCode);
-  });
+  const endOf = (container: Container) => endForGood(pod, container, containers);
+  const inits = (pod.spec.initContainers ?? []).filter(({ name }) => isInit(pod, name));
+  if (inits.some((init) => (endOf(init)?.exitCode ?? 0) !== 0)) return true;
+  return pod.spec.containers.every((container) => endOf(container) !== undefined);
+}
+
+/** The end after which a container does not run again; undefined when it may. Who is wanted otherwise by now may. */
+function endForGood(
+  pod: Pod,
+  container: Container,
+  containers: readonly ObservedContainer[],
+): ObservedContainer | undefined {
+  const [newest] = attemptsOf(containers, container.name);
+  if (newest?.state !== 'exited' || restarts(pod, container.name, newest.exitCode)) return undefined;
+  return newest.specHash === specHash(pod, container) ? newest : undefined;
+}
+
+/** Why it must end now although nobody deleted it; undefined when it may go on. */
+export function verdictOf({ pod, startedAtMs, nowMs }: PodInput): Verdict | undefined {
+  const deadlineMs = deadlineOf(pod, startedAtMs);
+  if (nowMs < deadlineMs) return undefined;
+  return {
+    reason: 'DeadlineExceeded',
+    message: 'Pod was active on the node longer than the specified deadline',
+  };
+}
+
+/** When `activeDeadlineSeconds` are over. */
+export function deadlineOf(pod: Pod | undefined, startedAtMs: number): number {
+  return startedAtMs + (pod?.spec.activeDeadlineSeconds ?? Number.POSITIVE_INFINITY) * 1000;
 }
 
 /** Ids of the containers whose network, and whose processes, a container shares. */
 export interface Joins {
   readonly network?: string;
   readonly processes?: string;
+  /** The infra container that it is made under, whether it shares anything with it or not. */
+  readonly infra?: string;
 }
 
 /** Undefined while a container that it is to join does not run. */
@@ -102,6 +161,7 @@ export function joinsOf(
   return {
     ...(holder && !hostNetwork && { network: holder.id }),
     ...(process && { processes: process.id }),
+    ...(infra && { infra: infra.id }),
   };
 }
 
@@ -110,4 +170,11 @@ export function restartOf(ended: ObservedContainer): { atMs: number; crashes: nu
   const ranMs = Math.max(0, (ended.finishedAtMs ?? 0) - (ended.startedAtMs ?? 0));
   const crashes = crashesAfter(ended.crashes, ranMs);
   return { atMs: (ended.exitedAtMs ?? 0) + restartDelayMs(crashes), crashes };
+}
+
+/** Where probes and hooks of a container reach it. */
+export function addressOf(pod: Pod, containers: readonly ObservedContainer[], id: string): string {
+  if (pod.spec.hostNetwork) return '127.0.0.1';
+  const holder = needsInfra(pod) ? infraOf(containers) : containers.find((container) => container.id === id);
+  return holder?.ip ?? '';
 }

@@ -51,22 +51,41 @@ export function isDeleted(pod: Pod): boolean {
 }
 
 /** All that run in the pod: its own, and those that somebody looks into it with. */
-export function allContainersOf({ spec }: Pod): readonly (Container | EphemeralContainer)[] {
-  return [...spec.containers, ...(spec.ephemeralContainers ?? [])];
+export function allContainersOf(pod: Pod): readonly (Container | EphemeralContainer)[] {
+  return [...ownContainersOf(pod), ...(pod.spec.ephemeralContainers ?? [])];
+}
+
+/** What the pod itself consists of, in the order in which it begins. */
+export function ownContainersOf({ spec }: Pod): readonly Container[] {
+  return [...(spec.initContainers ?? []), ...spec.containers];
+}
+
+/** An init container that goes on running beside the others: https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/ */
+export function isSidecar({ spec }: Pod, container: string): boolean {
+  return spec.initContainers?.some(({ name, restartPolicy }) => name === container && restartPolicy) ?? false;
+}
+
+/** One that must succeed before the pod's own work begins. */
+export function isInit(pod: Pod, container: string): boolean {
+  return (
+    (pod.spec.initContainers?.some(({ name }) => name === container) ?? false) && !isSidecar(pod, container)
+  );
 }
 
 /** Where a container of the pod stands in it, for events. */
 export function fieldPathOf({ spec }: Pod, container: string): string {
-  const isEphemeral = spec.ephemeralContainers?.some(({ name }) => name === container);
-  return `spec.${isEphemeral ? 'ephemeralContainers' : 'containers'}{${container}}`;
+  const lists = ['initContainers', 'ephemeralContainers'] as const;
+  const list = lists.find((list) => spec[list]?.some(({ name }) => name === container)) ?? 'containers';
+  return `spec.${list}{${container}}`;
 }
 
 /**
  * Whether the pod needs a container that does nothing but hold its network, and its processes: only where several
- * containers share them, or one must know its address before it starts. All other pods cost one container.
+ * containers share them, or one must know its address before it starts. All other pods cost one container. What init
+ * containers have done is done for as long as it runs, as in Kubernetes for a sandbox.
  */
 export function needsInfra({ spec }: Pod): boolean {
-  if (spec.shareProcessNamespace) return true;
+  if (spec.shareProcessNamespace || spec.initContainers?.length) return true;
   if (spec.hostNetwork) return false;
   return spec.containers.length > 1 || spec.containers.some(refersToAddress);
 }

@@ -13,7 +13,7 @@ export interface ProbeTarget {
 }
 
 /** What is tried. */
-export type ProbeAction = Pick<Probe, 'exec' | 'httpGet' | 'tcpSocket'>;
+export type ProbeAction = Pick<Probe, 'exec' | 'httpGet' | 'tcpSocket' | 'grpc'>;
 
 const MOST_OUTPUT = 200;
 
@@ -31,6 +31,10 @@ export async function attempt(
     if (action.exec) return await tryExec(action.exec.command ?? [], target, runtime, signal);
     if (action.httpGet) return await tryHttp(action.httpGet, target, signal);
     if (action.tcpSocket) return await tryTcp(action.tcpSocket, target, signal);
+    if (action.grpc) {
+      const { tryGrpc } = await import('./grpc-probe.ts'); // few pods speak it
+      return await tryGrpc(target.ip, action.grpc.port, action.grpc.service ?? '', signal);
+    }
     return 'there is nothing to try';
   } catch (error) {
     return timeout.aborted ? `it took longer than ${timeoutMs} ms` : (error as Error).message;

@@ -1,15 +1,17 @@
 import type { Probe } from 'kubernetes-types/core/v1.d.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { Health } from './observation.ts';
 import { attempt, type ProbeTarget } from './probe-attempt.ts';
-import type { Health } from './status.ts';
 
 export interface ProbesOptions {
   readonly runtime: Pick<Runtime, 'exec'>;
   /** Called when a container's health is another than before. */
   readonly onChange: (id: string) => void;
+  /** Called for each try that fails. */
+  readonly onFailure: (id: string, kind: ProbeKind, why: string) => void;
 }
 
-type Kind = 'startup' | 'liveness' | 'readiness';
+export type ProbeKind = 'startup' | 'liveness' | 'readiness';
 
 /** Kubernetes' defaults, for pods that did not pass an API server. */
 const DEFAULTS = {
@@ -27,8 +29,8 @@ const DEFAULTS = {
 export class Probes {
   readonly #options: ProbesOptions;
   readonly #watched = new Map<string, ContainerProbes>();
-  /** Ids of the containers that are to be replaced. */
-  readonly unhealthy = new Set<string>();
+  /** The containers that are to be replaced, and how many seconds they get to end, if not as many as usual. */
+  readonly unhealthy = new Map<string, number | undefined>();
 
   constructor(options: ProbesOptions) {
     this.#options = options;
@@ -39,11 +41,20 @@ export class Probes {
     if (this.#watched.has(target.id)) return;
     const { livenessProbe, readinessProbe, startupProbe } = target.container;
     if (!livenessProbe && !readinessProbe && !startupProbe) return;
-    const changed = (unhealthy: boolean) => {
-      if (unhealthy) this.unhealthy.add(target.id);
-      this.#options.onChange(target.id);
-    };
-    this.#watched.set(target.id, new ContainerProbes(target, this.#options.runtime, changed));
+    this.#watched.set(
+      target.id,
+      new ContainerProbes(target, this.#options.runtime, {
+        changed: () => this.#options.onChange(target.id),
+        failed: (kind, why) => this.#options.onFailure(target.id, kind, why),
+        replace: (graceSeconds) => this.replace(target.id, graceSeconds),
+      }),
+    );
+  }
+
+  /** The container is not what it should be, and is to be replaced. */
+  replace(id: string, graceSeconds?: number): void {
+    this.unhealthy.set(id, graceSeconds);
+    this.#options.onChange(id);
   }
 
   forget(id: string): void {
@@ -61,17 +72,23 @@ export class Probes {
   }
 }
 
+interface Listener {
+  changed(): void;
+  failed(kind: ProbeKind, why: string): void;
+  replace(graceSeconds: number | undefined): void;
+}
+
 class ContainerProbes {
   readonly #target: ProbeTarget;
   readonly #runtime: Pick<Runtime, 'exec'>;
-  readonly #changed: (unhealthy: boolean) => void;
+  readonly #listener: Listener;
   readonly #abort = new AbortController();
   health: Health;
 
-  constructor(target: ProbeTarget, runtime: Pick<Runtime, 'exec'>, changed: (unhealthy: boolean) => void) {
+  constructor(target: ProbeTarget, runtime: Pick<Runtime, 'exec'>, listener: Listener) {
     this.#target = target;
     this.#runtime = runtime;
-    this.#changed = changed;
+    this.#listener = listener;
     const { startupProbe, readinessProbe } = target.container;
     this.health = { started: !startupProbe, ready: !readinessProbe };
     if (startupProbe) this.#loop('startup', startupProbe);
@@ -88,19 +105,21 @@ class ContainerProbes {
     if (readinessProbe) this.#loop('readiness', readinessProbe);
   }
 
-  #loop(kind: Kind, probe: Probe): void {
+  #loop(kind: ProbeKind, probe: Probe): void {
     const settings = { ...DEFAULTS, ...probe };
     const { signal } = this.#abort;
     let successes = 0;
     let failures = 0;
     const runOnce = async () => {
       const timeoutMs = settings.timeoutSeconds * 1000;
-      const ok = (await attempt(probe, this.#target, this.#runtime, timeoutMs, signal)) === undefined;
+      const failure = await attempt(probe, this.#target, this.#runtime, timeoutMs, signal);
       if (signal.aborted) return;
+      const ok = failure === undefined;
+      if (!ok) this.#listener.failed(kind, failure);
       successes = ok ? successes + 1 : 0;
       failures = ok ? 0 : failures + 1;
       const settled = ok ? successes >= settings.successThreshold : failures >= settings.failureThreshold;
-      if (settled && this.#settle(kind, ok)) return;
+      if (settled && this.#settle(kind, ok, probe)) return;
       timer(settings.periodSeconds * 1000);
     };
     let timeout: NodeJS.Timeout;
@@ -112,21 +131,21 @@ class ContainerProbes {
   }
 
   /** Takes a probe's verdict on; true when the probe's work is done. */
-  #settle(kind: Kind, ok: boolean): boolean {
+  #settle(kind: ProbeKind, ok: boolean, { terminationGracePeriodSeconds }: Probe): boolean {
     if (kind === 'readiness') {
       if (this.health.ready !== ok) {
         this.health = { ...this.health, ready: ok };
-        this.#changed(false);
+        this.#listener.changed();
       }
       return false;
     }
     if (!ok) {
-      this.#changed(true);
+      this.#listener.replace(terminationGracePeriodSeconds);
       return true;
     }
     if (kind === 'liveness') return false;
     this.health = { ...this.health, started: true };
-    this.#changed(false);
+    this.#listener.changed();
     this.#afterStart();
     return true;
   }

@@ -1,33 +1,35 @@
 import type { ContainerState, ContainerStatus, PodCondition, PodStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { backOffMs } from './back-off.ts';
+import { incompleteInits } from './initialization.ts';
 import {
   attemptsOf,
   type Failure,
+  hasEnded,
   type ImageState,
   infraOf,
   type PodInput,
   restartOf,
   restarts,
+  verdictOf,
 } from './observation.ts';
-import { type Container, type EphemeralContainer, needsInfra, type Pod } from './pod.ts';
+import {
+  type Container,
+  type EphemeralContainer,
+  isInit,
+  isSidecar,
+  needsInfra,
+  ownContainersOf,
+  type Pod,
+} from './pod.ts';
 
 /*
  * What Kubernetes' PodStatus says of a pod here: pure, from the same observation that the plan is made from.
  * https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
  */
 
-/** What probes have found of one container. */
-export interface Health {
-  /** Its startup probe has succeeded, or it has none. */
-  readonly started: boolean;
-  /** Its readiness probe succeeds, or it has none. */
-  readonly ready: boolean;
-}
-
 export interface StatusInput extends PodInput {
   readonly pod: Pod;
-  readonly health: (id: string) => Health;
   readonly hostIp: string;
   /** RFC 3339: when this agent took the pod on. */
   readonly startTime: string;
@@ -38,21 +40,27 @@ export const FRESH_FAILURE_MS = 1_000;
 
 export function podStatus(input: StatusInput): PodStatus {
   const { pod, containers, hostIp, startTime } = input;
-  const containerStatuses = pod.spec.containers.map((container) => containerStatus(input, container));
-  const phase = phaseOf(pod, containerStatuses);
+  const { initContainers, ephemeralContainers } = pod.spec;
+  const statusOf = (container: Container) => containerStatus(input, container);
+  const containerStatuses = pod.spec.containers.map(statusOf);
+  const initStatuses = initContainers?.map(statusOf) ?? [];
+  const verdict = verdictOf(input);
+  const phase = verdict ? 'Failed' : phaseOf(input, containerStatuses);
   const podIp = podIpOf(pod, containers, hostIp);
   const failure = input.failures.get('');
   return {
     phase,
-    conditions: conditionsOf(pod, phase, containerStatuses, containers),
+    conditions: conditionsOf(input, phase, containerStatuses, initStatuses),
     ...(failure && phase === 'Pending' && { message: failure.message }),
+    ...verdict,
     hostIP: hostIp,
     hostIPs: [{ ip: hostIp }],
     ...(podIp && { podIP: podIp, podIPs: [{ ip: podIp }] }),
     startTime,
+    ...(initContainers && { initContainerStatuses: initStatuses }),
     containerStatuses,
-    ...(pod.spec.ephemeralContainers && {
-      ephemeralContainerStatuses: pod.spec.ephemeralContainers.map((each) => ephemeralStatus(input, each)),
+    ...(ephemeralContainers && {
+      ephemeralContainerStatuses: ephemeralContainers.map((each) => ephemeralStatus(input, each)),
     }),
     qosClass: qosClassOf(pod),
   };
@@ -74,13 +82,14 @@ function containerStatus(input: StatusInput, container: Container): ContainerSta
   const ended = state.waiting && newest?.state === 'exited' ? newest : before;
   const { started, ready } = newest ? input.health(newest.id) : { started: false, ready: false };
   const running = state.running !== undefined;
+  const isDone = isInit(input.pod, name) && state.terminated?.exitCode === 0;
   return {
     name,
     image: container.image ?? '',
     imageID: newest?.imageId ?? '',
     ...(newest && { containerID: `docker://${newest.id}` }),
     restartCount: newest?.attempt ?? 0,
-    ready: running && started && ready,
+    ready: isDone || (running && started && ready),
     started: running && started,
     state,
     lastState: ended?.state === 'exited' ? terminated(ended) : {},
@@ -128,12 +137,15 @@ function stateOf(
   container: Container,
   newest: ObservedContainer | undefined,
 ): ContainerState {
-  if (newest?.state === 'running') {
+  // As in Kubernetes, it does not run before its hook has.
+  if (newest?.state === 'running' && !input.hooks.has(newest.id))
     return { running: { startedAt: formatTime(newest.startedAtMs) } };
-  }
   const { pod, finished, failures, nowMs } = input;
   if (newest?.state === 'exited') {
-    const ends = finished || pod.metadata.deletionTimestamp !== undefined || !restarts(pod, newest.exitCode);
+    const ends =
+      finished ||
+      pod.metadata.deletionTimestamp !== undefined ||
+      !restarts(pod, container.name, newest.exitCode);
     const failure = failures.get(container.name);
     if (ends) return terminated(newest);
     if (failure) return waitingFor(failure);
@@ -149,12 +161,13 @@ function stateOf(
   return notYet(input, container);
 }
 
-function notYet({ failures, image, nowMs, turn }: StatusInput, container: Container): ContainerState {
+function notYet({ pod, failures, image, nowMs, turn }: StatusInput, container: Container): ContainerState {
   const failure = failures.get(container.name) ?? failures.get('');
   if (failure) return waitingFor(failure);
   if (turn !== 'run') return { waiting: { reason: 'WaitingForUpdate', message: WAITS_FOR_TURN[turn] } };
   const pull = imageFailure(image(container.image ?? ''), container.image ?? '', nowMs);
-  return pull ?? { waiting: { reason: 'ContainerCreating' } };
+  const reason = pod.spec.initContainers?.length ? 'PodInitializing' : 'ContainerCreating';
+  return pull ?? { waiting: { reason } };
 }
 
 const WAITS_FOR_TURN = {
@@ -181,12 +194,12 @@ function waitingFor({ reason, message }: Failure): ContainerState {
 }
 
 function terminated(ended: ObservedContainer): ContainerState {
-  const { exitCode, oomKilled, error } = ended;
+  const { exitCode, oomKilled, error, message = error } = ended;
   return {
     terminated: {
       exitCode,
       reason: oomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
-      ...(error && { message: error }),
+      ...(message && { message }),
       startedAt: formatTime(ended.startedAtMs),
       finishedAt: formatTime(ended.finishedAtMs),
       containerID: `docker://${ended.id}`,
@@ -194,29 +207,43 @@ function terminated(ended: ObservedContainer): ContainerState {
   };
 }
 
-function phaseOf(pod: Pod, statuses: readonly ContainerStatus[]): string {
-  const states = statuses.map(({ state }) => state ?? {});
-  const ended = states.flatMap(({ terminated: end }) => (end ? [end] : []));
-  if (ended.length === states.length && !ended.some(({ exitCode }) => restarts(pod, exitCode))) {
-    return ended.every(({ exitCode }) => exitCode === 0) ? 'Succeeded' : 'Failed';
-  }
+/** A pod that has done its work still runs while its sidecars do. */
+function phaseOf(input: StatusInput, statuses: readonly ContainerStatus[]): string {
+  const { pod, containers } = input;
+  const works = containers.some(({ role, state }) => role === 'container' && state === 'running');
+  if (hasEnded(pod, containers) && !works)
+    return exitCodesOf(input).every((code) => code === 0) ? 'Succeeded' : 'Failed';
+  if (incompleteInits(input, pod).length > 0) return 'Pending';
   const begun = statuses.filter(({ state, lastState }) => !state?.waiting || lastState?.terminated);
   return begun.length === statuses.length ? 'Running' : 'Pending';
 }
 
+/** How those ended whose ends say whether the pod has succeeded. */
+function exitCodesOf({ pod, containers }: StatusInput): number[] {
+  const counted = ownContainersOf(pod).filter(({ name }) => !isSidecar(pod, name));
+  return counted.flatMap(({ name }) => attemptsOf(containers, name)[0]?.exitCode ?? []);
+}
+
 /** The hub keeps the time of a condition that did not change, so the times here are those of this observation. */
 function conditionsOf(
-  pod: Pod,
+  input: StatusInput,
   phase: string,
   statuses: readonly ContainerStatus[],
-  containers: readonly ObservedContainer[],
+  inits: readonly ContainerStatus[],
 ): PodCondition[] {
-  const unready = statuses.filter(({ ready }) => !ready).map(({ name }) => name);
-  const done = phase === 'Succeeded';
+  const { pod, containers } = input;
+  const counted = [...inits.filter(({ name }) => isSidecar(pod, name)), ...statuses];
+  const unready = counted.filter(({ ready }) => !ready).map(({ name }) => name);
+  const incomplete = incompleteInits(input, pod);
   const ready = unready.length === 0;
-  const why = done
-    ? { reason: 'PodCompleted' }
-    : { reason: 'ContainersNotReady', message: `containers with unready status: [${unready.join(' ')}]` };
+  const why = OVER[phase] ?? {
+    reason: 'ContainersNotReady',
+    message: `containers with unready status: [${unready.join(' ')}]`,
+  };
+  const whyNotInitialized = {
+    reason: 'ContainersNotInitialized',
+    message: `containers with incomplete status: [${incomplete.join(' ')}]`,
+  };
   const network = containers.some(({ state }) => state === 'running');
   const condition = (type: string, holds: boolean, details: object = {}): PodCondition => ({
     type,
@@ -225,16 +252,22 @@ function conditionsOf(
   });
   return [
     condition('PodReadyToStartContainers', network),
-    condition('Initialized', true),
+    condition('Initialized', incomplete.length === 0, whyNotInitialized),
     condition('Ready', ready && pod.metadata.deletionTimestamp === undefined, why),
     condition('ContainersReady', ready, why),
     condition('PodScheduled', true),
   ];
 }
 
+/** Why a pod that is over is not ready. */
+const OVER: Readonly<Record<string, { reason: string }>> = {
+  Succeeded: { reason: 'PodCompleted' },
+  Failed: { reason: 'PodFailed' },
+};
+
 /** https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/ */
-function qosClassOf({ spec }: Pod): string {
-  const resources = spec.containers.map((container) => container.resources ?? {});
+function qosClassOf(pod: Pod): string {
+  const resources = ownContainersOf(pod).map((container) => container.resources ?? {});
   const none = resources.every(
     ({ limits, requests }) =>
       !limits?.['cpu'] && !limits?.['memory'] && !requests?.['cpu'] && !requests?.['memory'],

@@ -3,18 +3,24 @@ import type { ObservedContainer, Runtime } from '../runtime/runtime.ts';
 /** This node's containers as they were last seen. Filled once, then kept up to date one container at a time. */
 export class ContainerCache {
   readonly #runtime: Runtime;
+  readonly #messageOf: (ended: ObservedContainer) => Promise<string | undefined>;
   readonly #containers = new Map<string, ObservedContainer>();
   readonly #byPod = new Map<string, Set<string>>();
   /** Ended by the engine's word, and not looked at since. */
   readonly #ending = new Set<string>();
 
-  constructor(runtime: Runtime) {
+  constructor(
+    runtime: Runtime,
+    /** What one that has ended left to say. */
+    messageOf: (ended: ObservedContainer) => Promise<string | undefined>,
+  ) {
     this.#runtime = runtime;
+    this.#messageOf = messageOf;
   }
 
   /** Looks at all of them. Returns the uids of their pods, and of pods that had containers before. */
   async refreshAll(): Promise<Set<string>> {
-    const found = await this.#runtime.list();
+    const found = await Promise.all((await this.#runtime.list()).map((each) => this.#withMessage(each)));
     const pods = new Set(this.#byPod.keys());
     for (const id of [...this.#containers.keys()]) this.#remove(id);
     this.#ending.clear();
@@ -40,7 +46,8 @@ export class ContainerCache {
   /** Looks at one. Returns its pod's uid; undefined when it is none of ours. */
   async refresh(id: string): Promise<string | undefined> {
     const known = this.#containers.get(id);
-    const container = await this.#runtime.inspect(id);
+    const seen = await this.#runtime.inspect(id);
+    const container = seen && (await this.#withMessage(seen));
     this.#ending.delete(id);
     if (container) this.#put(container);
     else this.#remove(id);
@@ -54,6 +61,11 @@ export class ContainerCache {
     this.#ending.add(id);
     this.#put({ ...known, state: 'exited', exitCode, finishedAtMs, exitedAtMs });
     return known.podUid;
+  }
+
+  /** How it ended is not all known yet. */
+  isEnding(uid: string): boolean {
+    return this.ofPod(uid).some(({ id }) => this.#ending.has(id));
   }
 
   /** Whether it runs, or has just ended: the engine answers for it once it has taken down its network. */
@@ -75,6 +87,12 @@ export class ContainerCache {
 
   podUids(): string[] {
     return [...this.#byPod.keys()];
+  }
+
+  async #withMessage(container: ObservedContainer): Promise<ObservedContainer> {
+    if (container.role === 'infra' || container.state !== 'exited') return container;
+    const message = await this.#messageOf(container);
+    return message === undefined ? container : { ...container, message };
   }
 
   #put(container: ObservedContainer): void {

@@ -20,6 +20,8 @@ export interface RecordedEvent extends EventSubject {
   readonly lastAtMs: number;
 }
 
+/** Repetitions are told when there are twice as many, or after this long: links are metered. */
+const TELL_AGAIN_MS = 300_000;
 /** Events kept while there is no connection; the oldest go first, and their number is told. */
 const CAPACITY = 256;
 
@@ -29,6 +31,7 @@ export class EventRecorder {
   readonly #onEvent: () => void;
   readonly #events = new Map<string, RecordedEvent>(); // by what makes two of them one; oldest first
   readonly #unsent = new Set<string>();
+  readonly #toldAtMs = new Map<string, number>();
   #dropped = 0;
 
   constructor(now: () => number, onEvent: () => void) {
@@ -40,6 +43,7 @@ export class EventRecorder {
     const key = [subject.uid, subject.fieldPath, type, reason, message].join('\0');
     const before = this.#events.get(key);
     const atMs = this.#now();
+    const count = (before?.count ?? 0) + 1;
     this.#events.delete(key); // to the end of the order
     this.#events.set(key, {
       ...subject,
@@ -47,12 +51,15 @@ export class EventRecorder {
       type,
       reason,
       message,
-      count: (before?.count ?? 0) + 1,
+      count,
       firstAtMs: before?.firstAtMs ?? atMs,
       lastAtMs: atMs,
     });
-    this.#unsent.add(key);
     this.#dropOldest();
+    const sinceToldMs = Math.abs(atMs - (this.#toldAtMs.get(key) ?? Number.NEGATIVE_INFINITY)); // clocks are set back too
+    if (!Number.isInteger(Math.log2(count)) && sinceToldMs < TELL_AGAIN_MS) return;
+    this.#toldAtMs.set(key, atMs);
+    this.#unsent.add(key);
     this.#onEvent();
   }
 
@@ -70,6 +77,7 @@ export class EventRecorder {
     const [oldest] = this.#events.keys();
     if (oldest === undefined) return;
     this.#events.delete(oldest);
+    this.#toldAtMs.delete(oldest);
     if (this.#unsent.delete(oldest)) this.#dropped += 1;
   }
 }

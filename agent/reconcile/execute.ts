@@ -4,20 +4,25 @@ import { resolverOf } from '../dns/resolver.ts';
 import { containerSpec, infraSpec } from '../pod/container-spec.ts';
 import { ConfigurationError } from '../pod/environment.ts';
 import { dependsOnImageUser, refuseRoot } from '../pod/non-root.ts';
-import { attemptsOf, joinsOf } from '../pod/observation.ts';
+import { addressOf, attemptsOf, joinsOf } from '../pod/observation.ts';
 import { allContainersOf, type Container, fieldPathOf, type Pod } from '../pod/pod.ts';
+import type { ProbeTarget } from '../pod/probe-attempt.ts';
 import { podIpOf } from '../pod/status.ts';
+import { makeMessageFile, messageFile, removeMessageFile } from '../pod/termination-message.ts';
 import { makeVolume, removeDirectories } from '../pod/volume-files.ts';
 import { planVolumes, podDirectories, type VolumeRoots } from '../pod/volumes.ts';
 import { type ObservedContainer, type Resolver, type Runtime, RuntimeError } from '../runtime/runtime.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import type { ContainerCache } from './container-cache.ts';
 import type { EventRecorder } from './event-recorder.ts';
+import type { Hook, Hooks } from './hooks.ts';
 import type { Images } from './images.ts';
 import { Limit } from './limit.ts';
-import type { Action } from './plan.ts';
+import type { Action } from './plan-step.ts';
 import type { PodMemory } from './pod-memory.ts';
 
+/** What was used up by the hook is given once more, in part: TERM is worth nothing when KILL comes with it. */
+const AFTER_HOOK_MS = 2_000;
 /** More containers at once do not start sooner: the engine's own work is what takes the time. */
 const STARTS_AT_ONCE = 4;
 
@@ -29,6 +34,11 @@ export interface ExecutorOptions {
   readonly roots: VolumeRoots;
   readonly containers: ContainerCache;
   readonly images: Images;
+  readonly hooks: Hooks;
+  /** The container is not what it should be, and is to be replaced. */
+  readonly replace: (id: string) => void;
+  /** The pod is to be looked at. */
+  readonly poke: (uid: string) => void;
   readonly events: EventRecorder;
   readonly log: Logger;
   readonly monotonicMs: () => number;
@@ -80,28 +90,15 @@ export function makeExecutor(options: ExecutorOptions): Executor {
       case 'run-infra':
         return starts.run(() => runInfra(action.attempt, context));
       case 'start':
-        return starts.run(() => start(action.id));
-      case 'terminate': {
-        const container = containers.get(action.id);
-        context.memory.killAtMs.set(action.id, options.monotonicMs() + action.graceMs);
-        record(
-          context,
-          container?.container ?? '',
-          'Normal',
-          'Killing',
-          `Stopping container ${container?.container}`,
-        );
-        return runtime.signal(action.id, container?.stopSignal ?? 'SIGTERM');
-      }
+        return starts.run(() => start(action.id, action.container, context));
+      case 'terminate':
+        return terminate(action, context);
       case 'kill':
         await runtime.kill(action.id);
         await containers.refresh(action.id);
         return;
       case 'remove':
-        await runtime.remove(action.id);
-        context.memory.killAtMs.delete(action.id);
-        await containers.refresh(action.id);
-        return;
+        return remove(action.id, context);
       case 'clean-up':
         return removeDirectories(podDirectories(context.uid, options.roots));
     }
@@ -121,6 +118,7 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     if (!joins) return;
     const { desired: configuration, node, hostIp, roots } = options;
     const { attempt, crashes } = action;
+    const file = messageFile({ podUid: pod.metadata.uid, container: container.name, attempt }, roots);
     const placement = { node, hostIp, podIp: podIpOf(pod, context.containers, hostIp) };
     const spec = containerSpec(pod, container, {
       configuration,
@@ -130,16 +128,19 @@ export function makeExecutor(options: ExecutorOptions): Executor {
       attempt,
       crashes,
       joins,
+      podSinceMs: memory.sinceMs,
+      messageFile: await roomFor(file, pod),
     });
     refuseRoot(pod, container, dependsOnImageUser(pod, container) ? await runtime.imageUser(spec.image) : '');
     const [ended] = attemptsOf(context.containers, container.name);
     const id = await runtime.create(spec);
     memory.lastAttempt.set(container.name, attempt); // what could not even be made is no attempt
+    memory.stopByMs = undefined;
     try {
       // The engine is still taking down the network of the one that ended. A start that competes with it takes longer
       // than one that comes after it, and the engine answers when it is done.
       if (ended) await containers.refresh(ended.id);
-      await start(id);
+      await start(id, container.name, context);
     } catch (error) {
       await containers.refresh(id);
       throw error;
@@ -147,12 +148,24 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     record(context, container.name, 'Normal', 'Started', `Started container ${container.name}`);
   }
 
+  /** A disk that is full must not keep anything from being healed. */
+  async function roomFor(file: string, pod: Pod): Promise<string | undefined> {
+    try {
+      await makeMessageFile(file);
+      return file;
+    } catch (error) {
+      log.warn({ err: error, pod: pod.metadata.uid }, 'what a container says of its end can not be kept');
+      return undefined;
+    }
+  }
+
   async function runInfra(attempt: number, { pod, memory }: ActionContext): Promise<void> {
     if (!pod) return;
     memory.lastAttempt.set('', attempt);
-    await start(
-      await runtime.create(infraSpec(pod, await runtime.infraImage(), attempt, await resolver(pod))),
-    );
+    const details = { attempt, podSinceMs: memory.sinceMs, resolver: await resolver(pod) };
+    const id = await runtime.create(infraSpec(pod, await runtime.infraImage(), details));
+    await runtime.start(id);
+    await containers.refresh(id);
   }
 
   /** With the device's own servers as they are now: on the road they change. */
@@ -162,9 +175,80 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     return resolverOf(pod, host && address, host ?? { servers: [], search: [] });
   }
 
-  async function start(id: string): Promise<void> {
-    await runtime.start(id);
+  async function start(id: string, name: string, context: ActionContext): Promise<void> {
+    const hook = containerOf(context.pod, name)?.lifecycle?.postStart;
+    if (hook) options.hooks.starting.add(id); // before anybody sees it run
+    try {
+      await runtime.start(id);
+      await containers.refresh(id);
+    } catch (error) {
+      options.hooks.forget(id);
+      throw error;
+    }
+    if (hook) void afterStart(hook, id, name, context);
+  }
+
+  /** Nobody waits for it but who must: the plan sees that it is under way. */
+  async function afterStart(hook: Hook, id: string, name: string, context: ActionContext): Promise<void> {
+    const target = targetOf(id, name, context);
+    const failure = target && (await options.hooks.afterStart(hook, target));
+    if (failure) {
+      record(context, name, 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${failure}`);
+      options.replace(id);
+    }
+    options.poke(context.uid);
+  }
+
+  async function terminate(
+    action: Extract<Action, { type: 'terminate' }>,
+    context: ActionContext,
+  ): Promise<void> {
+    const { id, graceMs, isWholePod } = action;
+    const { memory, pod } = context;
+    const container = containers.get(id);
+    const name = container?.container ?? '';
+    const endsAtMs = options.monotonicMs() + graceMs;
+    if (isWholePod) memory.stopByMs ??= endsAtMs;
+    record(context, name, 'Normal', 'Killing', `Stopping container ${name}`);
+    options.hooks.forget(id);
+    const hook = containerOf(pod, name)?.lifecycle?.preStop;
+    const target = hook && targetOf(id, name, context);
+    memory.killAtMs.set(id, target ? endsAtMs + AFTER_HOOK_MS : endsAtMs);
+    const signal = () => runtime.signal(id, container?.stopSignal ?? 'SIGTERM');
+    if (!target) return signal();
+    void beforeEnd(hook, target, endsAtMs, context)
+      .then(signal)
+      .catch((error: unknown) =>
+        log.warn({ err: error, pod: context.uid }, 'a container could not be asked to end'),
+      );
+  }
+
+  async function beforeEnd(
+    hook: Hook,
+    target: ProbeTarget,
+    endsAtMs: number,
+    context: ActionContext,
+  ): Promise<void> {
+    const { name } = target.container;
+    const failure = await options.hooks.beforeEnd(hook, target, endsAtMs - options.monotonicMs());
+    if (failure) record(context, name, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${failure}`);
+    if (!context.memory.killAtMs.has(target.id)) return; // it is gone already
+    const earliest = options.monotonicMs() + AFTER_HOOK_MS;
+    context.memory.killAtMs.set(target.id, Math.max(endsAtMs, earliest));
+    options.poke(context.uid);
+  }
+
+  function targetOf(id: string, name: string, { pod, uid }: ActionContext): ProbeTarget | undefined {
+    const container = containerOf(pod, name);
+    return pod && container && { id, container, ip: addressOf(pod, containers.ofPod(uid), id) };
+  }
+
+  async function remove(id: string, { memory }: ActionContext): Promise<void> {
+    const container = containers.get(id);
+    await runtime.remove(id);
+    memory.killAtMs.delete(id);
     await containers.refresh(id);
+    if (container?.role === 'container') await removeMessageFile(messageFile(container, options.roots));
   }
 
   async function failed(action: Action, context: ActionContext, error: Error): Promise<void> {

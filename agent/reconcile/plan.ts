@@ -1,7 +1,9 @@
 import { INSUFFICIENT_DISK, podUpdateOf } from '../../proto/pod-update.ts';
 import { backOffMs } from '../pod/back-off.ts';
+import { currentInit } from '../pod/initialization.ts';
 import {
   attemptsOf,
+  deadlineOf,
   type Failure,
   hasEnded,
   infraOf,
@@ -9,6 +11,7 @@ import {
   type PodInput,
   restartOf,
   restarts,
+  verdictOf,
 } from '../pod/observation.ts';
 import {
   allContainersOf,
@@ -16,11 +19,16 @@ import {
   type EphemeralContainer,
   graceSecondsOf,
   isDeleted,
+  isInit,
+  isSidecar,
   needsInfra,
+  ownContainersOf,
   type Pod,
   specHash,
 } from '../pod/pod.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
+import { type Action, merge, NOTHING, type PodPlan, step, waitUntil } from './plan-step.ts';
+import { planEnd, planFinish, planStop, planTermination } from './plan-stop.ts';
 
 /*
  * What to do about one pod now. Pure: no I/O, no clock, no log. All times are milliseconds on the monotonic clock.
@@ -29,45 +37,47 @@ import type { ObservedContainer } from '../runtime/runtime.ts';
  * names one step per container; the step after it follows from what is observed then.
  */
 
-export type Action =
-  | { readonly type: 'prepare' }
-  /** `minFreeDisk`: what must be free before it. */
-  | { readonly type: 'pull'; readonly image: string; readonly minFreeDisk?: string }
-  /** Whether it is there: asked before it is needed. */
-  | { readonly type: 'check-image'; readonly image: string }
-  | { readonly type: 'remove-image'; readonly image: string }
-  | { readonly type: 'run'; readonly container: string; readonly attempt: number; readonly crashes: number }
-  | { readonly type: 'run-infra'; readonly attempt: number }
-  | { readonly type: 'start'; readonly id: string; readonly container: string }
-  /** Asks it to end, and remembers when it is to be killed. */
-  | { readonly type: 'terminate'; readonly id: string; readonly graceMs: number }
-  | { readonly type: 'kill'; readonly id: string }
-  | { readonly type: 'remove'; readonly id: string }
-  /** Nothing of the pod is left but its directory. */
-  | { readonly type: 'clean-up' };
-
-export interface PodPlan {
-  readonly actions: readonly Action[];
-  /** When to look again although nothing happened; Infinity when there is no need. */
-  readonly wakeAtMs: number;
+export function planPod(input: PodInput): PodPlan {
+  const { pod, containers } = input;
+  if (!pod || isDeleted(pod)) return planEnd(input);
+  if (input.finished || verdictOf(input) || hasEnded(pod, containers)) return planFinish(input);
+  const deadline = waitUntil(deadlineOf(pod, input.startedAtMs));
+  if (input.turn === 'hold') return merge([planDownload(input, pod), deadline]);
+  if (input.turn !== 'run') return merge([planYield(input, pod), deadline]);
+  return merge([planWork(input, pod), deadline]);
 }
 
-const NOTHING: PodPlan = { actions: [], wakeAtMs: Number.POSITIVE_INFINITY };
-
-export function planPod(input: PodInput): PodPlan {
-  if (!input.pod || isDeleted(input.pod)) return planEnd(input);
-  if (input.finished) return NOTHING;
-  if (input.turn === 'hold') return planDownload(input, input.pod);
-  if (input.turn !== 'run') return planYield(input, input.pod);
-  const infra = needsInfra(input.pod) ? planInfra(input, input.pod) : undefined;
+function planWork(input: PodInput, pod: Pod): PodPlan {
+  const infra = needsInfra(pod) ? planInfra(input) : undefined;
   if (infra) return infra;
   if (!input.prepared) return planPreparation(input);
-  const pod = input.pod;
   return merge([
-    ...pod.spec.containers.map((container) => planContainer(input, pod, container)),
+    ...containersInTurn(input, pod).map((container) => planContainer(input, pod, container)),
     ...(pod.spec.ephemeralContainers ?? []).map((container) => planEphemeral(input, pod, container)),
     planSweep(input, pod),
   ]);
+}
+
+/** The containers that may run now: one init container after the other, then the pod's own; sidecars from their turn on. */
+function containersInTurn(input: PodInput, pod: Pod): readonly Container[] {
+  const inits = pod.spec.initContainers ?? [];
+  const current = currentInit(input, pod);
+  const begun = current ? inits.slice(0, inits.indexOf(current) + 1) : inits;
+  const going = begun.filter((each) => each === current || isSidecar(pod, each.name));
+  if (current) return going;
+  return [...going, ...pod.spec.containers.filter((_, index) => !waitsForHook(input, pod, index))];
+}
+
+/** As in Kubernetes, who comes later in the pod begins when the hooks of those before it have ended. */
+function waitsForHook({ containers, hooks }: PodInput, pod: Pod, index: number): boolean {
+  const newestOf = (name: string) => attemptsOf(containers, name)[0];
+  if (newestOf(pod.spec.containers[index]?.name ?? '')) return false;
+  return pod.spec.containers.slice(0, index).some(({ name, lifecycle }) => {
+    const newest = newestOf(name);
+    return (
+      lifecycle?.postStart !== undefined && (!newest || newest.state === 'created' || hooks.has(newest.id))
+    );
+  });
 }
 
 /** When what failed may be tried again. */
@@ -75,41 +85,11 @@ export function retryAtMs(failure: Failure | undefined): number {
   return failure ? failure.atMs + backOffMs(failure.count) : 0;
 }
 
-function planEnd(input: PodInput): PodPlan {
-  const { pod, containers } = input;
-  if (containers.length === 0) return { ...NOTHING, actions: [{ type: 'clean-up' }] };
-  const working = containers.filter(({ role }) => role === 'container');
-  const steps = working.map((container) => {
-    const graceSeconds = pod ? graceSecondsOf(pod) : container.graceSeconds;
-    // To remove kills as well: one call to the engine instead of three.
-    const overdue =
-      graceSeconds <= 0 || planTermination(input, container, graceSeconds).actions[0]?.type === 'kill';
-    if (container.state !== 'running' || overdue) return step({ type: 'remove', id: container.id });
-    return planTermination(input, container, graceSeconds);
-  });
-  // The network goes last, so that containers can say good-bye on it.
-  if (working.length === 0) return merge(containers.map(({ id }) => step({ type: 'remove', id })));
-  return merge(steps);
-}
-
-function planTermination(
-  { killAtMs, nowMs }: PodInput,
-  container: ObservedContainer,
-  graceSeconds: number,
-): PodPlan {
-  const { id } = container;
-  if (graceSeconds <= 0) return step({ type: 'kill', id });
-  const deadlineMs = killAtMs.get(id);
-  if (deadlineMs === undefined) return step({ type: 'terminate', id, graceMs: graceSeconds * 1000 });
-  const sooner = Math.min(deadlineMs, nowMs + graceSeconds * 1000);
-  return nowMs >= sooner ? step({ type: 'kill', id }) : waitUntil(sooner);
-}
-
 /** All images ahead of time, as long as the disk has room for them beside the old ones; nothing else happens yet. */
 function planDownload(input: PodInput, pod: Pod): PodPlan {
   const minFreeDisk = podUpdateOf(pod)?.minFreeDisk;
   return merge(
-    pod.spec.containers.map((container) => {
+    ownContainersOf(pod).map((container) => {
       const name = container.image ?? '';
       const { present, absent, pulling } = input.image(name);
       const isKnown = present || absent || pulling;
@@ -125,25 +105,22 @@ function planDownload(input: PodInput, pod: Pod): PodPlan {
 function planYield(input: PodInput, pod: Pod): PodPlan {
   const { containers, turn, keptImages } = input;
   const running = containers.filter(({ role, state }) => role === 'container' && state === 'running');
-  if (running.length > 0)
-    return merge(running.map((container) => planTermination(input, container, graceSecondsOf(pod))));
+  if (running.length > 0) return planStop(input);
   const going = turn === 'clear' ? containers : containers.filter(({ role }) => role === 'infra');
   if (going.length > 0) return merge(going.map(({ id }) => step({ type: 'remove', id })));
   if (turn !== 'clear') return NOTHING;
-  const images = new Set(pod.spec.containers.map(({ image = '' }) => image));
+  const images = new Set(ownContainersOf(pod).map(({ image = '' }) => image));
   const unneeded = [...images].filter((image) => !keptImages.has(image) && !input.image(image).absent);
   return merge(unneeded.map((image) => step({ type: 'remove-image', image })));
 }
 
 /** A pod whose network is lost starts over: the containers that were in it cannot be reached any more. */
-function planInfra(input: PodInput, pod: Pod): PodPlan | undefined {
+function planInfra(input: PodInput): PodPlan | undefined {
   const infra = infraOf(input.containers);
   if (infra?.state === 'running') return undefined;
   if (infra?.state === 'created') return step({ type: 'start', id: infra.id, container: '' });
   const stranded = input.containers.filter(({ role, state }) => role === 'container' && state === 'running');
-  if (stranded.length > 0) {
-    return merge(stranded.map((container) => planTermination(input, container, graceSecondsOf(pod))));
-  }
+  if (stranded.length > 0) return planStop(input);
   if (infra) return step({ type: 'remove', id: infra.id });
   // Made for the network that is lost: they can never start.
   const made = input.containers.filter(({ state }) => state === 'created');
@@ -164,23 +141,27 @@ function planContainer(input: PodInput, pod: Pod, container: Container): PodPlan
       return planCreated(input, newest, isCurrent);
     case 'running':
       if (isCurrent && !input.unhealthy.has(newest.id)) return NOTHING;
-      return planTermination(input, newest, graceSecondsOf(pod));
+      return planTermination(input, newest, (input.unhealthy.get(newest.id) ?? graceSecondsOf(pod)) * 1000);
     case 'exited': {
-      if (!isCurrent) return planRun(input, container, newest, 0);
-      if (!restarts(pod, newest.exitCode)) return NOTHING;
+      if (!isCurrent || beginsAnew(input, pod, newest)) return planRun(input, container, newest, 0);
+      if (!restarts(pod, container.name, newest.exitCode)) return NOTHING;
       const { atMs, crashes } = restartOf(newest);
       return input.nowMs < atMs ? waitUntil(atMs) : planRun(input, container, newest, crashes);
     }
   }
 }
 
-/** Started once, when what it looks into runs, and never again. It ends with what it looks into. */
+/** What an init container has done under an infra container that is gone must be done again. */
+function beginsAnew({ containers }: PodInput, pod: Pod, { container, infra }: ObservedContainer): boolean {
+  return isInit(pod, container) && infra !== infraOf(containers)?.id;
+}
+
+/** Started once, when what it looks into runs, and never again. It ends with the pod. */
 function planEphemeral(input: PodInput, pod: Pod, container: EphemeralContainer): PodPlan {
   const { containers, failures, lastAttempt } = input;
   const { name } = container;
   const [made] = attemptsOf(containers, name);
-  if (made?.state === 'running')
-    return hasEnded(pod, containers) ? planTermination(input, made, graceSecondsOf(pod)) : NOTHING;
+  if (made?.state === 'running') return NOTHING;
   if (made?.state === 'created' && !failures.has(name))
     return step({ type: 'start', id: made.id, container: name });
   // What somebody has removed behind our back has run all the same.
@@ -235,7 +216,7 @@ function planPull(
 /** Containers of earlier attempts, but for the one before, whose logs can still be asked for; and of other specs. */
 function planSweep({ containers }: PodInput, pod: Pod): PodPlan {
   const names = new Set(allContainersOf(pod).map(({ name }) => name));
-  const old = pod.spec.containers.flatMap(({ name }) => attemptsOf(containers, name).slice(2));
+  const old = ownContainersOf(pod).flatMap(({ name }) => attemptsOf(containers, name).slice(2));
   const foreign = containers.filter(({ role, container }) => role === 'container' && !names.has(container));
   const infra = needsInfra(pod) ? [] : containers.filter(({ role }) => role === 'infra');
   return merge([...old, ...foreign, ...infra].map(({ id }) => step({ type: 'remove', id })));
@@ -248,19 +229,4 @@ function nextAttempt(input: PodInput, name: string, before: ObservedContainer | 
 function retrying({ failures, nowMs }: PodInput, key: string, action: Action): PodPlan {
   const atMs = retryAtMs(failures.get(key));
   return nowMs < atMs ? waitUntil(atMs) : step(action);
-}
-
-function step(action: Action): PodPlan {
-  return { ...NOTHING, actions: [action] };
-}
-
-function waitUntil(wakeAtMs: number): PodPlan {
-  return { actions: [], wakeAtMs };
-}
-
-function merge(plans: readonly PodPlan[]): PodPlan {
-  return {
-    actions: plans.flatMap(({ actions }) => actions),
-    wakeAtMs: Math.min(...plans.map(({ wakeAtMs }) => wakeAtMs), NOTHING.wakeAtMs),
-  };
 }

@@ -3,8 +3,11 @@ import type { Failure } from '../pod/observation.ts';
 /** What the agent remembers of a pod between passes, in memory only: all of it can be lost without harm. */
 export class PodMemory {
   readonly firstSeenAtMs: number;
-  /** RFC 3339. */
-  readonly startTime: string;
+  /** Since when the pod has been on this device: on the monotonic clock, and on the wall's. */
+  startedAtMs: number;
+  sinceMs: number;
+  /** By when all of it is to have ended, from when that has begun. */
+  stopByMs: number | undefined;
   readonly failures = new Map<string, Failure>();
   readonly killAtMs = new Map<string, number>();
   readonly lastAttempt = new Map<string, number>();
@@ -14,7 +17,15 @@ export class PodMemory {
 
   constructor(monotonicMs: number, wallMs: number) {
     this.firstSeenAtMs = monotonicMs;
-    this.startTime = `${new Date(wallMs).toISOString().slice(0, 19)}Z`;
+    this.startedAtMs = monotonicMs;
+    this.sinceMs = wallMs;
+  }
+
+  /** An agent before this one met the pod at that time of the wall clock. */
+  metBefore(sinceMs: number): void {
+    if (sinceMs <= 0 || sinceMs >= this.sinceMs) return;
+    this.startedAtMs -= this.sinceMs - sinceMs;
+    this.sinceMs = sinceMs;
   }
 
   fail(key: string, reason: string, message: string, atMs: number): void {

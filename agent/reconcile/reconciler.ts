@@ -3,11 +3,19 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Moment } from '../pod/moment.ts';
-import { attemptsOf, type Failure, infraOf, type PodInput } from '../pod/observation.ts';
-import { allContainersOf, isDeleted, needsInfra, type Pod, type PodStatus } from '../pod/pod.ts';
+import { addressOf, attemptsOf, type Failure, type Health, type PodInput } from '../pod/observation.ts';
+import {
+  allContainersOf,
+  fieldPathOf,
+  isDeleted,
+  ownContainersOf,
+  type Pod,
+  type PodStatus,
+} from '../pod/pod.ts';
 import type { ProbeTarget } from '../pod/probe-attempt.ts';
-import { Probes } from '../pod/probes.ts';
+import { type ProbeKind, Probes } from '../pod/probes.ts';
 import { FRESH_FAILURE_MS, podIpOf, podStatus } from '../pod/status.ts';
+import { readMessage } from '../pod/termination-message.ts';
 import type { Turn } from '../pod/turn.ts';
 import {
   type ContainerChange,
@@ -18,8 +26,9 @@ import {
 import type { AgentState } from '../state/agent-state.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import { ContainerCache } from './container-cache.ts';
-import type { EventRecorder } from './event-recorder.ts';
+import type { EventRecorder, EventSubject } from './event-recorder.ts';
 import { type Executor, makeExecutor } from './execute.ts';
+import { Hooks } from './hooks.ts';
 import { Images } from './images.ts';
 import type { Leases } from './leases.ts';
 import { planPod } from './plan.ts';
@@ -64,6 +73,7 @@ export class Reconciler {
   readonly #containers: ContainerCache;
   readonly #images: Images;
   readonly #probes: Probes;
+  readonly #hooks: Hooks;
   readonly #workers: PodWorkers;
   readonly #executor: Executor;
   readonly #updates: Updates;
@@ -77,7 +87,9 @@ export class Reconciler {
     const { runtime, monotonicMs, log } = options;
     this.#options = options;
     this.#finished = options.state.finishedPods();
-    this.#containers = new ContainerCache(runtime);
+    this.#containers = new ContainerCache(runtime, (ended) =>
+      readMessage(ended, options.desired.pods.get(ended.podUid), runtime, options.roots),
+    );
     this.#images = new Images({
       runtime,
       monotonicMs,
@@ -96,8 +108,20 @@ export class Reconciler {
         for (const uid of options.desired.pods.keys()) this.#workers.poke(uid);
       },
     });
-    this.#probes = new Probes({ runtime, onChange: (id) => this.#onHealth(id) });
-    this.#executor = makeExecutor({ ...options, containers: this.#containers, images: this.#images });
+    this.#probes = new Probes({
+      runtime,
+      onChange: (id) => this.#onHealth(id),
+      onFailure: (id, kind, why) => this.#onProbeFailure(id, kind, why),
+    });
+    this.#hooks = new Hooks(runtime);
+    this.#executor = makeExecutor({
+      ...options,
+      containers: this.#containers,
+      images: this.#images,
+      hooks: this.#hooks,
+      replace: (id) => this.#probes.replace(id),
+      poke: (uid) => this.#workers.poke(uid),
+    });
     this.#workers = new PodWorkers({
       pass: (uid) => this.#pass(uid),
       monotonicMs,
@@ -166,6 +190,7 @@ export class Reconciler {
   async close(): Promise<void> {
     this.#abort.abort();
     this.#probes.close();
+    this.#hooks.close();
     this.#updates.close();
     await this.#workers.close();
   }
@@ -236,9 +261,10 @@ export class Reconciler {
   #inputOf(uid: string, turn: Turn = this.#updates.turnOf(uid).turn): PodInput {
     const memory = this.#memoryOf(uid);
     const containers = this.#containers.ofPod(uid);
-    for (const { role, container, attempt } of containers) {
+    for (const { role, container, attempt, podSinceMs } of containers) {
       const name = role === 'infra' ? '' : container;
       memory.lastAttempt.set(name, Math.max(attempt, memory.lastAttempt.get(name) ?? 0));
+      memory.metBefore(podSinceMs);
     }
     return {
       pod: this.#options.desired.pods.get(uid),
@@ -248,7 +274,11 @@ export class Reconciler {
       prepared: memory.prepared,
       failures: memory.failures,
       killAtMs: memory.killAtMs,
+      stopByMs: memory.stopByMs,
       unhealthy: this.#probes.unhealthy,
+      health: (id) => this.#healthOf(id),
+      hooks: this.#hooks.starting,
+      startedAtMs: memory.startedAtMs,
       finished: this.#finished.has(uid),
       lastAttempt: memory.lastAttempt,
       turn,
@@ -259,10 +289,17 @@ export class Reconciler {
 
   #probe({ pod, containers }: PodInput): void {
     for (const { id, state, role, container } of containers) {
-      const spec = pod?.spec.containers.find(({ name }) => name === container);
-      if (!pod || !spec || role !== 'container' || state !== 'running') this.#probes.forget(id);
-      else this.#probes.watch({ id, container: spec, ip: this.#probeAddress(pod, containers, id) });
+      if (role !== 'container') continue;
+      const spec = pod && ownContainersOf(pod).find(({ name }) => name === container);
+      if (state !== 'running') this.#hooks.forget(id);
+      if (!pod || !spec || state !== 'running') this.#probes.forget(id);
+      else if (!this.#hooks.starting.has(id))
+        this.#probes.watch({ id, container: spec, ip: addressOf(pod, containers, id) });
     }
+  }
+
+  #healthOf(id: string): Health {
+    return this.#hooks.starting.has(id) ? { started: false, ready: false } : this.#probes.health(id);
   }
 
   #probeTargetOf(pod: Pod, name: string): ProbeTarget | undefined {
@@ -270,42 +307,31 @@ export class Reconciler {
     const spec = pod.spec.containers.find((container) => container.name === name);
     const running = attemptsOf(containers, name).find(({ state }) => state === 'running');
     if (!spec || !running) return undefined;
-    return { id: running.id, container: spec, ip: this.#probeAddress(pod, containers, running.id) };
-  }
-
-  #probeAddress(pod: Pod, containers: readonly ObservedContainer[], id: string): string {
-    if (pod.spec.hostNetwork) return '127.0.0.1';
-    const holder = needsInfra(pod)
-      ? infraOf(containers)
-      : containers.find((container) => container.id === id);
-    return holder?.ip ?? '';
+    return { id: running.id, container: spec, ip: addressOf(pod, containers, running.id) };
   }
 
   #onHealth(id: string): void {
     const container = this.#containers.get(id);
+    if (container) this.#workers.poke(container.podUid);
+  }
+
+  #onProbeFailure(id: string, kind: ProbeKind, why: string): void {
+    const container = this.#containers.get(id);
     if (!container) return;
-    if (this.#probes.unhealthy.has(id)) {
-      const { podUid: uid, podNamespace: namespace, podName: name } = container;
-      const subject = {
-        kind: 'Pod',
-        namespace,
-        name,
-        uid,
-        fieldPath: `spec.containers{${container.container}}`,
-      };
-      this.#options.events.record(
-        subject,
-        'Warning',
-        'Unhealthy',
-        `Container ${container.container} failed its liveness or startup probe, will be restarted`,
-      );
-    }
-    this.#workers.poke(container.podUid);
+    const { podUid: uid, podNamespace: namespace, podName: name } = container;
+    const pod = this.#options.desired.pods.get(uid);
+    const fieldPath = pod ? fieldPathOf(pod, container.container) : '';
+    const subject: EventSubject = { kind: 'Pod', namespace, name, uid, fieldPath };
+    const word = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
+    this.#options.events.record(subject, 'Warning', 'Unhealthy', `${word} probe failed: ${why}`);
   }
 
   #publish(uid: string): void {
     const status = this.#statusOf(uid);
-    if (status) this.#rememberFinished(uid, status);
+    const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed';
+    // The engine has told that it ended, and not yet how: of what is over for good nothing half is told.
+    if (isOver && this.#containers.isEnding(uid)) return;
+    if (status && isOver) this.#rememberFinished(uid, status);
     this.#options.onStatus(uid, status);
   }
 
@@ -328,17 +354,19 @@ export class Reconciler {
       pod,
       health: (id) => this.#probes.health(id),
       hostIp: this.#options.hostIp,
-      startTime: this.#memoryOf(uid).startTime,
+      startTime: `${new Date(this.#memoryOf(uid).sinceMs).toISOString().slice(0, 19)}Z`,
     });
   }
 
   #rememberFinished(uid: string, status: PodStatus): void {
-    const ended = status.phase === 'Succeeded' || status.phase === 'Failed';
-    const isLookedInto = status.ephemeralContainerStatuses?.some(({ state }) => state?.running) ?? false;
-    if (!ended || isLookedInto || this.#finished.has(uid)) return;
+    const works = this.#containers
+      .ofPod(uid)
+      .some(({ role, state }) => role === 'container' && state === 'running');
+    if (works || this.#finished.has(uid)) return;
     const json = JSON.stringify(status);
     this.#finished.set(uid, json);
     this.#options.state.saveFinishedPod(uid, json);
+    this.#workers.poke(uid); // its network is not needed any more
   }
 
   #forget(uid: string): void {

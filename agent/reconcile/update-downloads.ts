@@ -1,4 +1,4 @@
-import type { Pod } from '../pod/pod.ts';
+import { ownContainersOf, type Pod } from '../pod/pod.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import type { Images } from './images.ts';
 
@@ -21,10 +21,10 @@ export interface Download {
   readonly trouble: string | undefined;
 }
 
-export function downloadOf({ images, firstSeenAtMs }: DownloadsView, { metadata, spec }: Pod): Download {
-  const states = spec.containers.map(({ image = '', imagePullPolicy }) => {
+export function downloadOf({ images, firstSeenAtMs }: DownloadsView, pod: Pod): Download {
+  const states = ownContainersOf(pod).map(({ image = '', imagePullPolicy }) => {
     const { present, failure, digest, triedAtMs = Number.NEGATIVE_INFINITY } = images.get(image);
-    const isFresh = imagePullPolicy !== 'Always' || triedAtMs >= firstSeenAtMs(metadata.uid);
+    const isFresh = imagePullPolicy !== 'Always' || triedAtMs >= firstSeenAtMs(pod.metadata.uid);
     const resolved = digest && !image.includes('@') ? `${image} is ${digest}` : undefined;
     return { isThere: present && isFresh, failure, resolved };
   });
@@ -42,7 +42,7 @@ export function isCleared(view: DownloadsView, uid: string | undefined): boolean
   const pod = uid === undefined ? undefined : view.desired.pods.get(uid);
   if (!pod) return true;
   const kept = imagesOfOthers(view, pod.metadata.uid);
-  return pod.spec.containers.every(({ image = '' }) => kept.has(image) || view.images.get(image).absent);
+  return ownContainersOf(pod).every(({ image = '' }) => kept.has(image) || view.images.get(image).absent);
 }
 
 /** Images that another pod of this device uses or is to use. */
@@ -51,5 +51,5 @@ export function imagesOfOthers(
   uid: string,
 ): ReadonlySet<string> {
   const others = [...desired.pods.values()].filter(({ metadata }) => metadata.uid !== uid);
-  return new Set(others.flatMap(({ spec }) => spec.containers.map(({ image = '' }) => image)));
+  return new Set(others.flatMap((pod) => ownContainersOf(pod).map(({ image = '' }) => image)));
 }

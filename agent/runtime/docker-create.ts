@@ -24,6 +24,7 @@ export function createOptions(node: string, spec: ContainerSpec): Docker.Contain
     Tty: spec.tty ?? false,
     OpenStdin: spec.stdin ?? false,
     StdinOnce: spec.stdinOnce ?? false,
+    ...(spec.stopSignal && { StopSignal: spec.stopSignal }),
     Labels: labelsOf(node, spec.identity),
     ExposedPorts: Object.fromEntries(ports.map(([key]) => [key, {}])),
     HostConfig: hostConfig(spec),

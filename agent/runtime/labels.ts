@@ -15,6 +15,8 @@ const LABEL = {
   specHash: `${PREFIX}/spec-hash`,
   crashes: `${PREFIX}/crashes`,
   graceSeconds: `${PREFIX}/grace-seconds`,
+  infra: `${PREFIX}/infra`,
+  podSinceMs: `${PREFIX}/pod.since`,
 } as const satisfies Record<keyof ContainerIdentity, string>;
 
 export function labelsOf(node: string, identity: ContainerIdentity): Record<string, string> {
@@ -39,6 +41,8 @@ export function identityOf(labels: Readonly<Record<string, string>>): ContainerI
     specHash: text('specHash'),
     crashes: numberOf(text('crashes')),
     graceSeconds: numberOf(text('graceSeconds')),
+    infra: text('infra'),
+    podSinceMs: numberOf(text('podSinceMs')),
   };
 }
 

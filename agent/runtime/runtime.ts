@@ -16,6 +16,10 @@ export interface ContainerIdentity {
   readonly crashes: number;
   /** Between TERM and KILL, for when the pod's spec is no longer known. */
   readonly graceSeconds: number;
+  /** The infra container that it was made under: its id, or empty. */
+  readonly infra: string;
+  /** When the pod came to this device, in ms of the wall clock; 0 when that is not known. */
+  readonly podSinceMs: number;
 }
 
 /** A container as it is now. Times of the wall are the engine's, in ms since 1970. */
@@ -29,6 +33,8 @@ export interface ObservedContainer extends ContainerIdentity {
   readonly oomKilled: boolean;
   /** What the engine says went wrong; usually empty. */
   readonly error: string;
+  /** What it left to say about its end, if anything. */
+  readonly message?: string;
   readonly startedAtMs: number | undefined;
   readonly finishedAtMs: number | undefined;
   /** When the exit was seen, or is estimated to have been, on the monotonic clock. */
@@ -89,6 +95,8 @@ export interface ContainerSpec {
   readonly stdin?: boolean;
   /** Its stdin ends with the first who attaches to it. */
   readonly stdinOnce?: boolean;
+  /** With what it is asked to end, if not as the image says. */
+  readonly stopSignal?: string;
 }
 
 /** How programs look names up: what /etc/resolv.conf says. */

@@ -153,8 +153,13 @@ function sinceOf({ sinceSeconds, sinceTime }: LogRequest['options']): number | u
 }
 
 function checkStarted({ pod, container, options }: LogRequest): void {
-  const { containerStatuses = [], ephemeralContainerStatuses = [] } = pod.status ?? {};
-  const status = [...containerStatuses, ...ephemeralContainerStatuses].find(({ name }) => name === container);
+  const {
+    initContainerStatuses = [],
+    containerStatuses = [],
+    ephemeralContainerStatuses = [],
+  } = pod.status ?? {};
+  const statuses = [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses];
+  const status = statuses.find(({ name }) => name === container);
   const where = `container ${JSON.stringify(container)} in pod ${JSON.stringify(pod.metadata.name)}`;
   if (options.previous && !status?.lastState?.terminated) {
     throw badRequest(`previous terminated ${where} not found`);

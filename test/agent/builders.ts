@@ -1,4 +1,4 @@
-import { type Container, type Pod, specHash } from '../../agent/pod/pod.ts';
+import { type Container, ownContainersOf, type Pod, specHash } from '../../agent/pod/pod.ts';
 import type { ObservedContainer } from '../../agent/runtime/runtime.ts';
 
 export const UID = 'uid-web';
@@ -19,7 +19,7 @@ export function makePod(spec: Partial<Pod['spec']> = {}, metadata: Partial<Pod['
 /** A container of the pod's first, or named, container as the engine would show it: running, with the right hash. */
 export function observed(pod: Pod, rest: Partial<ObservedContainer> = {}): ObservedContainer {
   const name = rest.container ?? pod.spec.containers[0]?.name ?? '';
-  const spec = pod.spec.containers.find((each) => each.name === name) ?? container(name);
+  const spec = ownContainersOf(pod).find((each) => each.name === name) ?? container(name);
   const attempt = rest.attempt ?? 0;
   return {
     id: `${name || 'infra'}-${attempt}`,
@@ -32,6 +32,8 @@ export function observed(pod: Pod, rest: Partial<ObservedContainer> = {}): Obser
     specHash: specHash(pod, spec),
     crashes: 0,
     graceSeconds: 30,
+    infra: 'infra',
+    podSinceMs: 0,
     image: spec.image ?? '',
     imageId: 'sha256:1',
     state: 'running',

@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { Failure, ImageState, PodInput } from '../../../agent/pod/observation.ts';
-import { type Action, planPod } from '../../../agent/reconcile/plan.ts';
+import { planPod } from '../../../agent/reconcile/plan.ts';
+import type { Action } from '../../../agent/reconcile/plan-step.ts';
 import { encodePodUpdate, POD_UPDATE_ANNOTATION } from '../../../proto/pod-update.ts';
 import { container, ended, makePod, observed } from '../builders.ts';
 
@@ -34,7 +35,11 @@ function plan(input: Partial<PodInput> = {}) {
     prepared: true,
     failures: new Map(),
     killAtMs: new Map(),
-    unhealthy: new Set(),
+    stopByMs: undefined,
+    unhealthy: new Map(),
+    health: () => ({ started: true, ready: true }),
+    hooks: new Set(),
+    startedAtMs: 0,
     finished: false,
     lastAttempt: new Map(),
     turn: 'run',
@@ -172,7 +177,7 @@ t.test('the restart policy', async (t) => {
 
 t.test('an unhealthy container', async (t) => {
   const containers = [observed(pod)];
-  const unhealthy = new Set(['main-0']);
+  const unhealthy = new Map([['main-0', undefined]]);
   t.same(steps({ containers, unhealthy }), ['terminate main-0 30000'], 'is asked to end');
   const killAtMs = new Map([['main-0', 30_000]]);
   t.same(plan({ containers, unhealthy, killAtMs }), { actions: [], wakeAtMs: 30_000 }, 'and gets its time');

@@ -17,6 +17,8 @@ const identity: ContainerIdentity = {
   specHash: 'abc',
   crashes: 1,
   graceSeconds: 30,
+  infra: '',
+  podSinceMs: 0,
 };
 const spec = (rest: Partial<ContainerSpec> = {}): ContainerSpec => ({
   identity,

@@ -32,6 +32,8 @@ const specOf = (image: string, container = 'main', attempt = 0): ContainerSpec =
     specHash: '',
     crashes: 0,
     graceSeconds: 30,
+    infra: '',
+    podSinceMs: 0,
   },
   image,
   env: [],
