@@ -79,6 +79,8 @@ export function updatedObject(
     resource.prepareForUpdate?.(object, current);
   } else if (subresource !== 'status') {
     resource.setDefaults?.(object);
+  } else {
+    resource.prepareStatus?.(object, current, nowMs);
   }
   if (subresource !== 'status' && bumpsGeneration(resource, object, current))
     object.metadata.generation = (current.metadata.generation ?? 0) + 1;

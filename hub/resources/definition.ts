@@ -100,6 +100,8 @@ export interface ResourceDefinition {
   }[];
   /** Subresources that change one part of the object and nothing else, besides `status`. */
   readonly parts?: Readonly<Record<string, PartOf>>;
+  /** Fills in what of a status follows from the rest of it, whoever writes it. */
+  readonly prepareStatus?: (object: KubeObject, current: KubeObject, nowMs: number) => void;
   /** Other groups and versions of the same objects. */
   readonly views?: readonly ResourceView[];
   /** Whether PUT on a missing object creates it. */

@@ -10,6 +10,7 @@ import { qualityOfService } from './pod-quality.ts';
 import { setPodSpecDefaults, setRequestsFromLimits } from './pod-spec-defaults.ts';
 import { referencesOf } from './pod-spec-references.ts';
 import { validatePodSpec } from './pod-spec-validation.ts';
+import { applyReadinessGates } from './readiness-gates.ts';
 import type { PodObject } from './typed.ts';
 
 const DEFAULT_TAINTS = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
@@ -153,6 +154,7 @@ export const pods = defineResource({
     },
   ],
   parts: podParts,
+  prepareStatus: applyReadinessGates,
   setDefaults,
   prepareForCreate: (object) => {
     const { spec } = object as PodObject;

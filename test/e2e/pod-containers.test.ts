@@ -347,6 +347,31 @@ t.test('containers of pods', async (t) => {
     await pods.ready('grpc-sick');
   });
 
+  await t.test('a pod is not ready before its gates say so', async (t) => {
+    await stand.apply(
+      podOf('gated', { main: {} }, { readinessGates: [{ conditionType: 'example.com/open' }] }),
+    );
+    await until('it runs', async () => (await conditionOf('gated', 'ContainersReady'))?.status === 'True');
+    t.match(await conditionOf('gated', 'Ready'), {
+      status: 'False',
+      reason: 'ReadinessGatesNotReady',
+      message: 'corresponding condition of pod readiness gate "example.com/open" does not exist.',
+    });
+    const gate = (status: string) =>
+      stand.kubectl(
+        ...['patch', 'pod', 'gated', '--subresource=status', '--type=strategic', '-p'],
+        JSON.stringify({ status: { conditions: [{ type: 'example.com/open', status }] } }),
+      );
+    await gate('True');
+    t.equal((await conditionOf('gated', 'Ready'))?.status, 'True');
+    await gate('False');
+    t.match(await conditionOf('gated', 'Ready'), { status: 'False', message: / is not "True", but False$/ });
+    await gate('True');
+    await engine.docker.getContainer(await pods.id('gated')).kill({ signal: 'SIGKILL' });
+    await pods.when('it runs again', 'gated', ({ restartCount, ready }) => restartCount === 1 && ready);
+    t.ok(await pods.isReady('gated'), 'what the device tells leaves the gate as it is');
+  });
+
   await t.test('an agent that begins anew goes on where the pod was', async (t) => {
     await stand.apply(
       logged(
