@@ -72,6 +72,7 @@ export class Agent {
       node: identity.node,
       hostIp: device.hostIp,
       runtime: device.runtime,
+      network: device.network,
       desired: this.#desired,
       state,
       leases: this.#leases,
@@ -87,7 +88,7 @@ export class Agent {
     this.#serviceNames = new ServiceNames({
       services: () => this.#desired.services,
       pods: () => this.#localPods(),
-      address: () => device.runtime.bridgeAddress(),
+      address: async () => device.network?.gateway(),
       log: log.child({ part: 'dns' }),
     });
     this.#session = new Session({

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { readSettings, type Setting } from '../proto/settings/settings.ts';
 import { readSettingsFile } from '../proto/settings/settings-file.ts';
+import { parseSubnet } from './network/subnet.ts';
 
 /** Everything that can be set. Frozen. */
 export interface Config {
@@ -16,6 +17,8 @@ export interface Config {
   readonly joinFile: string;
   readonly transport: 'auto' | 'mqtt' | 'grpc';
   readonly dockerHost: string;
+  /** Which addresses pods have here, such as 10.42.0.0/24. Absent: as the engine chooses. */
+  readonly podSubnet: string | undefined;
   /** Who is asked for images first. */
   readonly registry: 'engine' | 'hub';
   /** Where layers are given to other devices of the site. Absent: they are not. */
@@ -86,6 +89,14 @@ export const SETTINGS = {
     about: "the engine's socket; Podman's works as well",
     check: (value) =>
       /^(unix|tcp):\/\/./.test(value) ? undefined : 'must look like unix:///path or tcp://host:port',
+  },
+  podSubnet: {
+    flag: 'pod-subnet',
+    env: 'HOLDFAST_POD_SUBNET',
+    about:
+      "addresses for this device's pods, as 10.42.0.0/24, that nothing else here uses (the engine's choice)",
+    check: (value) =>
+      parseSubnet(value) ? undefined : 'must be an IPv4 network with its length, of at most 30 bits',
   },
   registry: {
     flag: 'registry',

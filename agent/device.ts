@@ -1,6 +1,7 @@
 import type { Config } from './config.ts';
 import type { Link } from './link/link.ts';
 import { type LocalApi, serveLocally } from './local/server.ts';
+import { PodNetwork } from './network/pod-network.ts';
 import { bootId, hostAddress, type SlowFacts } from './node/facts.ts';
 import type { Reboot } from './node/reboot.ts';
 import { slowFacts } from './node/slow-facts.ts';
@@ -13,6 +14,8 @@ import { agentVersion } from './version.ts';
 /** What an agent has around it. The fleet simulator puts devices of its own making here. */
 export interface Device {
   readonly runtime: Runtime;
+  /** Where pods have their addresses; undefined where the engine gives each container what it likes. */
+  readonly network: PodNetwork | undefined;
   /** Ways to the hub, the preferred one first. */
   readonly links: readonly (() => Promise<Link>)[];
   readonly hostIp: string;
@@ -40,14 +43,17 @@ export function thisDevice(
 ): Device {
   const monotonicMs = () => performance.now();
   const command = config.rebootCommand;
+  const { node } = identity;
+  const runtime = new DockerRuntime({
+    ...{ host: config.dockerHost, node, monotonicMs },
+    pullFirst:
+      config.registry === 'hub'
+        ? async (image) => (await import('./images/pull-process.ts')).pullInProcess(image, config)
+        : undefined,
+  });
   return {
-    runtime: new DockerRuntime({
-      ...{ host: config.dockerHost, node: identity.node, monotonicMs },
-      pullFirst:
-        config.registry === 'hub'
-          ? async (image) => (await import('./images/pull-process.ts')).pullInProcess(image, config)
-          : undefined,
-    }),
+    runtime,
+    network: new PodNetwork({ node, maker: runtime, subnet: config.podSubnet }),
     links: linksOf(config.transport, identity),
     hostIp: hostAddress(),
     bootId: bootId(config.bootIdFile),

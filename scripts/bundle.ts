@@ -64,15 +64,15 @@ const ALIASES = {
   'readable-stream': stub('readable-stream'),
 };
 
-/** Files of packages that load much and are not used: dockerode's BuildKit session alone loads all of gRPC. */
+/** Files of packages that load much, or nobody needs: dockerode's BuildKit session alone loads all of gRPC; Swarm. */
 const UNUSED_FILES: Plugin = {
   name: 'unused-files',
   setup: (build) => {
-    build.onLoad({ filter: /\/node_modules\/dockerode\/lib\/(session|buildkit)\.js$/ }, () => ({
-      contents: '',
-    }));
-    if (build.initialOptions.entryPoints && 'agent' in build.initialOptions.entryPoints)
+    build.onLoad({ filter: UNUSED_OF_DOCKERODE }, () => ({ contents: '' }));
+    if (build.initialOptions.entryPoints && 'agent' in build.initialOptions.entryPoints) {
       build.onLoad({ filter: UNUSED_OF_GRPC }, () => ({ contents: 'exports.setup = () => {};' }));
+      build.onResolve({ filter: /^\.\/channelz$/ }, () => ({ path: stub('channelz') }));
+    }
     build.onResolve({ filter: /^(node:)?(https|worker_threads|assert|ws)$/ }, ({ path, importer }) => {
       const found = UNUSED_MODULES.find(([who, what]) => who.test(importer) && what === path);
       return found && { path: stub(found[2]) };
@@ -80,9 +80,12 @@ const UNUSED_FILES: Plugin = {
   },
 };
 
-/** A device is no server, has one hub, and finds it by its name. */
+const UNUSED_OF_DOCKERODE =
+  /\/node_modules\/dockerode\/lib\/(session|buildkit|service|task|node|plugin|secret|config|volume)\.js$/;
+
+/** A device is no server, has one hub, and finds it by its name; nobody balances by its load, or asks it how it is. */
 const UNUSED_OF_GRPC =
-  /\/@grpc\/grpc-js\/build\/src\/(server|server-(call|interceptors)|resolver-uds|load-balancer-(outlier-detection|(weighted-)?round-robin))\.js$/;
+  /\/@grpc\/grpc-js\/build\/src\/(server|server-(call|credentials|interceptors)|resolver-uds|admin|experimental|orca|certificate-provider|single-subchannel-channel|load-balancer-(outlier-detection|(weighted-)?round-robin))\.js$/;
 
 /** Modules of which a package uses nothing, or one thing: who loads it, what, and what stands for it. */
 const UNUSED_MODULES: readonly (readonly [RegExp, string, string])[] = [

@@ -1,5 +1,5 @@
 import type { ServicePort } from 'kubernetes-types/core/v1.d.ts';
-import { ownContainersOf, type Pod, type PodStatus, type Service } from '../pod/pod.ts';
+import type { Pod, PodStatus, Service } from '../pod/pod.ts';
 
 /** A pod behind a Service, as far as names lead to it. */
 export interface Endpoint {
@@ -60,8 +60,9 @@ function endpointPort(
   return number === undefined ? [] : [{ name, protocol, number }];
 }
 
-function namedPort(pod: Pod, wanted: string, wantedProtocol: string): number | undefined {
-  const ports = ownContainersOf(pod).flatMap(({ ports }) => ports ?? []);
+function namedPort({ spec }: Pod, wanted: string, wantedProtocol: string): number | undefined {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const ports = containers.flatMap(({ ports }) => ports ?? []);
   return ports.find(({ name, protocol = 'TCP' }) => name === wanted && protocol === wantedProtocol)
     ?.containerPort;
 }

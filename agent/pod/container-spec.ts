@@ -51,6 +51,7 @@ export function containerSpec(pod: Pod, container: Container, context: Container
   const command = expanded(container.args);
   const { joins } = context;
   const { hostNetwork, hostPID, hostIPC } = pod.spec;
+  const ipc = hostIPC || joins.ipc ? namespaceOf(joins.ipc, hostIPC) : undefined;
   return {
     identity: identityOf(pod, container.name, specHash(pod, container), context),
     image: container.image ?? '',
@@ -64,7 +65,7 @@ export function containerSpec(pod: Pod, container: Container, context: Container
     ports: joins.network ? [] : portsOf(container),
     network: namespaceOf(joins.network, hostNetwork),
     processes: namespaceOf(joins.processes, hostPID),
-    hostIpc: hostIPC ?? false,
+    ...(ipc && { ipc }),
     ...resourcesOf(container),
     ...securityOf(pod, container),
     tty: container.tty ?? false,
@@ -89,17 +90,29 @@ function stopSignalOf({ lifecycle }: Container): Pick<ContainerSpec, 'stopSignal
 export function infraSpec(
   pod: Pod,
   image: string,
-  { attempt, podSinceMs, resolver }: Pick<ContainerContext, 'attempt' | 'podSinceMs' | 'resolver'>,
+  {
+    attempt,
+    podSinceMs,
+    podIp,
+    network,
+    resolver,
+  }: Pick<ContainerContext, 'attempt' | 'podSinceMs' | 'resolver'> & { podIp: string; network: Namespace },
 ): ContainerSpec {
   return {
-    identity: { ...identityOf(pod, '', '', { attempt, podSinceMs, crashes: 0, joins: {} }), role: 'infra' },
+    identity: {
+      ...identityOf(pod, '', '', { attempt, podSinceMs, crashes: 0, joins: {} }),
+      role: 'infra',
+      podIp,
+    },
     image,
     env: [],
     hostname: hostnameOf(pod),
     ...(resolver && { resolver }),
     mounts: [],
     ports: ownContainersOf(pod).flatMap(portsOf),
-    network: namespaceOf(undefined, pod.spec.hostNetwork),
+    network,
+    ipc: { type: pod.spec.hostIPC ? 'host' : 'offered' },
+    readOnlyRoot: true,
   };
 }
 
@@ -131,6 +144,7 @@ function identityOf(
     graceSeconds: graceSecondsOf(pod),
     infra: joins.infra ?? '',
     podSinceMs,
+    podIp: joins.podIp ?? '',
   };
 }
 

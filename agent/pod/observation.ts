@@ -1,14 +1,6 @@
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { crashesAfter, restartDelayMs } from './back-off.ts';
-import {
-  type Container,
-  type EphemeralContainer,
-  isInit,
-  isSidecar,
-  needsInfra,
-  type Pod,
-  specHash,
-} from './pod.ts';
+import { type Container, type EphemeralContainer, isInit, isSidecar, type Pod, specHash } from './pod.ts';
 import type { Turn } from './turn.ts';
 
 /* What is known of a pod at one moment: what its plan and its status are made from. All times are monotonic, in ms. */
@@ -79,6 +71,10 @@ export interface PodInput {
   readonly turn: Turn;
   /** Images that others need: they stay when the pod must clear the disk. */
   readonly keptImages: ReadonlySet<string>;
+  /** Pods have addresses of the agent's choice, held by infra containers. */
+  readonly hasNetwork: boolean;
+  /** Ids of infra containers whose network is as it should be. */
+  readonly connected: ReadonlySet<string>;
   readonly nowMs: number;
 }
 
@@ -139,8 +135,11 @@ export function deadlineOf(pod: Pod | undefined, startedAtMs: number): number {
 export interface Joins {
   readonly network?: string;
   readonly processes?: string;
+  readonly ipc?: string;
   /** The infra container that it is made under, whether it shares anything with it or not. */
   readonly infra?: string;
+  /** The pod's address, where the agent has chosen it. */
+  readonly podIp?: string;
 }
 
 /** Undefined while a container that it is to join does not run. */
@@ -151,17 +150,19 @@ export function joinsOf(
 ): Joins | undefined {
   const { hostNetwork, hostPID, shareProcessNamespace, ephemeralContainers } = pod.spec;
   const isEphemeral = ephemeralContainers?.some(({ name }) => name === container.name) ?? false;
-  const infra = needsInfra(pod) ? infraOf(containers) : undefined;
+  const infra = infraOf(containers);
   const runs = (name: string) => attemptsOf(containers, name).find(({ state }) => state === 'running');
   // In a pod without infra the one container there is holds the network.
-  const holder = needsInfra(pod) || !isEphemeral ? infra : runs(pod.spec.containers[0]?.name ?? '');
+  const holder = infra ?? (isEphemeral ? runs(pod.spec.containers[0]?.name ?? '') : undefined);
   const target = 'targetContainerName' in container ? container.targetContainerName : undefined;
   const process = shareProcessNamespace ? infra : target && !hostPID ? runs(target) : undefined;
   if ((isEphemeral && !hostNetwork && !holder) || (target && !hostPID && !process)) return undefined;
   return {
     ...(holder && !hostNetwork && { network: holder.id }),
     ...(process && { processes: process.id }),
-    ...(infra && { infra: infra.id }),
+    // Infra containers of agents that did not know better keep their memory to themselves.
+    ...(infra && infra.podSinceMs > 0 && !pod.spec.hostIPC && { ipc: infra.id }),
+    ...(infra && { infra: infra.id, podIp: infra.podIp }),
   };
 }
 
@@ -175,6 +176,6 @@ export function restartOf(ended: ObservedContainer): { atMs: number; crashes: nu
 /** Where probes and hooks of a container reach it. */
 export function addressOf(pod: Pod, containers: readonly ObservedContainer[], id: string): string {
   if (pod.spec.hostNetwork) return '127.0.0.1';
-  const holder = needsInfra(pod) ? infraOf(containers) : containers.find((container) => container.id === id);
+  const holder = infraOf(containers) ?? containers.find((container) => container.id === id);
   return holder?.ip ?? '';
 }

@@ -18,7 +18,6 @@ import {
   type EphemeralContainer,
   isInit,
   isSidecar,
-  needsInfra,
   ownContainersOf,
   type Pod,
 } from './pod.ts';
@@ -68,9 +67,9 @@ export function podStatus(input: StatusInput): PodStatus {
 
 export function podIpOf(pod: Pod, containers: readonly ObservedContainer[], hostIp: string): string {
   if (pod.spec.hostNetwork) return hostIp;
-  const holder = needsInfra(pod)
-    ? infraOf(containers)
-    : containers.find(({ role, state, ip }) => role === 'container' && state === 'running' && ip !== '');
+  const holder =
+    infraOf(containers) ??
+    containers.find(({ role, state, ip }) => role === 'container' && state === 'running' && ip !== '');
   return holder?.ip ?? '';
 }
 

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { readHostResolver } from '../dns/host-resolver.ts';
 import { resolverOf } from '../dns/resolver.ts';
+import type { PodNetwork } from '../network/pod-network.ts';
 import { containerSpec, infraSpec } from '../pod/container-spec.ts';
 import { ConfigurationError } from '../pod/environment.ts';
 import { dependsOnImageUser, refuseRoot } from '../pod/non-root.ts';
@@ -11,13 +12,13 @@ import { podIpOf } from '../pod/status.ts';
 import { makeMessageFile, messageFile, removeMessageFile } from '../pod/termination-message.ts';
 import { makeVolume, removeDirectories } from '../pod/volume-files.ts';
 import { planVolumes, podDirectories, type VolumeRoots } from '../pod/volumes.ts';
+import { Limit } from '../runtime/limit.ts';
 import { type ObservedContainer, type Resolver, type Runtime, RuntimeError } from '../runtime/runtime.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import type { ContainerCache } from './container-cache.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { Hook, Hooks } from './hooks.ts';
 import type { Images } from './images.ts';
-import { Limit } from './limit.ts';
 import type { Action } from './plan-step.ts';
 import type { PodMemory } from './pod-memory.ts';
 
@@ -30,6 +31,7 @@ export interface ExecutorOptions {
   readonly node: string;
   readonly hostIp: string;
   readonly runtime: Runtime;
+  readonly network: PodNetwork | undefined;
   readonly desired: DesiredState;
   readonly roots: VolumeRoots;
   readonly containers: ContainerCache;
@@ -52,26 +54,37 @@ export interface ActionContext {
   readonly containers: readonly ObservedContainer[];
 }
 
-/**
- * Carries out one action; false when it failed. Never throws: what failed is remembered with the pod, and the next plan
- * takes it into account.
- */
-export type Executor = (action: Action, context: ActionContext) => Promise<boolean>;
+export interface Executor {
+  /**
+   * Carries out one action; false when it failed. Never throws: what failed is remembered with the pod, and the next
+   * plan takes it into account.
+   */
+  run(action: Action, context: ActionContext): Promise<boolean>;
+  /** Ids of the infra containers whose network is known to be joined to the node's. */
+  readonly connected: ReadonlySet<string>;
+  /** None of them is any more, as far as is known. */
+  disconnected(): void;
+}
 
 export function makeExecutor(options: ExecutorOptions): Executor {
   const starts = new Limit(STARTS_AT_ONCE);
-  const { runtime, containers, images, log } = options;
+  const connected = new Set<string>();
+  const { runtime, network, containers, images, log } = options;
 
-  return async (action, context) => {
-    try {
-      await execute(action, context);
-      const key = failureKey(action);
-      if (key !== undefined) context.memory.failures.delete(key);
-      return true;
-    } catch (error) {
-      await failed(action, context, error as Error);
-      return false;
-    }
+  return {
+    connected,
+    disconnected: () => connected.clear(),
+    run: async (action, context) => {
+      try {
+        await execute(action, context);
+        const key = failureKey(action);
+        if (key !== undefined) context.memory.failures.delete(key);
+        return true;
+      } catch (error) {
+        await failed(action, context, error as Error);
+        return false;
+      }
+    },
   };
 
   async function execute(action: Action, context: ActionContext): Promise<void> {
@@ -89,6 +102,8 @@ export function makeExecutor(options: ExecutorOptions): Executor {
         return starts.run(() => run(action, context));
       case 'run-infra':
         return starts.run(() => runInfra(action.attempt, context));
+      case 'connect':
+        return connect(action.id, context.uid);
       case 'start':
         return starts.run(() => start(action.id, action.container, context));
       case 'terminate':
@@ -98,7 +113,8 @@ export function makeExecutor(options: ExecutorOptions): Executor {
         await containers.refresh(action.id);
         return;
       case 'remove':
-        return remove(action.id, context);
+        context.memory.killAtMs.delete(action.id);
+        return remove(action.id);
       case 'clean-up':
         return removeDirectories(podDirectories(context.uid, options.roots));
     }
@@ -162,15 +178,36 @@ export function makeExecutor(options: ExecutorOptions): Executor {
   async function runInfra(attempt: number, { pod, memory }: ActionContext): Promise<void> {
     if (!pod) return;
     memory.lastAttempt.set('', attempt);
-    const details = { attempt, podSinceMs: memory.sinceMs, resolver: await resolver(pod) };
+    const own = pod.spec.hostNetwork ? 'host' : 'own';
+    const { network: joined, ip } = (await network?.namespaceFor(pod)) ?? { network: { type: own }, ip: '' };
+    const details = {
+      attempt,
+      podSinceMs: memory.sinceMs,
+      podIp: ip,
+      network: joined,
+      resolver: await resolver(pod),
+    };
     const id = await runtime.create(infraSpec(pod, await runtime.infraImage(), details));
     await runtime.start(id);
+    await connect(id, pod.metadata.uid);
+  }
+
+  async function connect(id: string, uid: string): Promise<void> {
     await containers.refresh(id);
+    const infra = containers.get(id);
+    if (infra?.state !== 'running') return;
+    try {
+      if (network && !(await network.isReady(infra))) await network.connect(infra);
+      connected.add(id);
+    } catch (error) {
+      log.warn({ err: error, pod: uid }, 'a pod gets its network from the engine instead: that takes longer');
+      await remove(id);
+    }
   }
 
   /** With the device's own servers as they are now: on the road they change. */
   async function resolver(pod: Pod): Promise<Resolver | undefined> {
-    const [address, host] = await Promise.all([runtime.bridgeAddress(), readHostResolver()]);
+    const [address, host] = await Promise.all([network?.gateway(), readHostResolver()]);
     // Where only the device itself reaches its server, the engine knows better what to give to containers.
     return resolverOf(pod, host && address, host ?? { servers: [], search: [] });
   }
@@ -243,10 +280,10 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     return pod && container && { id, container, ip: addressOf(pod, containers.ofPod(uid), id) };
   }
 
-  async function remove(id: string, { memory }: ActionContext): Promise<void> {
+  async function remove(id: string): Promise<void> {
     const container = containers.get(id);
     await runtime.remove(id);
-    memory.killAtMs.delete(id);
+    connected.delete(id);
     await containers.refresh(id);
     if (container?.role === 'container') await removeMessageFile(messageFile(container, options.roots));
   }
@@ -299,6 +336,7 @@ function failureKey(action: Action): string | undefined {
       return action.container;
     case 'prepare':
     case 'run-infra':
+    case 'connect':
       return '';
     default:
       return undefined;

@@ -9,6 +9,8 @@ export type Action =
   | { readonly type: 'remove-image'; readonly image: string }
   | { readonly type: 'run'; readonly container: string; readonly attempt: number; readonly crashes: number }
   | { readonly type: 'run-infra'; readonly attempt: number }
+  /** Joins the network of a running infra container to the node's. */
+  | { readonly type: 'connect'; readonly id: string }
   | { readonly type: 'start'; readonly id: string; readonly container: string }
   /** Asks it to end, and remembers when it is to be killed. `isWholePod`: and by when all of the pod must have ended. */
   | { readonly type: 'terminate'; readonly id: string; readonly graceMs: number; readonly isWholePod?: true }

@@ -48,7 +48,7 @@ export function planPod(input: PodInput): PodPlan {
 }
 
 function planWork(input: PodInput, pod: Pod): PodPlan {
-  const infra = needsInfra(pod) ? planInfra(input) : undefined;
+  const infra = wantsInfra(input, pod) ? planInfra(input) : undefined;
   if (infra) return infra;
   if (!input.prepared) return planPreparation(input);
   return merge([
@@ -114,10 +114,21 @@ function planYield(input: PodInput, pod: Pod): PodPlan {
   return merge(unneeded.map((image) => step({ type: 'remove-image', image })));
 }
 
+/** Not for a pod that an agent before this one has started without: that goes on as it is until it ends. */
+function wantsInfra({ containers, hasNetwork }: PodInput, pod: Pod): boolean {
+  const isOlder = containers.some(
+    ({ infra, ip, role, state }) => role === 'container' && state === 'running' && !infra && ip,
+  );
+  return needsInfra(pod) || (hasNetwork && !pod.spec.hostNetwork && !isOlder);
+}
+
 /** A pod whose network is lost starts over: the containers that were in it cannot be reached any more. */
 function planInfra(input: PodInput): PodPlan | undefined {
   const infra = infraOf(input.containers);
-  if (infra?.state === 'running') return undefined;
+  if (infra?.state === 'running')
+    return !infra.makesNetwork || input.connected.has(infra.id)
+      ? undefined
+      : retrying(input, '', { type: 'connect', id: infra.id });
   if (infra?.state === 'created') return step({ type: 'start', id: infra.id, container: '' });
   const stranded = input.containers.filter(({ role, state }) => role === 'container' && state === 'running');
   if (stranded.length > 0) return planStop(input);
@@ -214,11 +225,12 @@ function planPull(
 }
 
 /** Containers of earlier attempts, but for the one before, whose logs can still be asked for; and of other specs. */
-function planSweep({ containers }: PodInput, pod: Pod): PodPlan {
+function planSweep(input: PodInput, pod: Pod): PodPlan {
+  const { containers } = input;
   const names = new Set(allContainersOf(pod).map(({ name }) => name));
   const old = ownContainersOf(pod).flatMap(({ name }) => attemptsOf(containers, name).slice(2));
   const foreign = containers.filter(({ role, container }) => role === 'container' && !names.has(container));
-  const infra = needsInfra(pod) ? [] : containers.filter(({ role }) => role === 'infra');
+  const infra = wantsInfra(input, pod) ? [] : containers.filter(({ role }) => role === 'infra');
   return merge([...old, ...foreign, ...infra].map(({ id }) => step({ type: 'remove', id })));
 }
 

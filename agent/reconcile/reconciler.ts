@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { PodNetwork } from '../network/pod-network.ts';
 import type { Moment } from '../pod/moment.ts';
 import { addressOf, attemptsOf, type Failure, type Health, type PodInput } from '../pod/observation.ts';
 import {
@@ -41,6 +42,7 @@ export interface ReconcilerOptions {
   readonly node: string;
   readonly hostIp: string;
   readonly runtime: Runtime;
+  readonly network: PodNetwork | undefined;
   readonly desired: DesiredState;
   readonly state: AgentState;
   readonly leases: Leases;
@@ -198,7 +200,9 @@ export class Reconciler {
   /** Listens first, then looks at everything: so nothing that happens in between is missed. */
   async #follow(signal: AbortSignal, onUp: () => void): Promise<void> {
     const changes = await this.#options.runtime.changes(signal);
+    this.#options.network?.forget();
     const uids = await this.#containers.refreshAfterAbsence();
+    for (const { podUid, podIp } of this.#containers.all()) this.#options.network?.seen(podUid, podIp);
     // What failed may have failed because the engine was going.
     for (const memory of this.#memory.values()) memory.failures.clear();
     onUp();
@@ -213,8 +217,20 @@ export class Reconciler {
       await this.#podsWithFiles(),
     ];
     for (const uid of new Set(known.flatMap((some) => [...some]))) this.#workers.poke(uid);
-    for await (const change of changes) await this.#look(change);
+    for await (const change of changes) {
+      if ('lostNetwork' in change) this.#networkLost(change.lostNetwork);
+      else await this.#look(change);
+    }
     throw new RuntimeError('engine-down', 'the engine ended its event stream');
+  }
+
+  /** Somebody has removed it, which the engine allows: what it knows of is not in it. */
+  #networkLost(name: string): void {
+    if (name !== this.#options.network?.name) return;
+    this.#options.log.warn({ network: name }, 'the network of the pods was removed: it is made again');
+    this.#options.network.forget();
+    this.#executor.disconnected();
+    for (const uid of this.#containers.podUids()) this.#workers.poke(uid);
   }
 
   /** A container that ended is restarted on the engine's word; how exactly it ended is looked up meanwhile. */
@@ -247,7 +263,7 @@ export class Reconciler {
     const { actions, wakeAtMs } = planPod(input);
     const memory = this.#memoryOf(uid);
     const context = { uid, pod: input.pod, memory, containers: input.containers };
-    const done = await Promise.all(actions.map((action) => this.#executor(action, context)));
+    const done = await Promise.all(actions.map((action) => this.#executor.run(action, context)));
     if (actions.some(({ type }) => type === 'clean-up')) {
       this.#forget(uid);
       return Number.POSITIVE_INFINITY;
@@ -282,6 +298,8 @@ export class Reconciler {
       finished: this.#finished.has(uid),
       lastAttempt: memory.lastAttempt,
       turn,
+      hasNetwork: this.#options.network !== undefined,
+      connected: this.#executor.connected,
       keptImages: turn === 'clear' ? imagesOfOthers(this.#options, uid) : NO_IMAGES,
       nowMs: this.#options.monotonicMs(),
     };
@@ -371,6 +389,7 @@ export class Reconciler {
 
   #forget(uid: string): void {
     this.#memory.delete(uid);
+    this.#options.network?.release(uid);
     this.#updates.forget(uid);
     if (this.#finished.delete(uid)) this.#options.state.forgetFinishedPod(uid);
     this.#options.onStatus(uid, undefined);

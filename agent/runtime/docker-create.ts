@@ -1,4 +1,5 @@
 import type Docker from 'dockerode';
+import { INFRA_COMMAND, OWN_NETWORK } from './infra-image.ts';
 import { labelsOf } from './labels.ts';
 import type { ContainerSpec, Namespace } from './runtime.ts';
 
@@ -16,6 +17,7 @@ export function createOptions(node: string, spec: ContainerSpec): Docker.Contain
     Image: spec.image,
     ...(spec.entrypoint && { Entrypoint: [...spec.entrypoint] }),
     ...(spec.command && { Cmd: [...spec.command] }),
+    ...(spec.network.type === 'made-by-itself' && { Cmd: [...INFRA_COMMAND, OWN_NETWORK] }),
     Env: [...spec.env],
     ...(spec.workingDir && { WorkingDir: spec.workingDir }),
     // A container in another's network shares its host name and the engine refuses one of its own.
@@ -28,6 +30,11 @@ export function createOptions(node: string, spec: ContainerSpec): Docker.Contain
     Labels: labelsOf(node, spec.identity),
     ExposedPorts: Object.fromEntries(ports.map(([key]) => [key, {}])),
     HostConfig: hostConfig(spec),
+    ...(spec.network.type === 'named' && {
+      NetworkingConfig: {
+        EndpointsConfig: { [spec.network.name]: { IPAMConfig: { IPv4Address: spec.network.ip } } },
+      },
+    }),
   };
 }
 
@@ -38,7 +45,7 @@ export function containerName({ identity }: ContainerSpec): string {
 }
 
 function hostConfig(spec: ContainerSpec): Docker.HostConfig {
-  const { network, processes, memoryBytes, cpuMilli, cpuRequestMilli } = spec;
+  const { network, processes, ipc, memoryBytes, cpuMilli, cpuRequestMilli } = spec;
   return {
     NetworkMode: modeOf(network) ?? 'bridge',
     // In a network that is not its own, names are looked up as the owner does.
@@ -49,9 +56,11 @@ function hostConfig(spec: ContainerSpec): Docker.HostConfig {
         DnsOptions: [...spec.resolver.options],
       }),
     ...(processes && processes.type !== 'own' && { PidMode: modeOf(processes) }),
-    ...(spec.hostIpc && { IpcMode: 'host' }),
+    ...(ipc && { IpcMode: ipc.type === 'offered' ? 'shareable' : modeOf(ipc) }),
     // In a network that is not its own, ports are the owner's to publish.
-    ...(network.type === 'own' && { PortBindings: portBindings(spec) }),
+    ...((network.type === 'own' || network.type === 'named') && { PortBindings: portBindings(spec) }),
+    // What it needs to make its network; it then gives that up.
+    ...(network.type === 'made-by-itself' && { CapDrop: ['ALL'], CapAdd: ['SYS_ADMIN'] }),
     Mounts: spec.mounts.map(({ source, target, readOnly }) => ({
       Type: 'bind' as const,
       Source: source,
@@ -76,7 +85,10 @@ function modeOf(namespace: Namespace): string | undefined {
     case 'own':
       return undefined;
     case 'host':
+    case 'made-by-itself': // it begins in the device's
       return 'host';
+    case 'named':
+      return namespace.name;
     case 'container':
       return `container:${namespace.id}`;
   }

@@ -1,14 +1,14 @@
 import { statfs } from 'node:fs/promises';
 import { Agent } from 'node:http';
-import { isIPv4 } from 'node:net';
 import { PassThrough, type Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import { createOptions } from './docker-create.ts';
 import { runtimeError } from './docker-errors.ts';
 import { exitCodeOf } from './exec-exit-code.ts';
-import { INFRA_COMMAND, INFRA_IMAGE, infraRoot } from './infra-image.ts';
+import { INFRA_COMMAND, INFRA_IMAGE, infraRoot, OWN_NETWORK } from './infra-image.ts';
 import { identityOf, NODE_LABEL } from './labels.ts';
+import { Limit } from './limit.ts';
 import { linesOf } from './lines.ts';
 import { payloadsOf } from './multiplexed.ts';
 import {
@@ -19,9 +19,12 @@ import {
   type ContainerStats,
   type EngineDisk,
   type EngineInfo,
+  type EngineNetwork,
   type ExecOptions,
   type FoundImage,
   type LogOptions,
+  type NetworkLoss,
+  type NetworkMaker,
   type ObservedContainer,
   type Runtime,
   RuntimeError,
@@ -39,18 +42,19 @@ export interface DockerRuntimeOptions {
 
 /** Changes of a container after which it must be looked at again. */
 const EVENTS = ['start', 'die', 'oom', 'destroy', 'rename'];
+/** Each takes a connection and what the engine knows of a container: memory that an agent would not get rid of. */
+const INSPECTIONS_AT_ONCE = 3;
 const MAX_EXEC_OUTPUT_BYTES = 10 * 1024;
 const NEVER = '0001-01-01T00:00:00Z'; // the engine's "not yet"
 
 /** The Runtime on Docker's API: Docker Engine, or Podman's compatible socket. */
-export class DockerRuntime implements Runtime {
+export class DockerRuntime implements Runtime, NetworkMaker {
   readonly #docker: Docker;
   readonly #node: string;
   readonly #isLocal: boolean;
   readonly #monotonicMs: () => number;
   readonly #pullFirst: DockerRuntimeOptions['pullFirst'];
   #infraImage: Promise<string> | undefined;
-  #bridgeAddress: Promise<string | undefined> | undefined;
 
   constructor({ host, node, monotonicMs, pullFirst }: DockerRuntimeOptions) {
     this.#pullFirst = pullFirst;
@@ -76,7 +80,8 @@ export class DockerRuntime implements Runtime {
     const found = await this.#call('list containers', () =>
       this.#docker.listContainers({ all: true, filters }),
     );
-    const containers = await Promise.all(found.map(({ Id }) => this.inspect(Id)));
+    const few = new Limit(INSPECTIONS_AT_ONCE);
+    const containers = await Promise.all(found.map(({ Id }) => few.run(() => this.inspect(Id))));
     return containers.filter((container) => container !== undefined);
   }
 
@@ -191,14 +196,21 @@ export class DockerRuntime implements Runtime {
     return this.#infraImage;
   }
 
-  /** Asked once for as long as the engine is there. */
-  bridgeAddress(): Promise<string | undefined> {
-    this.#bridgeAddress ??= this.#findBridgeAddress().catch((error: unknown) => {
-      this.#bridgeAddress = undefined;
-      if (error instanceof RuntimeError && error.kind === 'gone') return undefined;
-      throw error;
-    });
-    return this.#bridgeAddress;
+  async ensureNetwork(name: string, bridge: string, subnet: string | undefined): Promise<EngineNetwork> {
+    const found = await this.#findNetwork(name);
+    if (found) return networkOf(found, subnet);
+    if (subnet) return this.#makeNetwork(name, bridge, subnet);
+    // The engine knows which addresses are free, but lets containers choose theirs only in what it was told.
+    const trial = `${name}.trial`;
+    await this.removeNetwork(trial);
+    const chosen = await this.#makeNetwork(trial, bridge, undefined);
+    await this.removeNetwork(trial);
+    return this.#makeNetwork(name, bridge, chosen.subnet);
+  }
+
+  /** Of one that is gone: nothing happens. */
+  async removeNetwork(name: string): Promise<void> {
+    await this.#ignoringGone(`remove network ${name}`, () => this.#docker.getNetwork(name).remove());
   }
 
   async exec(id: string, command: readonly string[], signal: AbortSignal) {
@@ -238,24 +250,34 @@ export class DockerRuntime implements Runtime {
     return answer && statsOf(answer);
   }
 
-  async changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange>> {
-    const filters = { type: ['container'], event: EVENTS, label: [`${NODE_LABEL}=${this.#node}`] };
+  async changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange | NetworkLoss>> {
+    const filters = { type: ['container', 'network'], event: EVENTS }; // networks have no labels to ask for
     const stream = await this.#call('listen to events', () =>
       this.#docker.getEvents({
         filters: JSON.stringify(filters),
         abortSignal: signal,
       } as Docker.GetEventsOptions),
     );
-    this.#bridgeAddress = undefined; // the engine may have come back with another
-    return containerChanges(stream as Readable);
+    return changesOf(stream as Readable, this.#node);
   }
 
-  async #findBridgeAddress(): Promise<string | undefined> {
-    const network = (await this.#call('inspect the bridge network', () =>
-      this.#docker.getNetwork('bridge').inspect(),
-    )) as Docker.NetworkInspectInfo;
-    const addresses = network.IPAM?.Config?.map(({ Gateway }) => Gateway) ?? [];
-    return addresses.find((address) => address !== undefined && isIPv4(address));
+  async #makeNetwork(name: string, bridge: string, subnet: string | undefined): Promise<EngineNetwork> {
+    const network = await this.#call(`make network ${name}`, () =>
+      this.#docker.createNetwork({
+        Name: name,
+        Driver: 'bridge',
+        CheckDuplicate: true,
+        Options: { 'com.docker.network.bridge.name': bridge },
+        Labels: { [NODE_LABEL]: this.#node },
+        ...(subnet && { IPAM: { Driver: 'default', Config: [{ Subnet: subnet }] } }),
+      }),
+    );
+    const made = await this.#call(`inspect network ${name}`, () => network.inspect());
+    return networkOf(made as Docker.NetworkInspectInfo, undefined);
+  }
+
+  async #findNetwork(name: string): Promise<Docker.NetworkInspectInfo | undefined> {
+    return this.#ignoringGone(`inspect network ${name}`, () => this.#docker.getNetwork(name).inspect());
   }
 
   /** As a stream in any case: dockerode would hold all of a log that is not followed in memory. */
@@ -315,7 +337,9 @@ export class DockerRuntime implements Runtime {
       startedAtMs: parseTime(state.StartedAt),
       finishedAtMs,
       exitedAtMs: phase === 'exited' ? this.#monotonicOf(finishedAtMs) : undefined,
-      ip: container.NetworkSettings.Networks['bridge']?.IPAddress ?? '',
+      pid: state.Pid,
+      ip: phase === 'running' ? addressOf(container, identity.podIp) : '',
+      makesNetwork: config.Cmd?.at(-1) === OWN_NETWORK && identity.role === 'infra',
       stopSignal: (config as { StopSignal?: string }).StopSignal ?? 'SIGTERM',
     };
   }
@@ -342,6 +366,27 @@ export class DockerRuntime implements Runtime {
       throw runtimeError(what, error);
     }
   }
+}
+
+function networkOf(found: Docker.NetworkInspectInfo, wanted: string | undefined): EngineNetwork {
+  const { Name: name, Id, IPAM, Options } = found;
+  const { Subnet: subnet = '', Gateway } = IPAM?.Config?.find(({ Subnet }) => Subnet?.includes('.')) ?? {};
+  if (wanted && subnet !== wanted)
+    throw new RuntimeError(
+      'other',
+      `network ${name} has the addresses ${subnet}, and "podSubnet" says ${wanted}: end this device's pods, then remove the network`,
+    );
+  const bridge = Options?.['com.docker.network.bridge.name'] ?? `br-${Id.slice(0, 12)}`;
+  const [address = '', prefix] = subnet.split('/');
+  // The engine takes the first address when nobody told it another.
+  const gateway = Gateway || address.replace(/\d+$/, (last) => String(Number(last) + 1));
+  return { name, bridge, subnet, prefix: Number(prefix), gateway };
+}
+
+/** The engine knows nothing of a network that the container has made itself. */
+function addressOf({ NetworkSettings, HostConfig }: Docker.ContainerInspectInfo, podIp: string): string {
+  const known = Object.values(NetworkSettings.Networks).find(({ IPAddress }) => IPAddress)?.IPAddress;
+  return known ?? (HostConfig.NetworkMode === 'host' ? podIp : '');
 }
 
 function connectionOptions(host: string): Docker.DockerOptions {
@@ -380,16 +425,19 @@ function parseTime(text: string | undefined): number | undefined {
 }
 
 interface EngineEvent {
+  readonly Type?: string;
   readonly Action?: string;
-  readonly Actor?: { readonly ID?: string; readonly Attributes?: { readonly exitCode?: string } };
+  readonly Actor?: { readonly ID?: string; readonly Attributes?: Readonly<Record<string, string>> };
   readonly timeNano?: number;
 }
 
-async function* containerChanges(stream: Readable): AsyncIterable<ContainerChange> {
+async function* changesOf(stream: Readable, node: string): AsyncIterable<ContainerChange | NetworkLoss> {
   for await (const line of linesOf(stream)) {
-    const { Action, Actor, timeNano = 0 } = JSON.parse(line) as EngineEvent;
-    const { ID: id, Attributes: { exitCode } = {} } = Actor ?? {};
-    if (!id) continue;
+    const { Type, Action, Actor, timeNano = 0 } = JSON.parse(line) as EngineEvent;
+    const { ID: id, Attributes = {} } = Actor ?? {};
+    if (Type === 'network') yield { lostNetwork: Attributes['name'] ?? '' };
+    if (!id || Attributes[NODE_LABEL] !== node) continue;
+    const { exitCode } = Attributes;
     const ended = Action === 'die' && exitCode !== undefined;
     yield ended ? { id, ended: { exitCode: Number(exitCode), atMs: timeNano / 1e6 } } : { id };
   }

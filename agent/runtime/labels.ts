@@ -17,6 +17,7 @@ const LABEL = {
   graceSeconds: `${PREFIX}/grace-seconds`,
   infra: `${PREFIX}/infra`,
   podSinceMs: `${PREFIX}/pod.since`,
+  podIp: `${PREFIX}/pod.ip`,
 } as const satisfies Record<keyof ContainerIdentity, string>;
 
 export function labelsOf(node: string, identity: ContainerIdentity): Record<string, string> {
@@ -43,6 +44,7 @@ export function identityOf(labels: Readonly<Record<string, string>>): ContainerI
     graceSeconds: numberOf(text('graceSeconds')),
     infra: text('infra'),
     podSinceMs: numberOf(text('podSinceMs')),
+    podIp: text('podIp'),
   };
 }
 

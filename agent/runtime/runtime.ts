@@ -20,6 +20,8 @@ export interface ContainerIdentity {
   readonly infra: string;
   /** When the pod came to this device, in ms of the wall clock; 0 when that is not known. */
   readonly podSinceMs: number;
+  /** The pod's address, where the agent has chosen it; else empty. */
+  readonly podIp: string;
 }
 
 /** A container as it is now. Times of the wall are the engine's, in ms since 1970. */
@@ -39,8 +41,12 @@ export interface ObservedContainer extends ContainerIdentity {
   readonly finishedAtMs: number | undefined;
   /** When the exit was seen, or is estimated to have been, on the monotonic clock. */
   readonly exitedAtMs: number | undefined;
-  /** Its address on the bridge; empty when it has none of its own. */
+  /** Of its first process, as the device sees it; 0 when it does not run. */
+  readonly pid: number;
+  /** Its address; empty when it has none of its own. */
   readonly ip: string;
+  /** It makes its network itself, which then must be joined to the node's. */
+  readonly makesNetwork: boolean;
   readonly stopSignal: string;
 }
 
@@ -58,9 +64,13 @@ export interface PortBinding {
   readonly hostIp: string;
 }
 
-/** One of its own, the device's, or that of another container (its id). */
+/**
+ * One of its own, the device's, that of another container (its id), or, for networks, one that an infra container makes
+ * itself, or the engine in the network of that name.
+ */
 export type Namespace =
-  | { readonly type: 'own' | 'host' }
+  | { readonly type: 'own' | 'host' | 'made-by-itself' }
+  | { readonly type: 'named'; readonly name: string; readonly ip: string }
   | { readonly type: 'container'; readonly id: string };
 
 /** Everything the engine needs to make a container; already free of Kubernetes' indirections. */
@@ -81,7 +91,8 @@ export interface ContainerSpec {
   readonly network: Namespace;
   /** Which processes it sees. Absent: its own. */
   readonly processes?: Namespace;
-  readonly hostIpc?: boolean;
+  /** What shares its memory with others. Absent: nobody. `offered`: to who asks for it. */
+  readonly ipc?: Namespace | { readonly type: 'offered' };
   readonly cpuMilli?: number;
   readonly cpuRequestMilli?: number;
   readonly memoryBytes?: number;
@@ -172,6 +183,18 @@ export interface ContainerStats {
   readonly workingSetBytes: number;
 }
 
+/** A bridge of the engine, with IPv4. */
+export interface EngineNetwork {
+  readonly name: string;
+  /** The kernel's name of it. */
+  readonly bridge: string;
+  /** Such as 172.18.0.0/16. */
+  readonly subnet: string;
+  readonly prefix: number;
+  /** The device's own address in it. */
+  readonly gateway: string;
+}
+
 export interface EngineInfo {
   /** `docker://20.10.24`, as Kubernetes' containerRuntimeVersion. */
   readonly version: string;
@@ -184,6 +207,11 @@ export interface ContainerChange {
   readonly id: string;
   /** When it has ended: all that a restart waits for, told before the container can be looked at. */
   readonly ended?: { readonly exitCode: number; readonly atMs: number };
+}
+
+/** A network is gone: its name. */
+export interface NetworkLoss {
+  readonly lostNetwork: string;
 }
 
 /** What the engine says of an image that is there. */
@@ -199,6 +227,12 @@ export interface EngineDisk {
   readonly path: string;
   readonly freeBytes: number;
   readonly totalBytes: number;
+}
+
+/** Who makes networks for containers. */
+export interface NetworkMaker {
+  /** Makes sure that the bridge network is there. Without a subnet it chooses. Rejects when another is there. */
+  ensureNetwork(name: string, bridge: string, subnet: string | undefined): Promise<EngineNetwork>;
 }
 
 /** The container engine of this device, seen through this node's containers only. Failures are RuntimeErrors. */
@@ -227,8 +261,6 @@ export interface Runtime {
   removeImage(image: string): Promise<void>;
   /** Makes sure that the image of infra containers is there, and returns its name. */
   infraImage(): Promise<string>;
-  /** The device's own address on the bridge that containers are on; undefined where there is none that they reach. */
-  bridgeAddress(): Promise<string | undefined>;
   /** Runs a command in the container. Rejects with the signal's reason when it is aborted. */
   exec(
     id: string,
@@ -243,6 +275,6 @@ export interface Runtime {
   logs(id: string, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** Undefined when it does not run. */
   stats(id: string, signal: AbortSignal): Promise<ContainerStats | undefined>;
-  /** Containers that started, ended or went, as it happens. Ends or throws when the engine goes away. */
-  changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange>>;
+  /** Containers that started, ended or went, and networks that went, as it happens. Ends or throws when the engine goes away. */
+  changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange | NetworkLoss>>;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Limit } from '../reconcile/limit.ts';
+import { Limit } from '../runtime/limit.ts';
 import type { ObservedContainer, Runtime } from '../runtime/runtime.ts';
 import { deviceSample } from './device-sample.ts';
 import { type Sample, type Usage, usageBetween } from './usage.ts';

@@ -43,12 +43,14 @@ export class RawEngine {
     await this.#call('DELETE', `/containers/${id}?force=true&v=true`);
   }
 
-  /** Removes all containers with this label. */
+  /** Removes all containers and networks with this label. */
   async removeAll(label = this.#label): Promise<void> {
     const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
     const found = await this.#call('GET', `/containers/json?all=true&filters=${filters}`);
     const ids = (JSON.parse(found) as { Id: string }[]).map(({ Id }) => Id);
     await Promise.all(ids.map((id) => this.remove(id).catch(() => {}))); // somebody else may remove it too
+    const networks = JSON.parse(await this.#call('GET', `/networks?filters=${filters}`)) as { Id: string }[];
+    await Promise.all(networks.map(({ Id }) => this.#call('DELETE', `/networks/${Id}`).catch(() => {})));
   }
 
   /** When the engine says that it started its container. */

@@ -289,6 +289,7 @@ export class SimulatedDevice {
     const { identity, transport, plan } = this.#options;
     return {
       runtime: this.#runtime,
+      network: undefined, // there is nobody who would look its containers up
       links: linksOf(transport, identity).map((load) => async () => this.#network.through(await load())),
       hostIp: addressOf(plan.index),
       bootId: `${this.name}-${this.#boots}`,
@@ -317,6 +318,7 @@ export class SimulatedDevice {
       transport,
       dockerHost: '',
       registry: 'engine',
+      podSubnet: undefined,
       peerPort: undefined,
       bundlePaths: undefined,
       logLevel: '',

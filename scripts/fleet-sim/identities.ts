@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { enrol } from '../../agent/link/enrol.ts';
-import { Limit } from '../../agent/reconcile/limit.ts';
+import { Limit } from '../../agent/runtime/limit.ts';
 import type { Identity } from '../../agent/state/agent-state.ts';
 import { CertificateAuthority, type KeyPair } from '../../hub/security/certificate-authority.ts';
 import {

@@ -178,11 +178,6 @@ export class SimulatedRuntime implements Runtime {
     this.#pulled.add(image);
   }
 
-  /** There is no network that names could lead into. */
-  async bridgeAddress(): Promise<undefined> {
-    return undefined;
-  }
-
   async infraImage(): Promise<string> {
     return INFRA_IMAGE;
   }
@@ -274,7 +269,9 @@ export class SimulatedRuntime implements Runtime {
       startedAtMs: undefined,
       finishedAtMs: undefined,
       exitedAtMs: undefined,
+      pid: 0,
       ip: '',
+      makesNetwork: false,
       stopSignal: 'SIGTERM',
     };
   }

@@ -69,12 +69,13 @@ export class Engine {
     });
   }
 
+  /** Containers, and the network that they were on. */
   async removeAllOf(node: string): Promise<void> {
-    const found = await this.docker.listContainers({
-      all: true,
-      filters: { label: [`holdfast.dev/node=${node}`] },
-    });
+    const filters = { label: [`holdfast.dev/node=${node}`] };
+    const found = await this.docker.listContainers({ all: true, filters });
     await Promise.all(found.map(({ Id }) => this.remove(Id)));
+    const networks = await this.docker.listNetworks({ filters: JSON.stringify(filters) });
+    await Promise.all(networks.map(({ Id }) => this.docker.getNetwork(Id).remove().catch(ignoreGoing)));
   }
 
   answers(): Promise<boolean> {

@@ -25,6 +25,8 @@ function status(input: Partial<StatusInput> = {}) {
     stopByMs: undefined,
     unhealthy: new Map(),
     hooks: new Set(),
+    hasNetwork: false,
+    connected: new Set(),
     startedAtMs: 0,
     finished: false,
     lastAttempt: new Map(),

@@ -39,6 +39,8 @@ function plan(input: Partial<PodInput> = {}) {
     unhealthy: new Map(),
     health: () => ({ started: true, ready: true }),
     hooks: new Set(),
+    hasNetwork: false,
+    connected: new Set(),
     startedAtMs: 0,
     finished: false,
     lastAttempt: new Map(),

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { Limit } from '../../../agent/reconcile/limit.ts';
 import { PodWorkers } from '../../../agent/reconcile/pod-workers.ts';
+import { Limit } from '../../../agent/runtime/limit.ts';
 
 const forever = Number.POSITIVE_INFINITY;
 const monotonicMs = () => performance.now();

@@ -16,7 +16,7 @@ t.test('configuration that changes while the files are made is made after them',
   } as unknown as Configuration;
   const executor = makeExecutor({ desired, roots } as unknown as ExecutorOptions);
   const memory = new PodMemory(0, 0);
-  const prepare = () => executor({ type: 'prepare' }, { uid: UID, pod, memory, containers: [] });
+  const prepare = () => executor.run({ type: 'prepare' }, { uid: UID, pod, memory, containers: [] });
   const shown = () => readFileSync(join(roots.data, `pods/${UID}/volumes/settings/color`), 'utf8');
 
   t.notOk(memory.prepared);

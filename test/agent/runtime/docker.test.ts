@@ -19,6 +19,7 @@ const identity: ContainerIdentity = {
   graceSeconds: 30,
   infra: '',
   podSinceMs: 0,
+  podIp: '',
 };
 const spec = (rest: Partial<ContainerSpec> = {}): ContainerSpec => ({
   identity,
@@ -111,7 +112,8 @@ t.test('the request that makes a container', async (t) => {
   t.equal(joined.Hostname, undefined, 'who shares a network shares its name');
   t.equal(joined.HostConfig?.PidMode, undefined, 'its processes are its own');
   t.match(
-    createOptions('device', spec({ processes: { type: 'container', id: 'p' }, hostIpc: true })).HostConfig,
+    createOptions('device', spec({ processes: { type: 'container', id: 'p' }, ipc: { type: 'host' } }))
+      .HostConfig,
     { PidMode: 'container:p', IpcMode: 'host' },
   );
   t.match(createOptions('device', spec({ processes: { type: 'host' } })).HostConfig, { PidMode: 'host' });

@@ -34,6 +34,7 @@ const specOf = (image: string, container = 'main', attempt = 0): ContainerSpec =
     graceSeconds: 30,
     infra: '',
     podSinceMs: 0,
+    podIp: '',
   },
   image,
   env: [],
@@ -54,7 +55,7 @@ async function endOf(runtime: Runtime, id: string, act: () => Promise<unknown>):
   const changes = await runtime.changes(abort.signal);
   const acted = act();
   for await (const change of changes) {
-    if (change.id !== id || !change.ended) continue;
+    if ('lostNetwork' in change || change.id !== id || !change.ended) continue;
     await acted;
     return change.ended.exitCode;
   }

@@ -1,0 +1,88 @@
+import { execFile, type PromiseWithChild } from 'node:child_process';
+import { readlink } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { exists, linkName } from './joined.ts';
+
+/*
+ * Joins the network that an infra container has made for itself to the node's bridge: what the engine would do, without
+ * the programs that it starts for it. Uses the machine's own `ip` and `nsenter`; root only.
+ */
+
+const run = promisify(execFile) as (
+  file: string,
+  args: readonly string[],
+  options: object,
+) => PromiseWithChild<{ stdout: string }>;
+
+/** It is a few instructions away from having one when the engine says that it has started. */
+const MAKES_NETWORK_MS = 2_000;
+const LOOK_EVERY_MS = 1;
+const COMMAND_MS = 10_000;
+
+export interface Joining {
+  readonly containerId: string;
+  /** Of its first process, as this process sees it. */
+  readonly pid: number;
+  readonly bridge: string;
+  readonly ip: string;
+  readonly prefix: number;
+  readonly gateway: string;
+}
+
+/** Whether all that is needed is there. */
+export async function canJoin(): Promise<boolean> {
+  if (process.getuid?.() !== 0) return false;
+  try {
+    // BusyBox has an `ip` too, which can not do it.
+    const [{ stdout }] = await Promise.all([
+      run('ip', ['-V'], { timeout: COMMAND_MS }),
+      run('nsenter', ['--version'], { timeout: COMMAND_MS }),
+    ]);
+    return stdout.includes('iproute2');
+  } catch {
+    return false;
+  }
+}
+
+/** Goes on where an agent before this one was cut off. Rejects with what the commands say. */
+export async function join({ containerId, pid, bridge, ip, prefix, gateway }: Joining): Promise<void> {
+  await networkOf(pid);
+  const link = linkName(containerId);
+  if (!(await exists(`/sys/class/net/${link}`)))
+    await batch(['ip'], [`link add ${link} type veth peer name eth0 netns ${pid}`]);
+  await batch(
+    ['nsenter', `--net=/proc/${pid}/ns/net`, 'ip'],
+    [
+      `addr replace ${ip}/${prefix} dev eth0`,
+      'link set lo up',
+      'link set eth0 up',
+      `route replace default via ${gateway}`,
+    ],
+  );
+  await batch(['ip'], [`link set ${link} master ${bridge} up`]);
+}
+
+async function networkOf(pid: number): Promise<void> {
+  const own = await readlink('/proc/self/ns/net');
+  const endsAt = performance.now() + MAKES_NETWORK_MS;
+  for (;;) {
+    const its = await readlink(`/proc/${pid}/ns/net`).catch((error: unknown) => {
+      throw new Error(
+        `process ${pid} of the container can not be seen: is the agent in a container itself?`,
+        {
+          cause: error,
+        },
+      );
+    });
+    if (its !== own) return;
+    if (performance.now() > endsAt) throw new Error('the container has made no network of its own');
+    await sleep(LOOK_EVERY_MS); // a change that the kernel tells nobody of
+  }
+}
+
+async function batch([program = '', ...args]: readonly string[], lines: readonly string[]): Promise<void> {
+  const running = run(program, [...args, '-batch', '-'], { timeout: COMMAND_MS });
+  running.child.stdin?.end(`${lines.join('\n')}\n`);
+  await running;
+}
