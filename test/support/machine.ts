@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { Outcome } from './scratch-device.ts';
+import { until } from './until.ts';
+
+/** What a machine is made of, besides this machine's programs. */
+export interface MachineParts {
+  /** What runs as its first process. */
+  readonly init: readonly string[];
+  /** Has what that needs in its files, before it starts. */
+  readonly prepare?: (root: string) => void;
+  /** A shell's lines, when all is mounted, with its root as the working directory. */
+  readonly mounts?: string;
+  /** The root of unpacked packages that it has besides: see debian-packages.ts. */
+  readonly packages?: string;
+  /** Its container engine's socket. */
+  readonly engine?: string;
+  readonly isUp: (machine: Machine) => Promise<boolean>;
+}
+
+const DIRECTORIES = [
+  ...['etc', 'proc', 'sys', 'dev', 'run', 'tmp', 'usr', 'root', 'written'],
+  ...['var/lib', 'var/log', 'var/cache', 'var/tmp'],
+];
+const OWN_FILES = ['passwd', 'group', 'shadow', 'nsswitch.conf', 'os-release', 'hosts', 'debian_version'];
+
+/** What is written below /usr is in memory, as all that a machine should forget. */
+const BOOT = `
+set -e
+root=$1 lower=$2 engine=$3 mounts=$4
+shift 4
+mount --make-rprivate /
+mount --bind "$root" "$root"
+cd "$root"
+mount -t tmpfs none written
+mkdir written/upper written/work
+mount -t overlay -o "lowerdir=$lower,upperdir=written/upper,workdir=written/work" none usr
+mount -t tmpfs none usr/local
+mkdir usr/local/bin usr/local/lib
+mount -t proc proc proc
+mount -t tmpfs none run
+mount -t tmpfs none tmp
+chmod 1777 tmp
+mount --rbind /dev dev
+mount --rbind /sys sys
+if [ -n "$engine" ]; then
+  : >run/docker.sock
+  mount --bind "$engine" run/docker.sock
+fi
+eval "$mounts"
+exec env -i container=holdfast PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" "$@"
+`;
+
+/** A machine in namespaces of its own: this machine's programs and network, and an init, files and services of its own. */
+export class Machine {
+  readonly root = mkdtempSync(join(tmpdir(), 'hf-machine-'));
+  readonly #child: ChildProcess;
+  #pid = '';
+
+  private constructor({ init, prepare, mounts = '', packages, engine = '' }: MachineParts) {
+    const { root } = this;
+    chmodSync(root, 0o755); // users who are not root find their way
+    for (const dir of DIRECTORIES) mkdirSync(join(root, dir), { recursive: true });
+    for (const dir of ['bin', 'sbin', 'lib', 'lib64']) symlinkSync(`usr/${dir}`, join(root, dir));
+    symlinkSync('/run', join(root, 'var/run'));
+    for (const file of OWN_FILES)
+      if (existsSync(`/etc/${file}`)) copyFileSync(`/etc/${file}`, join(root, 'etc', file));
+    for (const dir of ['etc', 'var'])
+      if (packages && existsSync(join(packages, dir)))
+        cpSync(join(packages, dir), join(root, dir), { recursive: true, verbatimSymlinks: true });
+    prepare?.(root);
+    const lower = packages ? `${join(packages, 'usr')}:/usr` : '/usr';
+    const namespaces = ['--fork', '--kill-child', '--pid', '--mount', '--uts', '--ipc'];
+    this.#child = spawn(
+      'unshare',
+      [...namespaces, 'sh', '-c', BOOT, 'sh', root, lower, engine, mounts, ...init],
+      { stdio: 'ignore' },
+    );
+  }
+
+  static async start(parts: MachineParts): Promise<Machine> {
+    const machine = new Machine(parts);
+    await until('the machine is up', async () => {
+      machine.#pid = machine.#firstProcess();
+      return parts.isUp(machine);
+    }).catch(async (error: unknown) => {
+      await machine.close();
+      throw error;
+    });
+    return machine;
+  }
+
+  #firstProcess(): string {
+    const { pid } = this.#child;
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  }
+
+  /** A command on that machine. */
+  async run(...command: string[]): Promise<Outcome> {
+    const enter = ['-t', this.#pid, '-p', '-m', '-u', '-i', '-r', '-w'];
+    const path = 'PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+    const child = spawn('nsenter', [...enter, 'env', '-i', path, ...command], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? -1)));
+    const [code, out, err] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
+    return { code, out, err: err.split('\n').filter(Boolean) };
+  }
+
+  async close(): Promise<void> {
+    const { exitCode, signalCode } = this.#child;
+    const hasEnded = exitCode !== null || signalCode !== null;
+    const ended = hasEnded ? undefined : new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill('SIGKILL'); // and all that is in its namespaces
+    await ended;
+    await until('nothing holds its files', () => {
+      rmSync(this.root, { recursive: true, force: true });
+      return true;
+    });
+  }
+}
