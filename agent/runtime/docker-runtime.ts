@@ -37,8 +37,8 @@ export interface DockerRuntimeOptions {
   readonly pullFirst?: ((image: string) => Promise<boolean>) | undefined;
 }
 
-/** Changes of a container after which it must be looked at again. */
-const EVENTS = ['start', 'die', 'oom', 'destroy', 'rename'];
+/** Changes of a container after which it must be looked at again; Podman knows two of them by names of its own. */
+const EVENTS = ['start', 'die', 'died', 'oom', 'destroy', 'remove', 'rename'];
 const MAX_EXEC_OUTPUT_BYTES = 10 * 1024;
 const NEVER = '0001-01-01T00:00:00Z'; // the engine's "not yet"
 
@@ -287,11 +287,11 @@ export class DockerRuntime implements Runtime {
 
   async #importInfraImage(): Promise<string> {
     if (await this.findImage(INFRA_IMAGE)) return INFRA_IMAGE;
-    const [repo, tag] = INFRA_IMAGE.split(':');
     const changes = `CMD ${JSON.stringify(INFRA_COMMAND)}`;
     await this.#call('import the infra image', async () => {
       const source = PassThrough.from([infraRoot()]);
-      const answer = await this.#docker.importImage(source, { repo, tag, changes } as object);
+      // With its tag: Podman does not look at one that is told apart.
+      const answer = await this.#docker.importImage(source, { repo: INFRA_IMAGE, changes } as object);
       for await (const _ of answer as AsyncIterable<unknown>);
     });
     return INFRA_IMAGE;
@@ -315,7 +315,7 @@ export class DockerRuntime implements Runtime {
       startedAtMs: parseTime(state.StartedAt),
       finishedAtMs,
       exitedAtMs: phase === 'exited' ? this.#monotonicOf(finishedAtMs) : undefined,
-      ip: container.NetworkSettings.Networks['bridge']?.IPAddress ?? '',
+      ip: addressOf(container.NetworkSettings.Networks),
       stopSignal: (config as { StopSignal?: string }).StopSignal ?? 'SIGTERM',
     };
   }
@@ -369,9 +369,15 @@ function parseProgress(line: string): { error?: string } {
   }
 }
 
+/** What is neither there yet nor running has ended; with Podman's words for what is under way. */
 function phaseOf({ Status }: { Status: string }): ObservedContainer['state'] {
-  if (Status === 'created') return 'created';
-  return Status === 'running' || Status === 'paused' ? 'running' : 'exited';
+  if (['created', 'configured', 'initialized'].includes(Status)) return 'created';
+  return ['running', 'paused', 'stopping'].includes(Status) ? 'running' : 'exited';
+}
+
+/** In the network that all are in by default, which engines call by different names; empty where it is another's. */
+function addressOf(networks: Docker.ContainerInspectInfo['NetworkSettings']['Networks']): string {
+  return Object.values(networks ?? {}).find(({ IPAddress }) => IPAddress)?.IPAddress ?? '';
 }
 
 function parseTime(text: string | undefined): number | undefined {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -11,8 +11,9 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { JOIN_GROUPS, removeGroups } from './control-groups.ts';
 import type { Outcome } from './scratch-device.ts';
 import { until } from './until.ts';
 
@@ -28,8 +29,13 @@ export interface MachineParts {
   readonly packages?: string;
   /** Its container engine's socket. */
   readonly engine?: string;
+  /** With a network of its own, where it sees this machine at `hostAddress`; 1 to 250 tells those that run at once apart. */
+  readonly network?: number;
   readonly isUp: (machine: Machine) => Promise<boolean>;
 }
+
+/** Where this machine is for one that has a network of its own. */
+export const hostAddress = (network: number) => `10.214.${network}.1`;
 
 const DIRECTORIES = [
   ...['etc', 'proc', 'sys', 'dev', 'run', 'tmp', 'usr', 'root', 'written'],
@@ -70,7 +76,7 @@ export class Machine {
   readonly #child: ChildProcess;
   #pid = '';
 
-  private constructor({ init, prepare, mounts = '', packages, engine = '' }: MachineParts) {
+  private constructor({ init, prepare, mounts = '', packages, engine = '', network }: MachineParts) {
     const { root } = this;
     chmodSync(root, 0o755); // users who are not root find their way
     for (const dir of DIRECTORIES) mkdirSync(join(root, dir), { recursive: true });
@@ -78,23 +84,22 @@ export class Machine {
     symlinkSync('/run', join(root, 'var/run'));
     for (const file of OWN_FILES)
       if (existsSync(`/etc/${file}`)) copyFileSync(`/etc/${file}`, join(root, 'etc', file));
+    cpSync('/etc/alternatives', join(root, 'etc/alternatives'), { recursive: true, verbatimSymlinks: true });
     for (const dir of ['etc', 'var'])
       if (packages && existsSync(join(packages, dir)))
         cpSync(join(packages, dir), join(root, dir), { recursive: true, verbatimSymlinks: true });
     prepare?.(root);
     const lower = packages ? `${join(packages, 'usr')}:/usr` : '/usr';
-    const namespaces = ['--fork', '--kill-child', '--pid', '--mount', '--uts', '--ipc'];
-    this.#child = spawn(
-      'unshare',
-      [...namespaces, 'sh', '-c', BOOT, 'sh', root, lower, engine, mounts, ...init],
-      { stdio: 'ignore' },
-    );
+    const namespaces = ['--fork', '--kill-child', '--pid', '--mount', '--uts', '--ipc', '--cgroup'];
+    if (network) namespaces.push('--net');
+    const boot = ['unshare', ...namespaces, 'sh', '-c', BOOT, 'sh', root, lower, engine, mounts, ...init];
+    this.#child = spawn('sh', ['-c', JOIN_GROUPS, 'sh', basename(root), ...boot], { stdio: 'ignore' });
   }
 
   static async start(parts: MachineParts): Promise<Machine> {
     const machine = new Machine(parts);
     await until('the machine is up', async () => {
-      machine.#pid = machine.#firstProcess();
+      if (!machine.#pid) machine.#enter(parts.network);
       return parts.isUp(machine);
     }).catch(async (error: unknown) => {
       await machine.close();
@@ -103,14 +108,19 @@ export class Machine {
     return machine;
   }
 
-  #firstProcess(): string {
+  /** Throws while there is no process yet. */
+  #enter(network: number | undefined): void {
     const { pid } = this.#child;
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    if (readFileSync(`/proc/${pid}/comm`, 'utf8') !== 'unshare\n') throw new Error('it has no groups yet');
+    const first = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    if (!first) throw new Error('it has not begun');
+    if (network) joinNetworks(first, network);
+    this.#pid = first;
   }
 
   /** A command on that machine. */
   async run(...command: string[]): Promise<Outcome> {
-    const enter = ['-t', this.#pid, '-p', '-m', '-u', '-i', '-r', '-w'];
+    const enter = ['-t', this.#pid, '-p', '-m', '-u', '-i', '-n', '-C', '-r', '-w'];
     const path = 'PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
     const child = spawn('nsenter', [...enter, 'env', '-i', path, ...command], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -128,7 +138,21 @@ export class Machine {
     await ended;
     await until('nothing holds its files', () => {
       rmSync(this.root, { recursive: true, force: true });
+      removeGroups(basename(this.root));
       return true;
     });
   }
+}
+
+/** A cable between this machine and that of the process; it goes with that. */
+function joinNetworks(pid: string, network: number): void {
+  const [here, device] = [hostAddress(network), `hfmachine${network}`];
+  const ip = (...args: string[]) => execFileSync('ip', args);
+  const ipThere = (...args: string[]) => execFileSync('nsenter', ['-t', pid, '-n', 'ip', ...args]);
+  ip('link', 'add', device, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', pid);
+  ip('addr', 'add', `${here}/24`, 'dev', device);
+  ip('link', 'set', device, 'up');
+  ipThere('addr', 'add', `10.214.${network}.2/24`, 'dev', 'eth0');
+  for (const each of ['lo', 'eth0']) ipThere('link', 'set', each, 'up');
+  ipThere('route', 'add', 'default', 'via', here);
 }

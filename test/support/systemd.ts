@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { MOUNT_GROUPS } from './control-groups.ts';
 import { Machine, type MachineParts } from './machine.ts';
 
 const SYSTEMD = '/lib/systemd/systemd';
@@ -40,12 +41,6 @@ const MASKED = [
   ...['docker.service', 'docker.socket', 'containerd.service', 'getty.target', 'systemd-networkd.service'],
 ];
 
-const CONTROL_GROUPS = `
-mount -t tmpfs none sys/fs/cgroup
-mkdir sys/fs/cgroup/systemd
-mount -t cgroup -o none,name=systemd systemd sys/fs/cgroup/systemd
-`;
-
 function prepare(root: string): void {
   const units = join(root, 'etc/systemd/system');
   mkdirSync(units, { recursive: true });
@@ -62,14 +57,12 @@ mount -t overlay -o lowerdir=/var/lib/dpkg,upperdir=written/dpkg,workdir=written
 };
 
 /** A machine that this machine's systemd runs, with an engine if it is told of one. */
-export function startSystemdMachine(
-  more: Pick<MachineParts, 'engine' | 'packages' | 'mounts'> = {},
-): Promise<Machine> {
+export function startSystemdMachine(more: Partial<MachineParts> = {}): Promise<Machine> {
   return Machine.start({
     ...more,
     init: [SYSTEMD, '--unit=basic.target'],
     prepare,
-    mounts: `${CONTROL_GROUPS}${more.mounts ?? ''}`,
+    mounts: `${MOUNT_GROUPS}${more.mounts ?? ''}`,
     isUp: async (machine) => (await machine.run('systemctl', 'is-active', 'basic.target')).code === 0,
   });
 }
