@@ -65,7 +65,7 @@ export class DockerRuntime implements Runtime {
       Promise.all([this.#docker.version(), this.#docker.info()]),
     );
     return {
-      version: `docker://${version.Version}`,
+      version: `${isPodman(version) ? 'podman' : 'docker'}://${version.Version}`,
       osImage: info.OperatingSystem,
       kernelVersion: version.KernelVersion ?? '',
     };
@@ -354,6 +354,9 @@ function connectionOptions(host: string): Docker.DockerOptions {
   if (url.protocol === 'unix:') return { socketPath: url.pathname, agent } as Docker.DockerOptions;
   return { host: url.hostname, port: url.port || 2375, protocol: 'http', agent } as Docker.DockerOptions;
 }
+
+const isPodman = ({ Components = [] }: { Components?: readonly { Name: string }[] }) =>
+  Components.some(({ Name }) => Name.startsWith('Podman'));
 
 /** Without a tag the engine would pull every tag there is. */
 function withTag(image: string): string {

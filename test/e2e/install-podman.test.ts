@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Pod } from 'kubernetes-types/core/v1.d.ts';
+import type { Node, Pod } from 'kubernetes-types/core/v1.d.ts';
 import t from 'tap';
 import { debianLayer } from '../../scripts/debian-layer.ts';
 import { agentPackage, releaseKey } from '../support/device-hub.ts';
@@ -43,6 +43,9 @@ t.test(
       'dockerHost: "unix:///run/podman/podman.sock"',
     );
     t.match(await machine.run('holdfast-agent', 'doctor'), { code: 0, out: /Podman Engine 4\./ });
+
+    const { status } = await hub.api.call<Node>('GET', `/api/v1/nodes/${NODE}`);
+    t.match(status?.nodeInfo?.containerRuntimeVersion, /^podman:\/\/4\./);
 
     const kubectl = await Kubectl.of('1.34', hub.kubeconfig, t.testdir(), 'default');
     const serves = { httpGet: { path: '/version', port: 8080 }, periodSeconds: 1 };

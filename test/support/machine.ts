@@ -43,7 +43,10 @@ const DIRECTORIES = [
 ];
 const OWN_FILES = ['passwd', 'group', 'shadow', 'nsswitch.conf', 'os-release', 'hosts', 'debian_version'];
 
-/** What is written below /usr is in memory, as all that a machine should forget. */
+/**
+ * What is written below /usr is in memory, as all that a machine should forget. It has no other root than its own: who joins
+ * its namespaces, as engines do with those of containers, would land in that.
+ */
 const BOOT = `
 set -e
 root=$1 lower=$2 engine=$3 mounts=$4
@@ -67,7 +70,10 @@ if [ -n "$engine" ]; then
   mount --bind "$engine" run/docker.sock
 fi
 eval "$mounts"
-exec env -i container=holdfast PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" "$@"
+mkdir written/outside
+pivot_root . written/outside
+umount --lazy /written/outside
+exec env -i container=holdfast PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
 `;
 
 /** A machine in namespaces of its own: this machine's programs and network, and an init, files and services of its own. */
