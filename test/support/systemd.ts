@@ -61,7 +61,10 @@ export function startSystemdMachine(more: Partial<MachineParts> = {}): Promise<M
   return Machine.start({
     ...more,
     init: [SYSTEMD, '--unit=basic.target'],
-    prepare,
+    prepare: (root) => {
+      prepare(root);
+      more.prepare?.(root);
+    },
     mounts: `${MOUNT_GROUPS}${more.mounts ?? ''}`,
     isUp: async (machine) => (await machine.run('systemctl', 'is-active', 'basic.target')).code === 0,
   });
