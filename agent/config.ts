@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { engineAddressProblem } from '../proto/engine-address.ts';
 import { readSettings, type Setting } from '../proto/settings/settings.ts';
 import { readSettingsFile } from '../proto/settings/settings-file.ts';
 import { parseSubnet } from './network/subnet.ts';
@@ -87,8 +88,7 @@ export const SETTINGS = {
     env: 'DOCKER_HOST',
     fallback: 'unix:///var/run/docker.sock',
     about: "the engine's socket; Podman's works as well",
-    check: (value) =>
-      /^(unix|tcp):\/\/./.test(value) ? undefined : 'must look like unix:///path or tcp://host:port',
+    check: engineAddressProblem,
   },
   podSubnet: {
     flag: 'pod-subnet',

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseJoinToken } from '../proto/join-token.ts';
 import { type Changes, changesOf } from '../proto/settings/reload.ts';
 import { partsOf } from '../proto/settings/settings.ts';
+import { readSmallFile } from '../proto/small-file.ts';
 import { CONFIG_FILE, type Config, readConfig, readConfigAnyway, readWords, SETTINGS } from './config.ts';
 import { createLog, type Logger, setLogLevel } from './log.ts';
 import { AgentState, type Identity } from './state/agent-state.ts';
@@ -11,6 +12,7 @@ import { installationOf } from './update/installation.ts';
 import { agentVersion } from './version.ts';
 
 const DEFAULT_GRPC_PORT = 6444;
+const MOST_TOKEN_BYTES = 4096;
 
 const COMMANDS: Readonly<Record<string, (config: Config, args: readonly string[]) => Promise<void>>> = {
   run,
@@ -334,7 +336,7 @@ function readToken({ token, tokenFile }: Pick<Config, 'token' | 'tokenFile'>): s
   if (token) return token;
   if (!tokenFile) throw new Error('a join token is needed: --token-file FILE (or HOLDFAST_TOKEN)');
   try {
-    return readFileSync(tokenFile, 'utf8');
+    return readSmallFile(tokenFile, MOST_TOKEN_BYTES);
   } catch (error) {
     throw new Error(
       `read the join token from "${tokenFile}": --token-file must name the file that holds it`,

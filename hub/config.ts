@@ -139,6 +139,17 @@ export const HUB_SETTINGS = {
   },
 } as const satisfies Record<string, Setting>;
 
+/** Each of its ports is its own; 0 is any that is free. */
+export function hubProblems(
+  values: Readonly<Partial<Record<keyof typeof HUB_SETTINGS, string | undefined>>>,
+): string[] {
+  const ports = (['apiPort', 'grpcPort', 'mqttPort'] as const).filter((name) => Number(values[name]) !== 0);
+  return ports.flatMap((name, index) => {
+    const same = ports.slice(0, index).find((other) => Number(values[other]) === Number(values[name]));
+    return same ? [`${same} and ${name} must be different ports, are both ${values[name]}`] : [];
+  });
+}
+
 /** Where the settings are, unless `--config` names another file, which then must be there. */
 export const CONFIG_FILE = {
   flag: 'config',
@@ -156,7 +167,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export async function readHubSettings(flags: Given, env: Environment): Promise<HubSettings> {
   const named = (flags[CONFIG_FILE.flag] as string | undefined) ?? env[CONFIG_FILE.env];
   const file = await readSettingsFile(named || CONFIG_FILE.path, Boolean(named));
-  return readSettings(HUB_SETTINGS, { flags, env, file }) as HubSettings;
+  return readSettings(HUB_SETTINGS, { flags, env, file }, hubProblems) as HubSettings;
 }
 
 /** For who must go on when the settings are wrong: what is wrong, and the settings without those of the file, or none. */
@@ -169,7 +180,7 @@ export async function readHubSettingsAnyway(
   } catch (error) {
     const problem = (error as Error).message;
     try {
-      return { settings: readSettings(HUB_SETTINGS, { flags, env }) as HubSettings, problem };
+      return { settings: readSettings(HUB_SETTINGS, { flags, env }, hubProblems) as HubSettings, problem };
     } catch {
       return { settings: readSettings(HUB_SETTINGS, { flags: {}, env: {} }) as HubSettings, problem };
     }

@@ -1,7 +1,8 @@
-import { mkdirSync, renameSync, statfsSync, writeFileSync } from 'node:fs';
+import { renameSync, statfsSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { EnrolResponse } from '../proto/gen/holdfast/v1/enrolment_pb.ts';
+import { makeDirectory } from '../proto/make-directory.ts';
 import { openAccess } from './access.ts';
 import { openPolicies } from './admission/open-policies.ts';
 import { ManifestWriter } from './api/manifest-writer.ts';
@@ -78,7 +79,7 @@ export interface RunningHub {
 
 /** Starts a hub: builds its parts in the order of the data flow and joins them. Rejects with what to do about it. */
 export async function startHub(config: HubConfig, log: Logger): Promise<RunningHub> {
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  makeDirectory(config.dataDir, 'data-dir');
   const store = SqliteStore.open(join(config.dataDir, 'hub.db')); // first: nobody else has the directory then
   const keys = await loadHubKeys(config.dataDir, [...ownHosts(), ...config.hosts]);
   const stopCompaction = startCompaction(store);
@@ -342,7 +343,7 @@ async function writeKubeconfig(config: HubConfig, keys: HubKeys, apiPort: number
     'admin',
     pair,
   );
-  mkdirSync(dirname(config.kubeconfig), { recursive: true, mode: 0o700 });
+  makeDirectory(dirname(config.kubeconfig), 'write-kubeconfig');
   writeFileSync(`${config.kubeconfig}.tmp`, text, { mode: 0o600 });
   renameSync(`${config.kubeconfig}.tmp`, config.kubeconfig);
 }

@@ -30,9 +30,11 @@ export function installPackages(packages: readonly string[], wished: readonly st
   apt(['install', '-y', '--no-install-recommends', ...packages, ...present]);
 }
 
-function apt(args: readonly string[]): void {
+/** Runs apt-get, in `cwd` when it writes there. Throws with what it said last. */
+export function apt(args: readonly string[], cwd?: string): void {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const { status, stdout, stderr } = spawnSync('apt-get', ['-q', ...args], { env, encoding: 'utf8' });
+  const options = { env, encoding: 'utf8', ...(cwd && { cwd }) } as const;
+  const { status, stdout, stderr } = spawnSync('apt-get', ['-q', ...args], options);
   if (status === 0) return;
   const lines = `${stdout}\n${stderr}`.trim().split('\n').slice(-5).join('\n');
   throw new Error(`"apt-get ${args.join(' ')}" did not succeed: run it by hand and see; it said:\n${lines}`);

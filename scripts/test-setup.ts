@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { installPackages, whyNoApt } from './apt.ts';
 import { ensureArm64 } from './arm64-emulation.ts';
 import { ensureBusyboxImage } from './busybox-image.ts';
+import { debianLayer, LAYER_NAMES } from './debian-layer.ts';
 import { ensureDockerEngine } from './docker-engine.ts';
 import { kubectlPath } from './kubectl.ts';
 import { ensurePackages } from './package/packages.ts';
@@ -29,6 +30,7 @@ try {
   for (const shell of ['zsh', 'fish', 'groff']) ensureProgram(shell, shell); // what reads completions and manuals
   ensureProgram('docker', 'docker.io'); // builds images
   ensureProgram('debootstrap', 'debootstrap'); // what they are based on
+  if (process.getuid?.() === 0) for (const each of LAYER_NAMES) debianLayer(each); // machines are made with them
   ensureArm64();
   for (const { tool, debian } of Object.values(STRIP)) ensureProgram(tool, debian);
   await ensurePackages(

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
+import { makeDirectory } from '../../proto/make-directory.ts';
 import type { LeaseBook } from './lease-requests.ts';
 import type { LocalStatus } from './status.ts';
 
@@ -34,7 +35,7 @@ const MAX_HEADER_BYTES = 8 * 1024;
 /** Rejects with what to do when another agent answers there. */
 export async function serveLocally(runDir: string, local: LocalApi): Promise<() => void> {
   const path = socketPath(runDir);
-  mkdirSync(runDir, { recursive: true, mode: 0o700 });
+  makeDirectory(runDir, 'run-dir');
   if (await answers(path)) {
     throw new Error(
       `another agent answers on "${path}": stop that one, or give this one a --run-dir of its own`,

@@ -25,7 +25,13 @@ function kindOf({ statusCode, code }: EngineAnswer, message: string): FailureKin
   if (/port is already allocated|address already in use/i.test(message)) return 'port-taken';
   if (statusCode === 404) return /no such image|image not known/i.test(message) ? 'image-absent' : 'gone';
   if (statusCode === 409) return /already in use by container/i.test(message) ? 'name-taken' : 'gone';
-  return 'other';
+  return kindOfPodman(message);
+}
+
+/** Podman answers 500 to more than is its own fault. */
+function kindOfPodman(message: string): FailureKind {
+  if (/the container name ".*" is already in use by/.test(message)) return 'name-taken';
+  return /^can only kill running containers/.test(message) ? 'gone' : 'other';
 }
 
 function downMessage({ code, message }: EngineAnswer): string {

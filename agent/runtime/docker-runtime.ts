@@ -40,8 +40,8 @@ export interface DockerRuntimeOptions {
   readonly pullFirst?: ((image: string) => Promise<boolean>) | undefined;
 }
 
-/** Changes of a container after which it must be looked at again. */
-const EVENTS = ['start', 'die', 'oom', 'destroy', 'rename'];
+/** Changes of a container after which it must be looked at again; Podman knows two of them by names of its own. */
+const EVENTS = ['start', 'die', 'died', 'oom', 'destroy', 'remove', 'rename'];
 /** Each takes a connection and what the engine knows of a container: memory that an agent would not get rid of. */
 const INSPECTIONS_AT_ONCE = 3;
 const MAX_EXEC_OUTPUT_BYTES = 10 * 1024;
@@ -69,7 +69,7 @@ export class DockerRuntime implements Runtime, NetworkMaker {
       Promise.all([this.#docker.version(), this.#docker.info()]),
     );
     return {
-      version: `docker://${version.Version}`,
+      version: `${isPodman(version) ? 'podman' : 'docker'}://${version.Version}`,
       osImage: info.OperatingSystem,
       kernelVersion: version.KernelVersion ?? '',
     };
@@ -309,11 +309,11 @@ export class DockerRuntime implements Runtime, NetworkMaker {
 
   async #importInfraImage(): Promise<string> {
     if (await this.findImage(INFRA_IMAGE)) return INFRA_IMAGE;
-    const [repo, tag] = INFRA_IMAGE.split(':');
     const changes = `CMD ${JSON.stringify(INFRA_COMMAND)}`;
     await this.#call('import the infra image', async () => {
       const source = PassThrough.from([infraRoot()]);
-      const answer = await this.#docker.importImage(source, { repo, tag, changes } as object);
+      // With its tag: Podman does not look at one that is told apart.
+      const answer = await this.#docker.importImage(source, { repo: INFRA_IMAGE, changes } as object);
       for await (const _ of answer as AsyncIterable<unknown>);
     });
     return INFRA_IMAGE;
@@ -383,9 +383,9 @@ function networkOf(found: Docker.NetworkInspectInfo, wanted: string | undefined)
   return { name, bridge, subnet, prefix: Number(prefix), gateway };
 }
 
-/** The engine knows nothing of a network that the container has made itself. */
+/** In whatever the engine calls its network; it knows nothing of one that the container has made itself. */
 function addressOf({ NetworkSettings, HostConfig }: Docker.ContainerInspectInfo, podIp: string): string {
-  const known = Object.values(NetworkSettings.Networks).find(({ IPAddress }) => IPAddress)?.IPAddress;
+  const known = Object.values(NetworkSettings.Networks ?? {}).find(({ IPAddress }) => IPAddress)?.IPAddress;
   return known ?? (HostConfig.NetworkMode === 'host' ? podIp : '');
 }
 
@@ -399,6 +399,9 @@ function connectionOptions(host: string): Docker.DockerOptions {
   if (url.protocol === 'unix:') return { socketPath: url.pathname, agent } as Docker.DockerOptions;
   return { host: url.hostname, port: url.port || 2375, protocol: 'http', agent } as Docker.DockerOptions;
 }
+
+const isPodman = ({ Components = [] }: { Components?: readonly { Name: string }[] }) =>
+  Components.some(({ Name }) => Name.startsWith('Podman'));
 
 /** Without a tag the engine would pull every tag there is. */
 function withTag(image: string): string {
@@ -414,9 +417,10 @@ function parseProgress(line: string): { error?: string } {
   }
 }
 
+/** What is neither there yet nor running has ended; with Podman's words for what is under way. */
 function phaseOf({ Status }: { Status: string }): ObservedContainer['state'] {
-  if (Status === 'created') return 'created';
-  return Status === 'running' || Status === 'paused' ? 'running' : 'exited';
+  if (['created', 'configured', 'initialized'].includes(Status)) return 'created';
+  return ['running', 'paused', 'stopping'].includes(Status) ? 'running' : 'exited';
 }
 
 function parseTime(text: string | undefined): number | undefined {

@@ -196,7 +196,7 @@ export interface EngineNetwork {
 }
 
 export interface EngineInfo {
-  /** `docker://20.10.24`, as Kubernetes' containerRuntimeVersion. */
+  /** `docker://20.10.24` or `podman://4.3.1`, as Kubernetes' containerRuntimeVersion. */
   readonly version: string;
   readonly osImage: string;
   readonly kernelVersion: string;

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } f
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Logger } from 'pino';
+import { makeDirectory } from '../../proto/make-directory.ts';
 import { writeDurably } from './write-durably.ts';
 
 /** Who this device is to its hub. Made once, at enrolment. */
@@ -59,6 +60,7 @@ export class AgentState {
    * directory cannot be used.
    */
   static open(dir: string, log: Logger): AgentState {
+    makeDirectory(dir, 'data-dir');
     mkdirSync(join(dir, 'snapshots'), { recursive: true, mode: 0o700 });
     const path = join(dir, 'agent.db');
     try {

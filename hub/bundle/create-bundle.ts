@@ -1,11 +1,15 @@
 import { execFile } from 'node:child_process';
 import { createHash, createPrivateKey, sign } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { type BundleIndex, INDEX, SIGNATURE, signedBytes } from '../../proto/bundle/bundle-index.ts';
 import { checkNewFile } from '../../proto/new-file.ts';
+import { makeWorkDirectory } from '../../proto/work-directory.ts';
+import { contentsProblem } from '../packages/package-contents.ts';
+import { parsePackageName } from '../packages/package-name.ts';
+import { packagesAt } from '../packages/packages-at.ts';
 import { layoutOf } from './engine-images.ts';
 
 const run = promisify(execFile);
@@ -13,7 +17,7 @@ const run = promisify(execFile);
 export interface BundleContents {
   /** Names of images that the engine has. */
   readonly images: readonly string[];
-  /** Files of packages, with their signatures beside them. */
+  /** Packages, or folders of them, with their signatures beside them. */
   readonly packages: readonly string[];
   /** Files, or folders of them, with Kubernetes objects. */
   readonly manifests: readonly string[];
@@ -29,12 +33,12 @@ export async function createBundle(file: string, contents: BundleContents): Prom
   await checkNewFile(file);
   const key = readKey(contents.dataDir);
   // Beside where it is to be: there is to be room for it twice, and none is needed elsewhere.
-  const work = await mkdtemp(join(dirname(file), '.holdfast-bundle-'));
+  const work = makeWorkDirectory(dirname(file), '.holdfast-bundle-');
   try {
     const tree = join(work, 'tree');
     await mkdir(tree);
     const images = await layoutOf(contents.images, contents.engine, join(work, 'saved'), tree);
-    for (const path of contents.packages) await add(tree, 'packages', path);
+    for (const path of contents.packages.flatMap(packagesAt)) await addPackage(tree, path);
     for (const path of contents.manifests) await add(tree, 'manifests', path);
     const index: BundleIndex = {
       apiVersion: 'holdfast.dev/v1',
@@ -70,6 +74,19 @@ function readKey(dataDir: string) {
       `a bundle is signed by the hub, and "${dataDir}" is no hub's data: name it with --data-dir`,
     );
   return createPrivateKey((JSON.parse(readFileSync(file, 'utf8')) as { key: string }).key);
+}
+
+/** With its signature: sites have it checked once more. */
+async function addPackage(tree: string, path: string): Promise<void> {
+  const name = basename(path);
+  const about = parsePackageName(name);
+  if (!about)
+    throw new Error(`"${path}" is no package: those are called as holdfast-agent-1.2.3-linux-arm64.tar.gz`);
+  if (!existsSync(`${path}.minisig`))
+    throw new Error(`"${path}" is not signed: its signature must be beside it, in "${name}.minisig"`);
+  const problem = await contentsProblem(path, about);
+  if (problem) throw new Error(`"${path}" is refused: ${problem}`);
+  for (const file of [path, `${path}.minisig`]) await add(tree, 'packages', file);
 }
 
 /** A file, or all that are in a folder. */

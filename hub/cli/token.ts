@@ -6,6 +6,8 @@ import { type Command, type CommandGroup, numberFlag } from './command.ts';
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+const LONGEST_TTL_MS = 3650 * 86_400_000;
+
 const create: Command = {
   arguments: '',
   takes: [0, 0],
@@ -57,6 +59,7 @@ export async function storeToken(
 /** `30m`, `24h`, `7d`: milliseconds. Throws. */
 export function parseTtl(text: string): number {
   const [, amount, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? [];
-  if (!amount) throw new Error(`--ttl must be a duration such as 30m, 24h or 7d, is "${text}"`);
-  return Number(amount) * (UNITS[unit] ?? 0);
+  const ms = Number(amount) * (UNITS[unit] ?? 0);
+  if (ms > 0 && ms <= LONGEST_TTL_MS) return ms;
+  throw new Error(`--ttl must be a duration such as 30m, 24h or 7d, of at most 3650d, is "${text}"`);
 }

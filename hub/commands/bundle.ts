@@ -4,7 +4,8 @@ import type { BundleIndex } from '../../proto/bundle/bundle-index.ts';
 import { verifyBundle } from '../../proto/bundle/verify-bundle.ts';
 import { createBundle } from '../bundle/create-bundle.ts';
 import type { Call, Command, CommandGroup } from '../cli/command.ts';
-import { DATA_DIR, dataDirOf } from './data-dir.ts';
+import { DATA_DIR, hubDataOf } from './data-dir.ts';
+import { ENGINE, engineOf } from './engine.ts';
 
 const create: Command = {
   arguments: 'FILE',
@@ -24,11 +25,7 @@ const create: Command = {
       multiple: true,
       about: 'a file of objects, or a folder of them',
     },
-    'docker-host': {
-      type: 'string',
-      value: 'URL',
-      about: 'the engine; DOCKER_HOST (unix:///var/run/docker.sock)',
-    },
+    ...ENGINE,
     ...DATA_DIR,
   },
   examples: ['site.bundle --images app:1.4,db:12 --packages dist/packages --manifests ./site'],
@@ -43,9 +40,8 @@ const create: Command = {
       throw new Error('say what is to be in it: --images, --packages, --manifests');
     const index = await createBundle(resolve(call.arguments[0] ?? ''), {
       ...{ images, packages, manifests, now: call.now },
-      engine:
-        call.text('docker-host') ?? call.surroundings.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock',
-      dataDir: await dataDirOf(call),
+      engine: engineOf(call),
+      dataDir: await hubDataOf(call),
     });
     tell(call, index);
     return undefined;
@@ -60,7 +56,7 @@ const inspect: Command = {
   examples: ['site.bundle'],
   isLocal: true,
   run: async (call) => {
-    const ca = JSON.parse(readFileSync(join(await dataDirOf(call), 'ca.json'), 'utf8')) as {
+    const ca = JSON.parse(readFileSync(join(await hubDataOf(call), 'ca.json'), 'utf8')) as {
       certificate: string;
     };
     tell(call, await verifyBundle(call.arguments[0] ?? '', ca.certificate));

@@ -1,6 +1,6 @@
 import { checkFile, schemaText } from '../../proto/settings/config-command.ts';
 import type { CommandGroup } from '../cli/command.ts';
-import { CONFIG_FILE, HUB_SETTINGS } from '../config.ts';
+import { CONFIG_FILE, HUB_SETTINGS, hubProblems } from '../config.ts';
 
 /** `holdfast config …` */
 export const config: CommandGroup = {
@@ -14,7 +14,7 @@ export const config: CommandGroup = {
       examples: ['', './hub.yaml'],
       isLocal: true,
       run: async (call) => {
-        call.print(await checkFile(HUB_SETTINGS, call.arguments[0] ?? CONFIG_FILE.path));
+        call.print(await checkFile(HUB_SETTINGS, call.arguments[0] ?? CONFIG_FILE.path, hubProblems));
         return undefined;
       },
     },

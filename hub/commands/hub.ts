@@ -1,3 +1,4 @@
+import { endWithParent } from '../../proto/end-with-parent.ts';
 import type { Command } from '../cli/command.ts';
 import { hubConfigOf, readHubSettings } from '../config.ts';
 import { startHub } from '../hub.ts';
@@ -14,6 +15,7 @@ export const hub: Command = {
   examples: ['', '--tls-san hub.example', '--data-dir /srv/holdfast --api-port 443 --log-level warn'],
   isLocal: true,
   run: async ({ values, surroundings: { env } }) => {
+    endWithParent(); // a rehearsal's is of no use to anybody else
     const read = () => readHubSettings(values, env);
     const settings = await read();
     const log = createLog(settings.logLevel);

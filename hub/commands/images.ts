@@ -1,30 +1,27 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeWorkDirectory } from '../../proto/work-directory.ts';
 import { layoutOf } from '../bundle/engine-images.ts';
 import type { Command, CommandGroup } from '../cli/command.ts';
 import { dataText, tableText } from '../cli/print.ts';
 import { ImageStore } from '../images/image-store.ts';
-import { DATA_DIR, dataDirOf } from './data-dir.ts';
+import { DATA_DIR, dataDirOf, hubDataOf } from './data-dir.ts';
+import { ENGINE, engineOf } from './engine.ts';
 
 const add: Command = {
   arguments: 'IMAGE ...',
   takes: [1, 100],
   about: 'keeps images for the devices: copies them from the engine here',
   flags: {
-    'docker-host': {
-      type: 'string',
-      value: 'URL',
-      about: 'the engine; DOCKER_HOST (unix:///var/run/docker.sock)',
-    },
+    ...ENGINE,
     ...DATA_DIR,
   },
   examples: ['app:1.4 db:12'],
   isLocal: true,
   run: async (call) => {
-    const engine =
-      call.text('docker-host') ?? call.surroundings.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
-    const dataDir = await dataDirOf(call);
-    const work = await mkdtemp(join(dataDir, '.images-'));
+    const engine = engineOf(call);
+    const dataDir = await hubDataOf(call);
+    const work = makeWorkDirectory(dataDir, '.images-');
     try {
       const tree = join(work, 'tree');
       await layoutOf(call.arguments, engine, join(work, 'saved'), tree);
@@ -65,7 +62,7 @@ const remove: Command = {
   examples: ['app:1.3'],
   isLocal: true,
   run: async (call) => {
-    const store = new ImageStore(await dataDirOf(call));
+    const store = new ImageStore(await hubDataOf(call));
     for (const name of call.arguments) {
       if (!(await store.remove(name))) throw new Error(`there is no image "${name}": see "images list"`);
       call.print(`${name} removed`);

@@ -1,12 +1,11 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type PublicKey, parsePublicKey } from '../../proto/minisign.ts';
 import type { Call, Command, CommandGroup } from '../cli/command.ts';
 import { dataText, tableText } from '../cli/print.ts';
-import { parsePackageName } from '../packages/package-name.ts';
 import { PackageStore } from '../packages/package-store.ts';
-import { DATA_DIR, dataDirOf } from './data-dir.ts';
+import { packagesAt } from '../packages/packages-at.ts';
+import { DATA_DIR, dataDirOf, hubDataOf } from './data-dir.ts';
 
 /** Beside an installed program: whose packages are its own. */
 const RELEASE_KEY = new URL('../release.pub', import.meta.url);
@@ -36,7 +35,7 @@ export const packages: CommandGroup = {
         },
       },
       examples: ['dist/packages', 'holdfast-agent-1.2.3-linux-arm64.tar.gz --key release.pub'],
-      run: async (call) => add(call, await storeOf(call)),
+      run: async (call) => add(call, new PackageStore(await hubDataOf(call))),
     }),
     list: of({
       arguments: '',
@@ -51,7 +50,7 @@ export const packages: CommandGroup = {
       takes: [1, 100],
       about: 'takes packages away; what was installed from them stays',
       examples: ['holdfast-agent-1.2.3-linux-arm64.tar.gz'],
-      run: async (call) => remove(call, await storeOf(call)),
+      run: async (call) => remove(call, new PackageStore(await hubDataOf(call))),
     }),
   },
 };
@@ -62,14 +61,6 @@ async function add(call: Call, store: PackageStore): Promise<undefined> {
     const { name } = await store.add(path, key);
     call.print(`${name} added`);
   }
-}
-
-/** The file, or the packages in the directory. Throws. */
-function packagesAt(path: string): string[] {
-  if (!statSync(path).isDirectory()) return [path];
-  const names = readdirSync(path).filter((name) => parsePackageName(name));
-  if (names.length === 0) throw new Error(`there is no package in "${path}"`);
-  return names.sort().map((name) => join(path, name));
 }
 
 function readKey(file: string | undefined): PublicKey {

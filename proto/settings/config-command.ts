@@ -1,11 +1,15 @@
-import { readSettings, type Settings } from './settings.ts';
+import { type CheckTogether, readSettings, type Settings } from './settings.ts';
 import { readSettingsFile } from './settings-file.ts';
 import { schemaOfSettings } from './settings-schema.ts';
 
 /** `config check`: resolves with what to print. Rejects with all that is wrong with the file. */
-export async function checkFile(settings: Settings, path: string): Promise<string> {
+export async function checkFile<Name extends string>(
+  settings: Settings<Name>,
+  path: string,
+  checkTogether?: CheckTogether<Name>,
+): Promise<string> {
   const file = await readSettingsFile(path, true);
-  readSettings(settings, { flags: {}, env: {}, file });
+  readSettings(settings, { flags: {}, env: {}, file }, checkTogether);
   const count = Object.keys(file?.values ?? {}).length;
   return `"${path}" is right: ${count} ${count === 1 ? 'setting' : 'settings'}`;
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { readPlainYaml } from './plain-yaml.ts';
 import type { SettingsFile } from './settings.ts';
 
@@ -10,8 +10,13 @@ const MOST_BYTES = 1_048_576;
  */
 export async function readSettingsFile(path: string, mustExist: boolean): Promise<SettingsFile | undefined> {
   let text: string;
+  let isTooLong: boolean;
   try {
-    text = readFileSync(path, 'utf8');
+    const found = statSync(path);
+    isTooLong = found.size > MOST_BYTES;
+    // It is read more than once, and a pipe would be waited for.
+    if (!found.isFile()) throw new Error('it is no file');
+    text = isTooLong ? '' : readFileSync(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (!mustExist && (code === 'ENOENT' || code === 'ENOTDIR')) return undefined;
@@ -19,7 +24,7 @@ export async function readSettingsFile(path: string, mustExist: boolean): Promis
       cause: error,
     });
   }
-  if (text.length > MOST_BYTES) throw new Error(`the settings "${path}" are longer than 1 MiB`);
+  if (isTooLong) throw new Error(`the settings "${path}" are longer than 1 MiB`);
   const plain = readPlainYaml(text);
   if (plain) return { path, values: plain };
   const { loadAll } = await import('js-yaml');

@@ -36,10 +36,16 @@ export interface Sources {
   readonly file?: SettingsFile | undefined;
 }
 
+/** What is wrong with settings that are right each by itself. */
+export type CheckTogether<Name extends string> = (
+  values: Readonly<Record<Name, string | undefined>>,
+) => readonly string[];
+
 /** The value of each setting, as a flag would have it; all problems are told at once. Throws. */
 export function readSettings<Name extends string>(
   settings: Settings<Name>,
   { flags, env, file }: Sources,
+  checkTogether: CheckTogether<Name> = () => [],
 ): Readonly<Record<Name, string | undefined>> {
   const problems = file ? unknownNames(settings, file) : [];
   const read = (name: Name): string | undefined => {
@@ -58,9 +64,13 @@ export function readSettings<Name extends string>(
     return text;
   };
   const names = Object.keys(settings) as Name[];
-  const values = Object.fromEntries(names.map((name) => [name, read(name)]));
+  const values = Object.fromEntries(names.map((name) => [name, read(name)])) as Record<
+    Name,
+    string | undefined
+  >;
+  problems.push(...checkTogether(values));
   if (problems.length > 0) throw new Error(problems.join('\n'));
-  return values as Record<Name, string | undefined>;
+  return values;
 }
 
 /** The parts of a list as a flag has it. */

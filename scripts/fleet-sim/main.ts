@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { ApiClient } from '../../hub/cli/api-client.ts';
 import { fingerprintOf } from '../../hub/security/certificate-authority.ts';
 import { newJoinToken } from '../../hub/security/join-tokens.ts';
+import { endWithParent } from '../../proto/end-with-parent.ts';
 import { formatJoinToken } from '../../proto/join-token.ts';
 import { credentialsOf } from '../bench/credentials.ts';
 import { Fleet, type FleetOptions, type FleetProgress } from './fleet.ts';
@@ -144,6 +145,7 @@ function describeError(error: Error): string {
 }
 
 async function main(): Promise<void> {
+  endWithParent();
   const { everyMs, ...options } = readOptions();
   let progress: FleetProgress = { stage: 'identities', done: 0 };
   let fleet: Fleet | undefined;

@@ -91,7 +91,7 @@ function scriptsOf(program: ProgramName): Record<string, string> {
   const unit = UNITS[program].name;
   const hasSystemd = '[ -d /run/systemd/system ]';
   const script = (lines: readonly string[]) => `#!/bin/sh\nset -e\n${lines.join('\n')}\n`;
-  const data = `/var/lib/holdfast/${program === 'holdfast' ? 'hub' : 'agent'}`;
+  const own = program === 'holdfast' ? '/var/lib/holdfast/hub /var/log/holdfast' : '/var/lib/holdfast/agent';
   return {
     postinst: script([
       ...(program === 'holdfast'
@@ -109,7 +109,7 @@ function scriptsOf(program: ProgramName): Record<string, string> {
     ]),
     postrm: script([
       `if ${hasSystemd}; then systemctl daemon-reload; fi`,
-      `if [ "$1" = purge ]; then rm -rf ${data}; fi`,
+      `if [ "$1" = purge ]; then rm -rf ${own}; fi`,
     ]),
   };
 }

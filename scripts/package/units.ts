@@ -26,7 +26,7 @@ UMask=0077
 WantedBy=multi-user.target
 `;
 
-/** The hub needs no root, and nothing of the machine but its data. */
+/** The hub needs no root, and nothing of the machine but its data, and a place for its audit log. */
 const hubUnit = (bin: string) => `[Unit]
 Description=Holdfast hub
 Documentation=man:holdfast(1)
@@ -45,6 +45,8 @@ LimitNOFILE=1048576
 UMask=0077
 StateDirectory=holdfast/hub
 StateDirectoryMode=0700
+LogsDirectory=holdfast
+LogsDirectoryMode=0750
 Environment=NODE_COMPILE_CACHE=/var/lib/holdfast/hub/cache
 CapabilityBoundingSet=CAP_NET_BIND_SERVICE
 AmbientCapabilities=CAP_NET_BIND_SERVICE

@@ -6,7 +6,7 @@ import { askAgent } from '../support/ask-agent.ts';
 import { agentPackage, releaseKey } from '../support/device-hub.ts';
 import { HubProgram } from '../support/hub-program.ts';
 import { first, type ReleaseMaking, Releases } from '../support/releases.ts';
-import { SystemdMachine, whyNoSystemd } from '../support/systemd.ts';
+import { startSystemdMachine, whyNoSystemd } from '../support/systemd.ts';
 import { until } from '../support/until.ts';
 
 /* Updates under a real systemd: it starts what the launcher picks, and its unit needs nothing more. */
@@ -25,7 +25,7 @@ t.test('a good one, one that hangs', { skip }, async (t) => {
   const publish = (making: ReleaseMaking) =>
     hub.packages.add(releases.write(work, signingKey(), making), releaseKey());
   const engine = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', '');
-  const machine = await SystemdMachine.start(engine);
+  const machine = await startSystemdMachine({ engine });
   t.teardown(() => machine.close());
   writeFileSync(join(machine.root, 'etc/ca.crt'), hub.caCertificate);
   const token = await hub.token();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Engine } from '../support/engine.ts';
 import { makeAppImages, WORK } from '../support/images.ts';
+import { makeArchive, newSigningKey } from '../support/packages.ts';
 import { podOf } from '../support/pods.ts';
 import { Program } from '../support/program.ts';
 import { Stand } from '../support/stand.ts';
@@ -28,9 +29,9 @@ t.test('bundles', async (t) => {
   await makeAppImages(engine, [1], 'bundled');
   const dir = t.testdir({
     manifests: { 'web.yaml': 'kind: ConfigMap\n' },
-    packages: { 'a.tar.gz': 'content' },
     stick: {},
   });
+  const archive = makeArchive({ dir: join(dir, 'packages'), key: newSigningKey(), version: '1.0.0' });
   // Two images over the same layer, as applications of one site have.
   for (const version of ['2', '3'])
     execFileSync('docker', ['--host', engine.host, 'build', '-q', '-t', `${NAME}:${version}`, '-'], {
@@ -55,7 +56,7 @@ t.test('bundles', async (t) => {
       t.equal(made.code, 0, made.text);
       t.match(
         made.text,
-        /image holdfast.test\/bundled:2 \(amd64\)\nimage .*:3 .*\nmanifests\/web.yaml\npackages\/a.tar.gz/,
+        /image holdfast.test\/bundled:2 \(amd64\)\nimage .*:3 .*\nmanifests\/web.yaml\npackages\/holdfast-agent-1.0.0-linux-amd64.tar.gz\npackages\/.*minisig/,
       );
       const names = execFileSync('tar', ['-tf', file], { encoding: 'utf8' }).trim().split('\n');
       t.same(names.slice(0, 2), ['holdfast-bundle.json', 'holdfast-bundle.json.sig']);
@@ -91,10 +92,16 @@ t.test('bundles', async (t) => {
       );
       t.match(
         alone,
-        { status: 0, stdout: /image .*:2 loaded\nimage .*:3 loaded\na.tar.gz kept/ },
+        {
+          status: 0,
+          stdout: /image .*:2 loaded\nimage .*:3 loaded\nholdfast-agent-1\.0\.0-linux-amd64\.tar\.gz kept/,
+        },
         alone.stderr,
       );
-      t.equal(readFileSync(join(stand.agentDir, 'packages/a.tar.gz'), 'utf8'), 'content');
+      t.same(
+        readFileSync(join(stand.agentDir, 'packages', archive)),
+        readFileSync(join(dir, 'packages', archive)),
+      );
       await until('it runs', async () =>
         (await engine.containers(stand.node)).some(({ pod, running }) => pod === 'waits' && running),
       );

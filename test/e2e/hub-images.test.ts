@@ -56,7 +56,12 @@ t.test('images of the hub', async (t) => {
       t.ok(code === 0 || /another command .*changes the images: try again/.test(text), text);
     t.equal(blobs().length, 6, 'two at once take nothing from each other');
     writeFileSync(join(dataDir, 'images/.changing'), '999999999');
+    mkdirSync(join(dataDir, '.images-999999999-a/saved'), { recursive: true });
     t.match(await images('add', `${NAME}:1`), { code: 0 }, 'one that was killed keeps nobody waiting');
+    t.notOk(
+      readdirSync(dataDir).some((name) => name.startsWith('.images-')),
+      'and no room',
+    );
     chownSync(dataDir, 65_532, 65_532);
     await images('remove', `${NAME}:1`);
     t.match(await images('add', `${NAME}:2`), { code: 0 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { agentPackage, releaseKey } from '../support/device-hub.ts';
 import { HubProgram } from '../support/hub-program.ts';
-import { SystemdMachine, whyNoSystemd } from '../support/systemd.ts';
+import { startSystemdMachine, whyNoSystemd } from '../support/systemd.ts';
 import { until } from '../support/until.ts';
 
 /* The line of the documentation on a machine that a real systemd runs, without any prefix. */
@@ -19,7 +19,7 @@ t.test(
     await hub.start();
     await hub.packages.add(await agentPackage(), releaseKey());
     const engine = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', '');
-    const machine = await SystemdMachine.start(engine);
+    const machine = await startSystemdMachine({ engine });
     t.teardown(() => machine.close());
     writeFileSync(join(machine.root, 'etc/ca.crt'), hub.caCertificate);
     const token = await hub.token();

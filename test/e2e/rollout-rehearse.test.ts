@@ -187,6 +187,18 @@ t.test('one that is interrupted leaves nothing either', async (t) => {
   t.same(leftOvers(), []);
 });
 
+t.test('one that is killed takes its hub and devices with it, and the next removes its files', async (t) => {
+  const program = new Program('hub/main.ts', ['rollout', 'rehearse', 'app', '--kubeconfig', hub.kubeconfig]);
+  await until('its hub runs', () => leftOvers().some((text) => text.includes('fleet-sim')));
+  await program.end('SIGKILL');
+  const processes = () => leftOvers().filter((text) => text.includes('\0'));
+  await until('nothing of it runs', () => processes().length === 0);
+  t.not(leftOvers().length, 0, 'its files are there');
+  const { code, err } = await holdfast.run('rollout rehearse app --image main=app:2');
+  t.equal(code, 0, err);
+  t.same(leftOvers(), []);
+});
+
 t.test('what is wrong, and what takes too long', async (t) => {
   const annotations = { 'fleet.holdfast.dev/rollout-policy': 'careful' };
   const labels = { app: 'idle' };

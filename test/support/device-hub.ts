@@ -11,13 +11,18 @@ import { ensurePackages, OUTPUT } from '../../scripts/package/packages.ts';
 import { PROGRAMS, TARGETS } from '../../scripts/package/target.ts';
 
 /** The agent's package for this machine's kind of processor, as it is given out. */
-export async function agentPackage(): Promise<string> {
+export const agentPackage = () => madePackage((version) => `holdfast-agent-${version}-linux-amd64.tar.gz`);
+
+/** The hub's for Debian. */
+export const hubDebianPackage = () => madePackage((version) => `holdfast_${version}_amd64.deb`);
+
+async function madePackage(nameOf: (version: string) => string): Promise<string> {
   await ensurePackages(
     PROGRAMS,
     TARGETS.map(({ arch }) => arch),
   );
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
-  return join(OUTPUT, `holdfast-agent-${version}-linux-amd64.tar.gz`);
+  return join(OUTPUT, nameOf(version));
 }
 
 /** Whose packages a hub of this checkout takes. */

@@ -7,7 +7,6 @@ import { PackageStore } from '../../hub/packages/package-store.ts';
 import { newJoinToken } from '../../hub/security/join-tokens.ts';
 import { Program } from './program.ts';
 
-const ADDRESS = '127.0.0.1';
 const TOKEN_TTL_MS = 600_000;
 
 /** A hub as a process of its own, for devices that are installed from it. */
@@ -16,6 +15,12 @@ export class HubProgram {
   #program: Program | undefined;
   #api: ApiClient | undefined;
   #ports = { api: 0, grpc: 0, mqtt: 0 };
+  readonly #address: string;
+
+  /** `address`: where it listens; its ports are its own there. */
+  constructor(address = '127.0.0.1') {
+    this.#address = address;
+  }
 
   async start(): Promise<void> {
     const { api, grpc, mqtt } = this.#ports;
@@ -25,7 +30,7 @@ export class HubProgram {
         '--data-dir',
         this.dataDir,
         '--bind-address',
-        ADDRESS,
+        this.#address,
         '--write-kubeconfig',
         this.kubeconfig,
       ],
@@ -52,7 +57,7 @@ export class HubProgram {
   }
 
   get url(): string {
-    return `https://${ADDRESS}:${this.#ports.api}`;
+    return `https://${this.#address}:${this.#ports.api}`;
   }
 
   /** As the administrator. */

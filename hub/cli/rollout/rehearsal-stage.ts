@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { makeWorkDirectory } from '../../../proto/work-directory.ts';
 import { ApiClient } from '../api-client.ts';
 import { SIMULATED_PREFIX } from './rehearsal-plan.ts';
 
@@ -16,7 +17,7 @@ const NODE_GRACE = '2';
 
 /** A hub of its own and devices, each a process, in a directory that goes with them. */
 export class RehearsalStage {
-  readonly #dir = mkdtempSync(join(tmpdir(), 'holdfast-rehearsal-'));
+  readonly #dir = makeWorkDirectory(tmpdir(), 'holdfast-rehearsal-');
   readonly #children: ChildProcess[] = [];
   #grpcPort = 0;
 
@@ -65,7 +66,7 @@ export class RehearsalStage {
   /** Resolves with the first line that matches; rejects with what it said when it ends before. */
   async #start(args: readonly string[], pattern: RegExp, signal: AbortSignal): Promise<string> {
     const child = spawn(process.execPath, [...process.execArgv, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'], // closed when this process ends, however it ends: then they end too
       env: { TMPDIR: this.#dir }, // what is set for another hub must not be this one's
     });
     this.#children.push(child);
@@ -76,7 +77,8 @@ export class RehearsalStage {
       if (last.length > LINES_TOLD) last.shift();
       if (pattern.test(line)) resolve(line);
     };
-    for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', hear);
+    for (const stream of [child.stdout, child.stderr])
+      if (stream) createInterface({ input: stream }).on('line', hear);
     child.once('error', reject);
     child.once('exit', () => reject(new Error(`what the rehearsal runs on has ended: ${last.join('\n')}`)));
     const abort = () => reject(signal.reason);

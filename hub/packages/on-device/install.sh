@@ -285,9 +285,10 @@ attempt() {
   problem=$("$@" 2>&1 </dev/null) || die "$what: $(last_line "$problem")"
 }
 
-# Of what a program said, the line that tells most.
+# Of what a program said, the line that tells most. OpenRC goes on to talk after an error.
 last_line() {
-  printf '%s\n' "$1" | grep -m 1 'No space left' || printf '%s\n' "$1" | grep . | tail -n 1 | grep . || say 'it said nothing'
+  printf '%s\n' "$1" | grep -m 1 'No space left' || printf '%s\n' "$1" | sed -n 's/^ \* ERROR: //p' | grep -m 1 . ||
+    printf '%s\n' "$1" | grep . | tail -n 1 | grep . || say 'it said nothing'
 }
 
 undo() {
@@ -636,7 +637,7 @@ output_log="$own_root/var/log/holdfast-agent.log"
 error_log="$own_root/var/log/holdfast-agent.log"
 extra_started_commands="reload"
 depend() {
-  need localmount
+  use localmount # which not every OpenRC has
   after docker podman net
 }
 reload() {
@@ -794,10 +795,10 @@ join_hub() {
   wait "$joining" || die "$(without_name "$(cat "$work/complaint")")"
 }
 
-# From here on the hub knows this device: its identity stays, whatever happens.
+# From here on the hub knows this device: its identity stays, whatever happens, and whom it trusts with it.
 keep_identity() {
   is_joined || return 0
-  undo_list=$(printf '%s' "$undo_list" | grep -vxF -e "tree 0 $data" -e "new 0 $join_file")
+  undo_list=$(printf '%s' "$undo_list" | grep -vxF -e "tree 0 $data" -e "new 0 $join_file" -e "new 0 $ca_file")
   undo_list="$undo_list
 "
 }
