@@ -12,5 +12,5 @@ export function collectStartUpGarbage(): void {
   const { gc } = globalThis;
   if (scheduled || !gc) return;
   scheduled = true;
-  setTimeout(() => void gc(), AFTER_MS).unref();
+  setTimeout(() => void gc({ type: 'major', execution: 'sync', flavor: 'last-resort' }), AFTER_MS).unref();
 }
