@@ -4,7 +4,7 @@ import type { NodeCondition } from 'kubernetes-types/core/v1.d.ts';
 import { AGENT_RELEASE_ANNOTATION } from '../proto/agent-release.ts';
 import type { StreamOpen } from '../proto/gen/holdfast/v1/link_pb.ts';
 import { formatVersion } from '../proto/snapshot.ts';
-import type { Config } from './config.ts';
+import { type Config, guardRailsOf } from './config.ts';
 import type { Device } from './device.ts';
 import { ServiceNames } from './dns/service-names.ts';
 import { type Reported, Reporter } from './link/reporter.ts';
@@ -16,6 +16,7 @@ import type { Logger } from './log.ts';
 import { goArchitecture, nodeReport, type SlowFacts } from './node/facts.ts';
 import { collectStartUpGarbage } from './node/memory.ts';
 import type { Reboots } from './node/reboot.ts';
+import type { GuardRails } from './pod/guard-rails.ts';
 import type { PodStatus } from './pod/pod.ts';
 import { EventRecorder } from './reconcile/event-recorder.ts';
 import { Leases } from './reconcile/leases.ts';
@@ -73,6 +74,7 @@ export class Agent {
       hostIp: device.hostIp,
       runtime: device.runtime,
       network: device.network,
+      rails: guardRailsOf(config),
       desired: this.#desired,
       state,
       leases: this.#leases,
@@ -122,6 +124,11 @@ export class Agent {
       this.#rebootIfAsked(), // an agent may have ended before it could
       this.#lookAtVersion(),
     ]);
+  }
+
+  /** What pods may do here is something else from now on. */
+  setGuardRails(rails: GuardRails): void {
+    this.#reconciler.setGuardRails(rails);
   }
 
   /** Lets go of everything but the containers, and of the state that was handed in. */

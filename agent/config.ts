@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 import { engineAddressProblem } from '../proto/engine-address.ts';
-import { readSettings, type Setting } from '../proto/settings/settings.ts';
+import { partsOf, readSettings, type Setting } from '../proto/settings/settings.ts';
 import { readSettingsFile } from '../proto/settings/settings-file.ts';
 import { parseSubnet } from './network/subnet.ts';
+import type { GuardRails } from './pod/guard-rails.ts';
 
 /** Everything that can be set. Frozen. */
 export interface Config {
@@ -26,6 +27,13 @@ export interface Config {
   readonly peerPort: string | undefined;
   /** Directories with bundles, with commas. Absent: none is imported by itself. */
   readonly bundlePaths: string | undefined;
+  readonly allowPrivileged: 'true' | 'false';
+  readonly allowHostNetwork: 'true' | 'false';
+  /** Lists, with commas. Absent: all are. */
+  readonly allowedHostPaths: string | undefined;
+  readonly allowedRegistries: string | undefined;
+  readonly allowedUnsafeSysctls: string | undefined;
+  readonly requireDigest: 'true' | 'false';
   readonly logLevel: string;
   readonly output: 'text' | 'json';
   /** What starts this device anew when the hub asks for that: JSON of a program and its arguments. Absent: nobody may. */
@@ -123,6 +131,56 @@ export const SETTINGS = {
     check: (value) =>
       value.split(',').every((path) => path.startsWith('/')) ? undefined : 'must be absolute paths',
   },
+  allowPrivileged: {
+    flag: 'allow-privileged',
+    env: 'HOLDFAST_ALLOW_PRIVILEGED',
+    type: 'boolean',
+    fallback: 'true',
+    about:
+      "whether pods may be privileged, or see the device's processes and shared memory (hostPID, hostIPC)",
+    reloads: true,
+  },
+  allowHostNetwork: {
+    flag: 'allow-host-network',
+    env: 'HOLDFAST_ALLOW_HOST_NETWORK',
+    type: 'boolean',
+    fallback: 'true',
+    about: "whether pods may be on the device's own network (hostNetwork)",
+    reloads: true,
+  },
+  allowedHostPaths: {
+    flag: 'allowed-host-paths',
+    env: 'HOLDFAST_ALLOWED_HOST_PATHS',
+    type: 'list',
+    about:
+      'directories of the device of which pods may mount what is in them; an empty list allows none (all)',
+    check: (value) =>
+      partsOf(value).every((path) => path.startsWith('/')) ? undefined : 'must be absolute paths',
+    reloads: true,
+  },
+  allowedRegistries: {
+    flag: 'allowed-registries',
+    env: 'HOLDFAST_ALLOWED_REGISTRIES',
+    type: 'list',
+    about: 'registries, or parts of them as registry.example/team, from which images may run here (all)',
+    reloads: true,
+  },
+  allowedUnsafeSysctls: {
+    flag: 'allowed-unsafe-sysctls',
+    env: 'HOLDFAST_ALLOWED_UNSAFE_SYSCTLS',
+    type: 'list',
+    about:
+      'sysctls that pods may set beside those that Kubernetes calls safe, as net.core.somaxconn or net.*',
+    reloads: true,
+  },
+  requireDigest: {
+    flag: 'require-digest',
+    env: 'HOLDFAST_REQUIRE_DIGEST',
+    type: 'boolean',
+    fallback: 'false',
+    about: 'whether images must be named with their digest (name@sha256:...)',
+    reloads: true,
+  },
   logLevel: {
     flag: 'log-level',
     env: 'HOLDFAST_LOG_LEVEL',
@@ -209,4 +267,17 @@ export async function readConfigAnyway(
       return { config: read({}, {}), problem };
     }
   }
+}
+
+/** What the device's owner lets pods do. */
+export function guardRailsOf(config: Config): GuardRails {
+  const list = (value: string | undefined) => (value === undefined ? undefined : partsOf(value));
+  return {
+    allowPrivileged: config.allowPrivileged === 'true',
+    allowHostNetwork: config.allowHostNetwork === 'true',
+    allowedHostPaths: list(config.allowedHostPaths),
+    allowedRegistries: list(config.allowedRegistries),
+    allowedUnsafeSysctls: list(config.allowedUnsafeSysctls) ?? [],
+    requireDigest: config.requireDigest === 'true',
+  };
 }

@@ -4,7 +4,15 @@ import { parseJoinToken } from '../proto/join-token.ts';
 import { type Changes, changesOf } from '../proto/settings/reload.ts';
 import { partsOf } from '../proto/settings/settings.ts';
 import { readSmallFile } from '../proto/small-file.ts';
-import { CONFIG_FILE, type Config, readConfig, readConfigAnyway, readWords, SETTINGS } from './config.ts';
+import {
+  CONFIG_FILE,
+  type Config,
+  guardRailsOf,
+  readConfig,
+  readConfigAnyway,
+  readWords,
+  SETTINGS,
+} from './config.ts';
 import { createLog, type Logger, setLogLevel } from './log.ts';
 import { AgentState, type Identity } from './state/agent-state.ts';
 import { forgetJoining, readJoining, saveJoining } from './state/joining.ts';
@@ -80,9 +88,11 @@ async function run(config: Config, args: readonly string[]): Promise<void> {
   process.on('SIGHUP', () => {
     readConfig(args, process.env).then(
       (next) => {
-        tellReload(changesOf(SETTINGS, current, next), log);
-        setLogLevel(next.logLevel);
-        current = { ...current, logLevel: next.logLevel };
+        const changes = changesOf(SETTINGS, current, next);
+        tellReload(changes, log);
+        current = { ...current, ...Object.fromEntries(changes.reloaded.map((name) => [name, next[name]])) };
+        setLogLevel(current.logLevel);
+        agent.setGuardRails(guardRailsOf(current));
       },
       (error: Error) => log.error({ reason: error.message }, 'the settings are wrong: all stay as they were'),
     );

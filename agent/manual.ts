@@ -181,7 +181,9 @@ export const MANUAL: Manual = {
 };
 
 function flagOf({ flag, env, about, oneOf, fallback, type }: Setting): ManualFlag {
-  const kind = { integer: 'NUMBER', list: 'A,B', words: 'JSON', text: 'TEXT' }[type ?? 'text'];
+  const kind = { integer: 'NUMBER', boolean: 'true|false', list: 'A,B', words: 'JSON', text: 'TEXT' }[
+    type ?? 'text'
+  ];
   return {
     name: flag,
     value: oneOf ? oneOf.join('|') : kind,

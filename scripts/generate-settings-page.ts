@@ -61,6 +61,7 @@ function row(
   const inFile = isOfCommands ? 'of commands only' : `\`${name}\`${reloads ? ' ↻' : ''}`;
   const kinds = {
     integer: 'a whole number',
+    boolean: 'true or false',
     list: 'a list; with commas outside of the file',
     words: 'a list; JSON outside of the file',
   };

@@ -57,7 +57,10 @@ export class PodNetwork {
     const ip = this.#addressFor(pod.metadata.uid, network);
     // To publish ports is the engine's work, for which it must have made the network itself.
     const publishes = ownContainersOf(pod).some(({ ports }) => ports?.some(({ hostPort }) => hostPort));
-    if (!publishes && (await this.#canJoin(network))) return { network: { type: 'made-by-itself' }, ip };
+    // As it is to set sysctls of the network: the engine refuses them for one that it has not made.
+    const tunes = pod.spec.securityContext?.sysctls?.some(({ name }) => /^net\b/.test(name)) ?? false;
+    if (!publishes && !tunes && (await this.#canJoin(network)))
+      return { network: { type: 'made-by-itself' }, ip };
     return { network: { type: 'named', name: network.name, ip }, ip };
   }
 

@@ -17,6 +17,7 @@ import {
   specHash,
 } from './pod.ts';
 import { parseQuantity } from './quantity.ts';
+import { securityOf, sysctlsOf } from './security.ts';
 import { DEFAULT_MESSAGE_PATH } from './termination-message.ts';
 import { mountsOf, type VolumeRoots } from './volumes.ts';
 
@@ -68,6 +69,7 @@ export function containerSpec(pod: Pod, container: Container, context: Container
     ...(ipc && { ipc }),
     ...resourcesOf(container),
     ...securityOf(pod, container),
+    ...(!joins.infra && sysctlsOf(pod)),
     tty: container.tty ?? false,
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
@@ -111,6 +113,7 @@ export function infraSpec(
     mounts: [],
     ports: ownContainersOf(pod).flatMap(portsOf),
     network,
+    ...sysctlsOf(pod),
     ipc: { type: pod.spec.hostIPC ? 'host' : 'offered' },
     readOnlyRoot: true,
   };
@@ -155,7 +158,6 @@ function refuseUnsupported(pod: Pod, container: Container): void {
     [Boolean(container.volumeDevices?.length), `containers[${container.name}].volumeDevices`],
     [spec.securityContext?.fsGroup !== undefined, 'securityContext.fsGroup'],
     [Boolean(spec.securityContext?.supplementalGroups?.length), 'securityContext.supplementalGroups'],
-    [Boolean(spec.securityContext?.sysctls?.length), 'securityContext.sysctls'],
     [Boolean(spec.runtimeClassName), 'runtimeClassName'],
     [Boolean(spec.hostAliases?.length), 'hostAliases'],
   ];
@@ -188,20 +190,5 @@ function resourcesOf({ resources }: Container): Partial<ContainerSpec> {
     ...(cpu && { cpuMilli: Math.ceil(cpu * 1000) }),
     ...(cpuRequest && { cpuRequestMilli: Math.ceil(cpuRequest * 1000) }),
     ...(memory && { memoryBytes: Math.ceil(memory) }),
-  };
-}
-
-function securityOf(pod: Pod, { securityContext }: Container): Partial<ContainerSpec> {
-  const user = securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser;
-  const group = securityContext?.runAsGroup ?? pod.spec.securityContext?.runAsGroup;
-  const { privileged, readOnlyRootFilesystem, capabilities, allowPrivilegeEscalation } =
-    securityContext ?? {};
-  return {
-    ...(user !== undefined && { user: group === undefined ? `${user}` : `${user}:${group}` }),
-    ...(privileged && { privileged }),
-    ...(readOnlyRootFilesystem && { readOnlyRoot: readOnlyRootFilesystem }),
-    ...(capabilities?.add && { addCapabilities: capabilities.add }),
-    ...(capabilities?.drop && { dropCapabilities: capabilities.drop }),
-    ...(allowPrivilegeEscalation === false && { noNewPrivileges: true }),
   };
 }

@@ -1,5 +1,6 @@
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { crashesAfter, restartDelayMs } from './back-off.ts';
+import type { GuardRails } from './guard-rails.ts';
 import { type Container, type EphemeralContainer, isInit, isSidecar, type Pod, specHash } from './pod.ts';
 import type { Turn } from './turn.ts';
 
@@ -71,6 +72,8 @@ export interface PodInput {
   readonly turn: Turn;
   /** Images that others need: they stay when the pod must clear the disk. */
   readonly keptImages: ReadonlySet<string>;
+  /** What the device's owner allows. */
+  readonly rails: GuardRails;
   /** Pods have addresses of the agent's choice, held by infra containers. */
   readonly hasNetwork: boolean;
   /** Ids of infra containers whose network is as it should be. */

@@ -1,6 +1,7 @@
 import type { ContainerState, ContainerStatus, PodCondition, PodStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { backOffMs } from './back-off.ts';
+import { DENIED, denialOf, denialOfContainer } from './guard-rails.ts';
 import { incompleteInits } from './initialization.ts';
 import {
   attemptsOf,
@@ -116,6 +117,8 @@ function ephemeralStateOf(
   made: ObservedContainer | undefined,
 ): ContainerState {
   const failure = input.failures.get(container.name);
+  const denial = denialOfContainer(container, input.rails);
+  if (!made && denial) return { waiting: { reason: DENIED, message: denial } };
   if (made?.state === 'running') return { running: { startedAt: formatTime(made.startedAtMs) } };
   if (made?.state === 'exited') return terminated(made);
   if (made && failure)
@@ -139,7 +142,9 @@ function stateOf(
   // As in Kubernetes, it does not run before its hook has.
   if (newest?.state === 'running' && !input.hooks.has(newest.id))
     return { running: { startedAt: formatTime(newest.startedAtMs) } };
-  const { pod, finished, failures, nowMs } = input;
+  const { pod, finished, failures, nowMs, rails } = input;
+  const denial = finished ? undefined : denialOf(pod, rails);
+  if (denial) return { waiting: { reason: DENIED, message: denial } };
   if (newest?.state === 'exited') {
     const ends =
       finished ||

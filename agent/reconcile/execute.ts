@@ -1,19 +1,29 @@
+import { readFile, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { readHostResolver } from '../dns/host-resolver.ts';
 import { resolverOf } from '../dns/resolver.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
 import { containerSpec, infraSpec } from '../pod/container-spec.ts';
 import { ConfigurationError } from '../pod/environment.ts';
+import { type GuardRails, mayMount } from '../pod/guard-rails.ts';
 import { dependsOnImageUser, refuseRoot } from '../pod/non-root.ts';
 import { addressOf, attemptsOf, joinsOf } from '../pod/observation.ts';
 import { allContainersOf, type Container, fieldPathOf, type Pod } from '../pod/pod.ts';
 import type { ProbeTarget } from '../pod/probe-attempt.ts';
+import { SECCOMP_FOLDER } from '../pod/security.ts';
 import { podIpOf } from '../pod/status.ts';
 import { makeMessageFile, messageFile, removeMessageFile } from '../pod/termination-message.ts';
 import { makeVolume, removeDirectories } from '../pod/volume-files.ts';
 import { planVolumes, podDirectories, type VolumeRoots } from '../pod/volumes.ts';
 import { Limit } from '../runtime/limit.ts';
-import { type ObservedContainer, type Resolver, type Runtime, RuntimeError } from '../runtime/runtime.ts';
+import {
+  type ObservedContainer,
+  type Resolver,
+  type Runtime,
+  RuntimeError,
+  type SeccompProfile,
+} from '../runtime/runtime.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import type { ContainerCache } from './container-cache.ts';
 import type { EventRecorder } from './event-recorder.ts';
@@ -37,6 +47,8 @@ export interface ExecutorOptions {
   readonly containers: ContainerCache;
   readonly images: Images;
   readonly hooks: Hooks;
+  /** What the device's owner allows, now. */
+  readonly rails: () => GuardRails;
   /** The container is not what it should be, and is to be replaced. */
   readonly replace: (id: string) => void;
   /** The pod is to be looked at. */
@@ -123,7 +135,10 @@ export function makeExecutor(options: ExecutorOptions): Executor {
   async function prepare({ pod, memory }: ActionContext): Promise<void> {
     if (!pod) return;
     const prepared = memory.preparing();
-    for (const volume of planVolumes(pod, options.desired, options.roots)) await makeVolume(volume);
+    for (const volume of planVolumes(pod, options.desired, options.roots)) {
+      await makeVolume(volume);
+      if (volume.type === 'host') await refuseLink(volume.path, options.rails());
+    }
     prepared();
   }
 
@@ -147,9 +162,10 @@ export function makeExecutor(options: ExecutorOptions): Executor {
       podSinceMs: memory.sinceMs,
       messageFile: await roomFor(file, pod),
     });
+    const seccomp = spec.seccomp && (await readSeccomp(spec.seccomp, roots));
     refuseRoot(pod, container, dependsOnImageUser(pod, container) ? await runtime.imageUser(spec.image) : '');
     const [ended] = attemptsOf(context.containers, container.name);
-    const id = await runtime.create(spec);
+    const id = await runtime.create(seccomp ? { ...spec, seccomp } : spec);
     memory.lastAttempt.set(container.name, attempt); // what could not even be made is no attempt
     memory.stopByMs = undefined;
     try {
@@ -301,7 +317,8 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     const key = failureKey(action);
     if (key !== undefined) {
       memory.fail(key, reasonOf(action, error), error.message, options.monotonicMs());
-      record(context, key, 'Warning', 'Failed', `Error: ${error.message}`);
+      const reason = action.type === 'run-infra' ? 'FailedCreatePodSandBox' : 'Failed';
+      record(context, key, 'Warning', reason, `Error: ${error.message}`);
     }
     log.warn({ err: error, pod: uid, action: action.type }, 'an action failed: it will be tried again');
   }
@@ -326,6 +343,25 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     };
     options.events.record(subject, type, reason, message);
   }
+}
+
+/** The engine takes the text of a profile. */
+async function readSeccomp(profile: SeccompProfile, { data }: VolumeRoots): Promise<SeccompProfile> {
+  if (profile.type !== 'file') return profile;
+  const path = join(data, SECCOMP_FOLDER, profile.path);
+  try {
+    return { type: 'text', text: JSON.stringify(JSON.parse(await readFile(path, 'utf8'))) };
+  } catch (error) {
+    throw new ConfigurationError(`cannot load seccomp profile "${path}": ${(error as Error).message}`);
+  }
+}
+
+/** Somebody may have put a link where the owner lets pods write, to where it does not. */
+async function refuseLink(path: string, rails: GuardRails): Promise<void> {
+  if (!rails.allowedHostPaths) return;
+  const real = await realpath(path);
+  if (!mayMount(real, rails))
+    throw new ConfigurationError(`${path} leads to ${real}, which the owner of this device does not allow`);
 }
 
 /** Under which key a failure of the action is remembered, for its back-off; undefined for what is just tried again. */
@@ -357,6 +393,7 @@ function imageIsPulled(pod: Pod | undefined, container: string): boolean {
 
 /** Kubernetes' reasons for a container that waits. */
 function reasonOf(action: Action, error: Error): string {
+  if (action.type === 'run-infra' || action.type === 'connect') return 'CreatePodSandboxError';
   if (error instanceof ConfigurationError) return 'CreateContainerConfigError';
   if (error instanceof RuntimeError && error.kind === 'image-absent') return 'ErrImageNeverPull';
   return action.type === 'run' ? 'RunContainerError' : 'CreateContainerError';

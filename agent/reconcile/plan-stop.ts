@@ -31,8 +31,13 @@ export function planEnd(input: PodInput): PodPlan {
 /** It has done its work, or must end: its containers are kept, for their logs; its network until that is remembered. */
 export function planFinish(input: PodInput): PodPlan {
   const running = input.containers.some(({ role, state }) => role === 'container' && state === 'running');
+  return running || input.finished ? planHalt(input) : NOTHING;
+}
+
+/** Nothing of it is to run; what was there is kept for its logs. */
+export function planHalt(input: PodInput): PodPlan {
+  const running = input.containers.some(({ role, state }) => role === 'container' && state === 'running');
   if (running) return planStop(input);
-  if (!input.finished) return NOTHING;
   return removal(input.containers.filter(({ role, state }) => role === 'infra' || state === 'created'));
 }
 

@@ -1,5 +1,6 @@
 import { INSUFFICIENT_DISK, podUpdateOf } from '../../proto/pod-update.ts';
 import { backOffMs } from '../pod/back-off.ts';
+import { denialOf, denialOfContainer } from '../pod/guard-rails.ts';
 import { currentInit } from '../pod/initialization.ts';
 import {
   attemptsOf,
@@ -28,7 +29,7 @@ import {
 } from '../pod/pod.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { type Action, merge, NOTHING, type PodPlan, step, waitUntil } from './plan-step.ts';
-import { planEnd, planFinish, planStop, planTermination } from './plan-stop.ts';
+import { planEnd, planFinish, planHalt, planStop, planTermination } from './plan-stop.ts';
 
 /*
  * What to do about one pod now. Pure: no I/O, no clock, no log. All times are milliseconds on the monotonic clock.
@@ -41,6 +42,7 @@ export function planPod(input: PodInput): PodPlan {
   const { pod, containers } = input;
   if (!pod || isDeleted(pod)) return planEnd(input);
   if (input.finished || verdictOf(input) || hasEnded(pod, containers)) return planFinish(input);
+  if (denialOf(pod, input.rails)) return planHalt(input);
   const deadline = waitUntil(deadlineOf(pod, input.startedAtMs));
   if (input.turn === 'hold') return merge([planDownload(input, pod), deadline]);
   if (input.turn !== 'run') return merge([planYield(input, pod), deadline]);
@@ -172,6 +174,8 @@ function planEphemeral(input: PodInput, pod: Pod, container: EphemeralContainer)
   const { containers, failures, lastAttempt } = input;
   const { name } = container;
   const [made] = attemptsOf(containers, name);
+  if (denialOfContainer(container, input.rails))
+    return made ? planTermination(input, made, graceSecondsOf(pod) * 1000) : NOTHING;
   if (made?.state === 'running') return NOTHING;
   if (made?.state === 'created' && !failures.has(name))
     return step({ type: 'start', id: made.id, container: name });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { PodNetwork } from '../network/pod-network.ts';
+import { DENIED, denialOf, type GuardRails } from '../pod/guard-rails.ts';
 import type { Moment } from '../pod/moment.ts';
 import { addressOf, attemptsOf, type Failure, type Health, type PodInput } from '../pod/observation.ts';
 import {
@@ -43,6 +44,8 @@ export interface ReconcilerOptions {
   readonly hostIp: string;
   readonly runtime: Runtime;
   readonly network: PodNetwork | undefined;
+  /** What the device's owner allows, at first. */
+  readonly rails: GuardRails;
   readonly desired: DesiredState;
   readonly state: AgentState;
   readonly leases: Leases;
@@ -82,12 +85,14 @@ export class Reconciler {
   readonly #memory = new Map<string, PodMemory>();
   readonly #finished: Map<string, string>;
   readonly #abort = new AbortController();
+  #rails: GuardRails;
   #engineUp = false;
   #hasLooked = false;
 
   constructor(options: ReconcilerOptions) {
     const { runtime, monotonicMs, log } = options;
     this.#options = options;
+    this.#rails = options.rails;
     this.#finished = options.state.finishedPods();
     this.#containers = new ContainerCache(runtime, (ended) =>
       readMessage(ended, options.desired.pods.get(ended.podUid), runtime, options.roots),
@@ -121,6 +126,7 @@ export class Reconciler {
       containers: this.#containers,
       images: this.#images,
       hooks: this.#hooks,
+      rails: () => this.#rails,
       replace: (id) => this.#probes.replace(id),
       poke: (uid) => this.#workers.poke(uid),
     });
@@ -154,6 +160,12 @@ export class Reconciler {
       this.#memory.get(uid)?.startOver();
       this.#workers.poke(uid);
     }
+  }
+
+  /** What runs and may no more is ended; what might not and now may is run. */
+  setGuardRails(rails: GuardRails): void {
+    this.#rails = rails;
+    for (const uid of this.#options.desired.pods.keys()) this.#workers.poke(uid);
   }
 
   /** Somebody on the device has asked to be left alone, or does so no more. */
@@ -260,6 +272,7 @@ export class Reconciler {
     const { turn, wakeAtMs: turnEndsAtMs } = this.#updates.turnOf(uid);
     const input = this.#inputOf(uid, turn);
     this.#probe(input);
+    this.#tellDenial(input);
     const { actions, wakeAtMs } = planPod(input);
     const memory = this.#memoryOf(uid);
     const context = { uid, pod: input.pod, memory, containers: input.containers };
@@ -272,6 +285,16 @@ export class Reconciler {
     if (done.includes(false)) return this.#options.monotonicMs() + FAILED_ACTION_RETRY_MS;
     if (actions.length > 0) this.#workers.poke(uid);
     return Math.min(wakeAtMs, turnEndsAtMs, this.#freshFailureEndsAtMs(input));
+  }
+
+  #tellDenial({ pod }: PodInput): void {
+    const denial = pod && denialOf(pod, this.#rails);
+    const memory = pod && this.#memoryOf(pod.metadata.uid);
+    if (!pod || !memory || denial === memory.toldDenial) return;
+    memory.toldDenial = denial;
+    const { namespace, name, uid } = pod.metadata;
+    const subject: EventSubject = { kind: 'Pod', namespace, name, uid, fieldPath: '' };
+    if (denial) this.#options.events.record(subject, 'Warning', DENIED, denial);
   }
 
   #inputOf(uid: string, turn: Turn = this.#updates.turnOf(uid).turn): PodInput {
@@ -298,6 +321,7 @@ export class Reconciler {
       finished: this.#finished.has(uid),
       lastAttempt: memory.lastAttempt,
       turn,
+      rails: this.#rails,
       hasNetwork: this.#options.network !== undefined,
       connected: this.#executor.connected,
       keptImages: turn === 'clear' ? imagesOfOthers(this.#options, uid) : NO_IMAGES,

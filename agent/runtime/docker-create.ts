@@ -46,6 +46,7 @@ export function containerName({ identity }: ContainerSpec): string {
 
 function hostConfig(spec: ContainerSpec): Docker.HostConfig {
   const { network, processes, ipc, memoryBytes, cpuMilli, cpuRequestMilli } = spec;
+  const security = securityOptions(spec);
   return {
     NetworkMode: modeOf(network) ?? 'bridge',
     // In a network that is not its own, names are looked up as the owner does.
@@ -75,8 +76,20 @@ function hostConfig(spec: ContainerSpec): Docker.HostConfig {
     ...(spec.readOnlyRoot && { ReadonlyRootfs: true }),
     ...(spec.addCapabilities?.length && { CapAdd: [...spec.addCapabilities] }),
     ...(spec.dropCapabilities?.length && { CapDrop: [...spec.dropCapabilities] }),
-    ...(spec.noNewPrivileges && { SecurityOpt: ['no-new-privileges'] }),
+    ...(spec.unmaskedProc && { MaskedPaths: [], ReadonlyPaths: [] }),
+    ...(spec.sysctls && { Sysctls: { ...spec.sysctls } }),
+    ...(security.length > 0 && { SecurityOpt: security }),
   };
+}
+
+function securityOptions({ noNewPrivileges, seccomp, appArmor, seLinux = [] }: ContainerSpec): string[] {
+  return [
+    ...(noNewPrivileges ? ['no-new-privileges'] : []),
+    ...(seccomp?.type === 'none' ? ['seccomp=unconfined'] : []),
+    ...(seccomp?.type === 'text' ? [`seccomp=${seccomp.text}`] : []),
+    ...(appArmor ? [`apparmor=${appArmor}`] : []),
+    ...seLinux.map((label) => `label=${label}`),
+  ];
 }
 
 /** Undefined for one of its own. */

@@ -73,6 +73,12 @@ export type Namespace =
   | { readonly type: 'named'; readonly name: string; readonly ip: string }
   | { readonly type: 'container'; readonly id: string };
 
+/** Which system calls it may make: all, or what a file says, then its text. */
+export type SeccompProfile =
+  | { readonly type: 'none' }
+  | { readonly type: 'file'; readonly path: string }
+  | { readonly type: 'text'; readonly text: string };
+
 /** Everything the engine needs to make a container; already free of Kubernetes' indirections. */
 export interface ContainerSpec {
   readonly identity: ContainerIdentity;
@@ -102,6 +108,16 @@ export interface ContainerSpec {
   readonly addCapabilities?: readonly string[];
   readonly dropCapabilities?: readonly string[];
   readonly noNewPrivileges?: boolean;
+  /** Parts of /proc that are usually hidden are not. */
+  readonly unmaskedProc?: boolean;
+  /** Absent: the engine's own. */
+  readonly seccomp?: SeccompProfile;
+  /** A profile that the device has, or `unconfined`. Absent: the engine's own. */
+  readonly appArmor?: string;
+  /** Such as `level:s0:c1`. */
+  readonly seLinux?: readonly string[];
+  /** Of its network and its shared memory. */
+  readonly sysctls?: Readonly<Record<string, string>>;
   readonly tty?: boolean;
   readonly stdin?: boolean;
   /** Its stdin ends with the first who attaches to it. */

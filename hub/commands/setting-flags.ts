@@ -16,7 +16,9 @@ export const SETTING_FLAGS: Readonly<Record<string, Flag>> = {
         type: 'string',
         value: oneOf
           ? oneOf.join('|')
-          : { integer: 'NUMBER', list: 'A,B', words: 'JSON', text: 'TEXT' }[type ?? 'text'],
+          : { integer: 'NUMBER', boolean: 'true|false', list: 'A,B', words: 'JSON', text: 'TEXT' }[
+              type ?? 'text'
+            ],
         about: `${about}; ${env}${fallback ? ` (${fallback})` : ''}`,
       } satisfies Flag,
     ]),

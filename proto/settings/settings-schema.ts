@@ -22,7 +22,7 @@ function schemaOf({ about, type, oneOf, fallback }: Setting): object {
 }
 
 function typeOf(type: Setting['type']): object {
-  if (type === 'integer') return { type: 'integer' };
+  if (type === 'integer' || type === 'boolean') return { type };
   const texts = { type: 'array', items: { type: 'string' } };
   if (type === 'words') return { ...texts, minItems: 1 };
   return type === 'list' ? { anyOf: [texts, { type: 'string' }] } : { type: 'string' };
@@ -30,5 +30,6 @@ function typeOf(type: Setting['type']): object {
 
 function defaultOf(type: Setting['type'], fallback: string): unknown {
   if (type === 'integer') return Number(fallback);
+  if (type === 'boolean') return fallback === 'true';
   return type === 'list' ? partsOf(fallback) : fallback;
 }

@@ -8,8 +8,11 @@ export interface Setting {
   readonly env: string;
   /** One line, without a full stop. */
   readonly about: string;
-  /** `list`: an array in the file, elsewhere with commas. `words`: an array, elsewhere JSON of one. Otherwise text. */
-  readonly type?: 'integer' | 'list' | 'words';
+  /**
+   * `list`: an array in the file, elsewhere with commas. `words`: an array, elsewhere JSON of one. `boolean`: true or
+   * false. Otherwise text.
+   */
+  readonly type?: 'integer' | 'boolean' | 'list' | 'words';
   /** Why there is none: when that is another setting's, say so in `about`. */
   readonly fallback?: string;
   readonly oneOf?: readonly string[];
@@ -96,6 +99,7 @@ function unknownNames(settings: Settings, { path, values }: SettingsFile): strin
 }
 
 function problemOf({ type, oneOf, check }: Setting, value: string): string | undefined {
+  if (type === 'boolean' && value !== 'true' && value !== 'false') return 'must be true or false';
   if (oneOf && !oneOf.includes(value)) return `must be one of ${oneOf.join(', ')}`;
   if (type === 'words' && !isWords(value)) return 'must be a JSON array of texts: ["program", "argument"]';
   return check?.(value);
@@ -103,6 +107,7 @@ function problemOf({ type, oneOf, check }: Setting, value: string): string | und
 
 function mustBe({ type }: Setting): string {
   if (type === 'integer') return 'must be a whole number';
+  if (type === 'boolean') return 'must be true or false';
   if (type === 'list' || type === 'words') return 'must be a list of texts';
   return 'must be text (a number, yes, no or a date is not: put it in quotes)';
 }
@@ -110,6 +115,7 @@ function mustBe({ type }: Setting): string {
 /** What is written in a file in the form of a flag; undefined when it is of another type. */
 function asFlag({ type }: Setting, written: unknown): string | undefined {
   if (type === 'integer') return Number.isSafeInteger(written) ? String(written) : undefined;
+  if (type === 'boolean') return typeof written === 'boolean' ? String(written) : undefined;
   const isList = Array.isArray(written) && written.every((each) => typeof each === 'string');
   if (type === 'words') return isList ? JSON.stringify(written) : undefined;
   if (type === 'list' && isList) return written.join(',');

@@ -186,7 +186,7 @@ t.test('bad input', async (t) => {
   await scenario('a host port that is taken', async (t) => {
     const ports = [{ containerPort: 80, hostPort: stand.ports.api }]; // the hub of this test has it
     await stand.apply(pod('port', {}, { ports }));
-    const waiting = await waits('port', 'RunContainerError');
+    const waiting = await waits('port', 'CreatePodSandboxError');
     t.match(waiting.message, /address already in use|port is already allocated/);
     await stand.kubectl('delete', 'pod', 'port', '--wait');
   });
@@ -206,13 +206,16 @@ t.test('bad input', async (t) => {
   });
 
   await scenario('what this agent cannot do yet is said', async (t) => {
-    const initContainers = [{ name: 'first', image: appImage(1) }];
-    await stand.apply(pod('unsupported', { initContainers, activeDeadlineSeconds: 60 }));
+    const kept = {
+      apiVersion: 'node.k8s.io/v1',
+      kind: 'RuntimeClass',
+      metadata: { name: 'kept-apart' },
+      handler: 'kept',
+    };
+    await stand.apply(kept);
+    await stand.apply(pod('unsupported', { runtimeClassName: 'kept-apart' }));
     const waiting = await waits('unsupported', 'CreateContainerConfigError');
-    t.match(
-      waiting.message,
-      /spec.initContainers, spec.activeDeadlineSeconds: not supported by this agent yet/,
-    );
+    t.match(waiting.message, /spec.runtimeClassName: not supported by this agent yet/);
     await stand.kubectl('delete', 'pod', 'unsupported', '--wait');
   });
 

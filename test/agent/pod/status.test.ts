@@ -1,4 +1,5 @@
 import t from 'tap';
+import { NO_RAILS } from '../../../agent/pod/guard-rails.ts';
 import type { ImageState } from '../../../agent/pod/observation.ts';
 import { podStatus, type StatusInput } from '../../../agent/pod/status.ts';
 import { container, ended, makePod, observed } from '../builders.ts';
@@ -25,6 +26,7 @@ function status(input: Partial<StatusInput> = {}) {
     stopByMs: undefined,
     unhealthy: new Map(),
     hooks: new Set(),
+    rails: NO_RAILS,
     hasNetwork: false,
     connected: new Set(),
     startedAtMs: 0,

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { NO_RAILS } from '../../../agent/pod/guard-rails.ts';
 import type { Failure, ImageState, PodInput } from '../../../agent/pod/observation.ts';
 import { planPod } from '../../../agent/reconcile/plan.ts';
 import type { Action } from '../../../agent/reconcile/plan-step.ts';
@@ -39,6 +40,7 @@ function plan(input: Partial<PodInput> = {}) {
     unhealthy: new Map(),
     health: () => ({ started: true, ready: true }),
     hooks: new Set(),
+    rails: NO_RAILS,
     hasNetwork: false,
     connected: new Set(),
     startedAtMs: 0,
