@@ -13,10 +13,12 @@ import { Streams } from './link/streams.ts';
 import type { LocalApi } from './local/server.ts';
 import type { LocalStatus } from './local/status.ts';
 import type { Logger } from './log.ts';
-import { goArchitecture, nodeReport, type SlowFacts } from './node/facts.ts';
+import { capacityOf, goArchitecture, nodeReport, type SlowFacts } from './node/facts.ts';
 import { collectStartUpGarbage } from './node/memory.ts';
 import type { Reboots } from './node/reboot.ts';
 import type { PodStatus } from './pod/pod.ts';
+import type { ApiAddress } from './pod/service-variables.ts';
+import { AccountTokens } from './reconcile/account-tokens.ts';
 import { EventRecorder } from './reconcile/event-recorder.ts';
 import { Leases } from './reconcile/leases.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
@@ -39,6 +41,7 @@ export class Agent {
   readonly #events: EventRecorder;
   readonly #reporter: Reporter;
   readonly #leases: Leases;
+  readonly #tokens: AccountTokens;
   readonly #reconciler: Reconciler;
   readonly #session: Session;
   readonly #serviceNames: ServiceNames;
@@ -68,6 +71,15 @@ export class Agent {
       log: log.child({ part: 'leases' }),
       onChange: () => this.#reconciler.leasesChanged(),
     });
+    const roots = { data: config.dataDir, memory: join(config.runDir, 'memory') };
+    this.#tokens = new AccountTokens({
+      ...{ desired: this.#desired, state, roots, moment },
+      monotonicMs: () => performance.now(),
+      random: Math.random,
+      isFinished: (uid) => this.#reconciler.isFinished(uid),
+      onToken: (uid) => this.#reconciler.desiredChanged([uid]),
+      log: log.child({ part: 'tokens' }),
+    });
     this.#reconciler = new Reconciler({
       node: identity.node,
       hostIp: device.hostIp,
@@ -76,7 +88,10 @@ export class Agent {
       desired: this.#desired,
       state,
       leases: this.#leases,
-      roots: { data: config.dataDir, memory: join(config.runDir, 'memory') },
+      tokens: this.#tokens,
+      roots,
+      allocatable: () => capacityOf(this.#slowFacts),
+      api: () => this.#api,
       events: this.#events,
       log: log.child({ part: 'reconciler' }),
       monotonicMs: () => performance.now(),
@@ -96,9 +111,11 @@ export class Agent {
       desired: this.#desired,
       reporter: this.#reporter,
       streams: new Streams({ open: (request, signal) => this.#openStream(request, signal) }),
+      tokens: this.#tokens,
       agentVersion: agentVersion(),
       log: log.child({ part: 'link' }),
       onDesired: (uids) => {
+        this.#tokens.wanted(uids); // a pod may have to wait for its turn, and for the hub by then
         this.#reconciler.desiredChanged(uids);
         this.#serviceNames.changed();
         void this.#rebootIfAsked();
@@ -130,7 +147,14 @@ export class Agent {
     (await this.#selfUpdate)?.close();
     this.#serviceNames.close();
     await this.#session.close();
+    this.#tokens.close();
     await this.#reconciler.close();
+  }
+
+  /** By the name that this device knows the hub by. */
+  get #api(): ApiAddress | undefined {
+    const { apiPort } = this.#desired;
+    return apiPort === undefined ? undefined : { host: this.#identity.hub.host, port: apiPort };
   }
 
   *#localPods() {

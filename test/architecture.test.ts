@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'agent/runtime': [],
   'agent/pod': ['agent/runtime', 'proto/canonical-json.ts', 'proto/pod-update.ts'],
   'agent/state': ['agent/pod', 'proto'],
-  'agent/dns': ['agent/pod/pod.ts', 'agent/runtime/runtime.ts'],
+  'agent/dns': ['agent/pod/cluster-domain.ts', 'agent/pod/pod.ts', 'agent/runtime/runtime.ts'],
   'agent/network': ['agent/pod/pod.ts', 'agent/runtime'],
   'agent/reconcile': [
     'agent/network/pod-network.ts',

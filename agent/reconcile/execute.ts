@@ -2,19 +2,23 @@ import type { Logger } from 'pino';
 import { readHostResolver } from '../dns/host-resolver.ts';
 import { resolverOf } from '../dns/resolver.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
+import { ConfigurationError } from '../pod/configuration-error.ts';
 import { containerSpec, infraSpec } from '../pod/container-spec.ts';
-import { ConfigurationError } from '../pod/environment.ts';
+import { makeHostsFile } from '../pod/hosts-file.ts';
 import { dependsOnImageUser, refuseRoot } from '../pod/non-root.ts';
 import { addressOf, attemptsOf, joinsOf } from '../pod/observation.ts';
 import { allContainersOf, type Container, fieldPathOf, type Pod } from '../pod/pod.ts';
 import type { ProbeTarget } from '../pod/probe-attempt.ts';
+import { type ApiAddress, serviceVariables } from '../pod/service-variables.ts';
 import { podIpOf } from '../pod/status.ts';
+import { placeMounts } from '../pod/sub-path.ts';
 import { makeMessageFile, messageFile, removeMessageFile } from '../pod/termination-message.ts';
-import { makeVolume, removeDirectories } from '../pod/volume-files.ts';
-import { planVolumes, podDirectories, type VolumeRoots } from '../pod/volumes.ts';
+import { makeVolumes, removeDirectories, VolumeError } from '../pod/volume-files.ts';
+import { podDirectories, subPathPlace, type VolumeRoots } from '../pod/volumes.ts';
 import { Limit } from '../runtime/limit.ts';
 import { type ObservedContainer, type Resolver, type Runtime, RuntimeError } from '../runtime/runtime.ts';
 import type { DesiredState } from '../state/desired-state.ts';
+import type { AccountTokens } from './account-tokens.ts';
 import type { ContainerCache } from './container-cache.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { Hook, Hooks } from './hooks.ts';
@@ -34,6 +38,11 @@ export interface ExecutorOptions {
   readonly network: PodNetwork | undefined;
   readonly desired: DesiredState;
   readonly roots: VolumeRoots;
+  /** What the node has for pods, by resource. */
+  readonly allocatable: () => Readonly<Record<string, string>>;
+  /** Where pods find the hub's API; undefined while that is not known. */
+  readonly api: () => ApiAddress | undefined;
+  readonly tokens: Pick<AccountTokens, 'of'>;
   readonly containers: ContainerCache;
   readonly images: Images;
   readonly hooks: Hooks;
@@ -123,7 +132,10 @@ export function makeExecutor(options: ExecutorOptions): Executor {
   async function prepare({ pod, memory }: ActionContext): Promise<void> {
     if (!pod) return;
     const prepared = memory.preparing();
-    for (const volume of planVolumes(pod, options.desired, options.roots)) await makeVolume(volume);
+    const { desired: configuration, roots, allocatable } = options;
+    const { values: tokens, problem: tokenProblem } = await options.tokens.of(pod);
+    const placement = { allocatable: allocatable() };
+    await makeVolumes(pod, { configuration, roots, placement, tokens, tokenProblem });
     prepared();
   }
 
@@ -132,14 +144,15 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     const container = containerOf(pod, action.container);
     const joins = pod && container && joinsOf(pod, container, context.containers);
     if (!joins) return;
-    const { desired: configuration, node, hostIp, roots } = options;
+    const { desired, node, hostIp, roots, allocatable, api } = options;
     const { attempt, crashes } = action;
     const file = messageFile({ podUid: pod.metadata.uid, container: container.name, attempt }, roots);
-    const placement = { node, hostIp, podIp: podIpOf(pod, context.containers, hostIp) };
+    const podIp = podIpOf(pod, context.containers, hostIp);
     const spec = containerSpec(pod, container, {
-      configuration,
+      configuration: desired,
       roots,
-      placement,
+      placement: { node, hostIp, podIp, allocatable: allocatable() },
+      serviceVariables: serviceVariables(pod, desired.services.values(), api()),
       resolver: await resolver(pod),
       attempt,
       crashes,
@@ -149,19 +162,36 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     });
     refuseRoot(pod, container, dependsOnImageUser(pod, container) ? await runtime.imageUser(spec.image) : '');
     const [ended] = attemptsOf(context.containers, container.name);
-    const id = await runtime.create(spec);
-    memory.lastAttempt.set(container.name, attempt); // what could not even be made is no attempt
-    memory.stopByMs = undefined;
+    const hosts = await makeHostsFile(pod, container, roots);
+    const { uid } = context;
+    const place = (index: number) => subPathPlace(uid, container.name, attempt, index, roots);
+    const { mounts, release } = await placeMounts(spec.mounts, place);
+    try {
+      const id = await runtime.create({ ...spec, mounts: [...mounts, ...hosts] });
+      memory.lastAttempt.set(container.name, attempt); // what could not even be made is no attempt
+      memory.stopByMs = undefined;
+      await startAfter(ended, id, container.name, context);
+    } finally {
+      await release();
+    }
+    record(context, container.name, 'Normal', 'Started', `Started container ${container.name}`);
+  }
+
+  async function startAfter(
+    ended: ObservedContainer | undefined,
+    id: string,
+    name: string,
+    context: ActionContext,
+  ): Promise<void> {
     try {
       // The engine is still taking down the network of the one that ended. A start that competes with it takes longer
       // than one that comes after it, and the engine answers when it is done.
       if (ended) await containers.refresh(ended.id);
-      await start(id, container.name, context);
+      await start(id, name, context);
     } catch (error) {
       await containers.refresh(id);
       throw error;
     }
-    record(context, container.name, 'Normal', 'Started', `Started container ${container.name}`);
   }
 
   /** A disk that is full must not keep anything from being healed. */
@@ -301,7 +331,8 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     const key = failureKey(action);
     if (key !== undefined) {
       memory.fail(key, reasonOf(action, error), error.message, options.monotonicMs());
-      record(context, key, 'Warning', 'Failed', `Error: ${error.message}`);
+      if (error instanceof VolumeError) record(context, key, 'Warning', 'FailedMount', error.message);
+      else record(context, key, 'Warning', 'Failed', `Error: ${error.message}`);
     }
     log.warn({ err: error, pod: uid, action: action.type }, 'an action failed: it will be tried again');
   }
@@ -358,6 +389,7 @@ function imageIsPulled(pod: Pod | undefined, container: string): boolean {
 /** Kubernetes' reasons for a container that waits. */
 function reasonOf(action: Action, error: Error): string {
   if (error instanceof ConfigurationError) return 'CreateContainerConfigError';
+  if (error instanceof VolumeError) return 'ContainerCreating';
   if (error instanceof RuntimeError && error.kind === 'image-absent') return 'ErrImageNeverPull';
   return action.type === 'run' ? 'RunContainerError' : 'CreateContainerError';
 }

@@ -25,6 +25,7 @@ interface Objects {
   readonly configuration: ReadonlyMap<string, ConfigMap | Secret>; // by kind/namespace/name
   readonly services: ReadonlyMap<string, Service>; // by namespace/name
   readonly node: OwnNode | undefined;
+  readonly apiPort: number | undefined;
 }
 
 /** The Node of this device, as the hub sends it while something is asked of the device itself. */
@@ -43,6 +44,7 @@ const NOTHING: Objects = {
   configuration: new Map(),
   services: new Map(),
   node: undefined,
+  apiPort: undefined,
 };
 
 /**
@@ -105,12 +107,22 @@ export class DesiredState implements Configuration {
     return this.#objects.node;
   }
 
+  /** Where the hub's API is, on the hub's host; undefined while that is not known. */
+  get apiPort(): number | undefined {
+    return this.#objects.apiPort;
+  }
+
   configMap(namespace: string, name: string): ConfigMap | undefined {
     return this.#objects.configuration.get(`ConfigMap/${namespace}/${name}`) as ConfigMap | undefined;
   }
 
   secret(namespace: string, name: string): Secret | undefined {
     return this.#objects.configuration.get(`Secret/${namespace}/${name}`) as Secret | undefined;
+  }
+
+  /** What the hub has sealed to this device. Throws when it is for another. */
+  unseal(box: Uint8Array): Buffer {
+    return unseal(box, this.#sealingKey);
   }
 
   /**
@@ -155,6 +167,7 @@ export class DesiredState implements Configuration {
         services.map((service) => [`${service.metadata.namespace}/${service.metadata.name}`, service]),
       ),
       node: objects.find((object): object is OwnNode => object.kind === 'Node'),
+      apiPort: snapshot.apiPort || undefined,
     };
   }
 

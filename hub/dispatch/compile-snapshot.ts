@@ -25,6 +25,8 @@ export interface SnapshotSource {
   readonly get: (resource: ResourceDefinition, namespace: string, name: string) => KubeObject | undefined;
   /** SPKI DER, base64. */
   readonly sealingKey: string;
+  /** Where the API is, for pods. */
+  readonly apiPort: number;
 }
 
 /** The node's pods and everything that they refer to: pure, and the same for the same objects. */
@@ -34,6 +36,7 @@ export function compileSnapshot({
   node,
   get,
   sealingKey,
+  apiPort,
 }: SnapshotSource): CompiledSnapshot {
   const referred = (resource: ResourceDefinition, index: 'configMap' | 'secret') =>
     [...new Set(bound.flatMap((pod) => [...(pods.indexes?.[index]?.(pod) ?? [])]))].flatMap((key) => {
@@ -53,7 +56,8 @@ export function compileSnapshot({
     .update('\0')
     .update(plain)
     .update('\0')
-    .update(secretBytes ?? '');
+    .update(secretBytes ?? '')
+    .update(`\0${apiPort}`);
   return { objects: plain, secrets: secretBytes, hash: hash.digest('hex') };
 }
 
@@ -81,13 +85,14 @@ function forDevice(object: KubeObject): NamedObject {
 /** For the device a Service is a name for pods: what else it has would make new snapshots for nothing. */
 function whereItLeads({ metadata, spec }: ServiceObject): NamedObject {
   const { name = '', namespace = '' } = metadata;
-  const { selector, ports = [], publishNotReadyAddresses } = spec;
+  const { selector, ports = [], publishNotReadyAddresses, clusterIP } = spec;
   const service = {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, namespace },
     spec: {
       selector,
+      ...(clusterIP && { clusterIP }),
       ports: ports.map(({ name, protocol, port, targetPort }) => ({ name, protocol, port, targetPort })),
       ...(publishNotReadyAddresses && { publishNotReadyAddresses }),
     },

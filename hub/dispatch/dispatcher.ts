@@ -21,6 +21,8 @@ export interface DispatcherOptions {
   readonly cluster: string;
   /** Grows only when a hub is restored from a backup. */
   readonly epoch: bigint;
+  /** Where the API is, on the host that devices know. */
+  readonly apiPort: () => number;
   readonly signingKey: KeyObject;
   /** Brings a snapshot on its way to a node. */
   readonly send: (node: string, snapshot: SignedSnapshot) => void;
@@ -161,6 +163,7 @@ export class Dispatcher {
       node: asked?.object,
       get: (resource, namespace, name) => registry.get(resource, namespace, name),
       sealingKey,
+      apiPort: this.#options.apiPort(),
     });
     const before = this.#issued.get(node);
     const isNew = before?.hash !== compiled.hash || BigInt(before.epoch) !== epoch;
@@ -196,13 +199,14 @@ export class Dispatcher {
     { objects, secrets: plain }: CompiledSnapshot,
     sealingKey: string,
   ): void {
-    const { cluster, signingKey, send, log } = this.#options;
+    const { cluster, signingKey, apiPort, send, log } = this.#options;
     const snapshot = signSnapshot(
       {
         cluster,
         node,
         version,
         objects: compressObjects(objects),
+        apiPort: apiPort(),
         ...(plain && { sealedObjects: seal(compressObjects(plain), Buffer.from(sealingKey, 'base64')) }),
       },
       signingKey,
