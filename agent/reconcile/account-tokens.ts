@@ -107,8 +107,11 @@ export class AccountTokens {
 
   /** What the hub answers. */
   take(result: PodTokenResult): void {
+    const { audience, expirationSeconds } = result;
+    const request = { audience, expirationSeconds: Number(expirationSeconds) };
+    if (!this.#asked.delete(idOf(result.podUid, request))) return; // nobody asked
     this.#writing = this.#writing
-      .then(() => this.#taken(result))
+      .then(() => this.#taken(request, result))
       .catch((error: unknown) => this.#failed(error));
   }
 
@@ -193,11 +196,12 @@ export class AccountTokens {
     this.#ask({ podUid: uid, audience, expirationSeconds: BigInt(expirationSeconds) });
   }
 
-  async #taken(result: PodTokenResult): Promise<void> {
-    const { podUid: uid, audience, sealedToken, lifeSeconds, refusal } = result;
-    const request = { audience, expirationSeconds: Number(result.expirationSeconds) };
+  async #taken(
+    request: TokenRequest,
+    { podUid: uid, sealedToken, lifeSeconds, refusal }: PodTokenResult,
+  ): Promise<void> {
     const id = idOf(uid, request);
-    if (!this.#asked.delete(id) || !this.#reader(uid)) return; // nobody asked, or nobody wants it now
+    if (!this.#reader(uid)) return;
     if (refusal) this.#refused(uid, id, refusal);
     else {
       const token = this.#options.desired.unseal(sealedToken).toString();
