@@ -157,6 +157,7 @@ t.test('without a connection', async (t) => {
   await isAsked('what was not answered is asked again');
   tokens.take(answer('first'));
   tokens.end();
+  await settled();
   later(100_000);
   await settled();
   t.same(asked, []);
