@@ -66,6 +66,10 @@ export function podDirectories(uid: string, roots: VolumeRoots): string[] {
   return [join(roots.data, 'pods', uid), join(roots.memory, 'pods', uid)];
 }
 
+export function volumeDirectory({ metadata }: Pod, volume: string, root: string): string {
+  return join(root, 'pods', metadata.uid, 'volumes', volume);
+}
+
 /** The tokens that the hub gave for the pod. */
 export function tokensFile(uid: string, { memory }: VolumeRoots): string {
   return join(memory, 'pods', uid, 'tokens.json');
@@ -141,7 +145,7 @@ function pathOf(pod: Pod, volume: Volume, roots: VolumeRoots): string {
   if (volume.hostPath) return volume.hostPath.path;
   refuseUnknown(volume);
   const root = isInMemory(volume) ? roots.memory : roots.data;
-  return join(root, 'pods', pod.metadata.uid, 'volumes', volume.name);
+  return volumeDirectory(pod, volume.name, root);
 }
 
 function isInMemory({ secret, emptyDir, projected }: Volume): boolean {
