@@ -16,12 +16,13 @@ import type { Logger } from './log.ts';
 import { capacityOf, goArchitecture, nodeReport, type SlowFacts } from './node/facts.ts';
 import { collectStartUpGarbage } from './node/memory.ts';
 import type { Reboots } from './node/reboot.ts';
-import type { PodStatus } from './pod/pod.ts';
+import type { ClaimedVolume, PodStatus } from './pod/pod.ts';
 import type { ApiAddress } from './pod/service-variables.ts';
 import { AccountTokens } from './reconcile/account-tokens.ts';
 import { EventRecorder } from './reconcile/event-recorder.ts';
 import { Leases } from './reconcile/leases.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
+import { VolumeRemoval } from './reconcile/volume-removal.ts';
 import type { EngineInfo } from './runtime/runtime.ts';
 import type { AgentState, Identity } from './state/agent-state.ts';
 import { DesiredState } from './state/desired-state.ts';
@@ -42,6 +43,7 @@ export class Agent {
   readonly #reporter: Reporter;
   readonly #leases: Leases;
   readonly #tokens: AccountTokens;
+  readonly #volumes: VolumeRemoval;
   readonly #reconciler: Reconciler;
   readonly #session: Session;
   readonly #serviceNames: ServiceNames;
@@ -80,6 +82,11 @@ export class Agent {
       onToken: (uid) => this.#reconciler.desiredChanged([uid]),
       log: log.child({ part: 'tokens' }),
     });
+    this.#volumes = new VolumeRemoval({
+      ...{ desired: this.#desired, roots },
+      onRemoved: (volume) => this.#reporter.update(reportedVolume(volume)),
+      log: log.child({ part: 'volumes' }),
+    });
     this.#reconciler = new Reconciler({
       node: identity.node,
       hostIp: device.hostIp,
@@ -115,6 +122,7 @@ export class Agent {
       agentVersion: agentVersion(),
       log: log.child({ part: 'link' }),
       onDesired: (uids) => {
+        void this.#volumes.look();
         this.#tokens.wanted(uids); // a pod may have to wait for its turn, and for the hub by then
         this.#reconciler.desiredChanged(uids);
         this.#serviceNames.changed();
@@ -138,6 +146,7 @@ export class Agent {
       this.#gatherFacts(),
       this.#rebootIfAsked(), // an agent may have ended before it could
       this.#lookAtVersion(),
+      this.#volumes.look(),
     ]);
   }
 
@@ -148,6 +157,7 @@ export class Agent {
     this.#serviceNames.close();
     await this.#session.close();
     this.#tokens.close();
+    this.#volumes.close();
     await this.#reconciler.close();
   }
 
@@ -179,7 +189,8 @@ export class Agent {
   #everything(): Reported[] {
     if (!this.#reconciler.hasLooked) return [this.#reportedNode()];
     const pods = [...this.#reconciler.statuses()].map(([uid, status]) => this.#reportedPod(uid, status));
-    return [this.#reportedNode(), ...pods.filter((pod) => pod !== undefined)];
+    const volumes = this.#volumes.removed.map(reportedVolume);
+    return [this.#reportedNode(), ...pods.filter((pod) => pod !== undefined), ...volumes];
   }
 
   #reportedNode(): Reported {
@@ -346,4 +357,8 @@ export class Agent {
       pods,
     };
   }
+}
+
+function reportedVolume({ metadata: { name, uid } }: ClaimedVolume): Reported {
+  return { kind: 'PersistentVolume', namespace: '', name, uid, status: undefined };
 }

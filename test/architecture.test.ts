@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   // Down: link, state, reconcile, runtime; up: runtime, pod, reconcile, link.
   'agent/runtime': [],
-  'agent/pod': ['agent/runtime', 'proto/canonical-json.ts', 'proto/pod-update.ts'],
+  'agent/pod': ['agent/runtime', 'proto/canonical-json.ts', 'proto/local-path.ts', 'proto/pod-update.ts'],
   'agent/state': ['agent/pod', 'proto'],
   'agent/dns': ['agent/pod/cluster-domain.ts', 'agent/pod/pod.ts', 'agent/runtime/runtime.ts'],
   'agent/network': ['agent/pod/pod.ts', 'agent/runtime'],
@@ -74,7 +74,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Down: api, registry, store; then controllers, scheduler, dispatch, link, each through the registry.
   'hub/store': [],
   'hub/sync': [],
-  'hub/resources': ['hub/registry/registry.ts', 'hub/schema'],
+  'hub/resources': ['hub/registry/registry.ts', 'hub/schema', 'proto/local-path.ts'],
   'hub/resources/table-of-resources.ts': [
     'hub/resources',
     'hub/custom-resources/custom-resource-definitions.ts',

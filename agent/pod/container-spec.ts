@@ -12,11 +12,12 @@ import type { Joins } from './observation.ts';
 import { type Container, graceSecondsOf, ownContainersOf, type Pod, specHash } from './pod.ts';
 import { parseQuantity } from './quantity.ts';
 import { DEFAULT_MESSAGE_PATH } from './termination-message.ts';
-import { mountsOf, type PlannedMount, type VolumeRoots } from './volumes.ts';
+import { mountsOf, type PlannedMount, type VolumeContext, type VolumeRoots } from './volumes.ts';
 
 /** What a container is made of, beside the pod itself. */
 export interface ContainerContext extends EnvironmentContext {
   readonly roots: VolumeRoots;
+  readonly volumeOf: VolumeContext['volumeOf'];
   /** How the pod looks names up; undefined: as the engine sees fit. */
   readonly resolver: Resolver | undefined;
   readonly attempt: number;
@@ -60,7 +61,7 @@ export function containerSpec(pod: Pod, container: Container, context: Container
     ...resourcesOf(container),
     ...securityOf(pod, container),
     mounts: [
-      ...mountsOf(pod, container, context.roots, values),
+      ...mountsOf(pod, container, context, values),
       ...messageMount(container, context.messageFile),
     ],
     tty: container.tty ?? false,

@@ -3,7 +3,8 @@ import { allContainersOf, type Pod } from './pod.ts';
 /** Every ConfigMap and Secret that the pod's volumes and variables name, as `kind/namespace/name`. */
 export function configurationNames(pod: Pod): string[] {
   const { metadata, spec } = pod;
-  const volumes = (spec.volumes ?? []).flatMap(({ configMap, secret, projected }) => [
+  const volumes = (spec.volumes ?? []).flatMap(({ configMap, secret, projected, persistentVolumeClaim }) => [
+    persistentVolumeClaim && `PersistentVolumeClaim/${persistentVolumeClaim.claimName}`,
     configMap && `ConfigMap/${configMap.name}`,
     secret && `Secret/${secret.secretName}`,
     ...(projected?.sources ?? []).flatMap((source) => [

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { Volume, VolumeMount } from 'kubernetes-types/core/v1.d.ts';
+import { LOCAL_PATH_PROVISIONER, PROVISIONED_BY } from '../../proto/local-path.ts';
 import type { Mount } from '../runtime/runtime.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import type { Placement } from './downward.ts';
 import { expand } from './environment.ts';
-import type { Configuration, Container, Pod } from './pod.ts';
+import type { ClaimedVolume, Configuration, Container, Pod } from './pod.ts';
 import { type ProjectedFile, type ProjectionSources, projectedFiles } from './projected-files.ts';
 import { parseQuantity } from './quantity.ts';
 
@@ -24,6 +25,8 @@ export interface VolumeContext {
   readonly configuration: Configuration;
   readonly roots: VolumeRoots;
   readonly placement: Pick<Placement, 'allocatable'>;
+  /** The volume of a claim of the pod's namespace, if it has one on this device. */
+  readonly volumeOf: (namespace: string, claim: string) => ClaimedVolume | undefined;
   /** The tokens that the pod asks for, as far as there are any. */
   readonly tokens: ProjectionSources['tokens'];
   /** Why there are not more. */
@@ -93,7 +96,8 @@ export function hostsFile(uid: string, { data }: VolumeRoots): string {
 
 /** Throws ConfigurationError for what is missing or not supported. */
 export function planVolume(pod: Pod, volume: Volume, context: VolumeContext): VolumePlan {
-  const path = pathOf(pod, volume, context.roots);
+  const path = pathOf(pod, volume, context);
+  if (volume.persistentVolumeClaim) return planClaimed(claimedVolume(pod, volume, context), path);
   if (volume.hostPath) return { type: 'host', path, kind: volume.hostPath.type ?? '' };
   const { fsGroup } = pod.spec.securityContext ?? {};
   const group = fsGroup === undefined ? {} : { group: fsGroup };
@@ -111,7 +115,7 @@ export function planVolume(pod: Pod, volume: Volume, context: VolumeContext): Vo
 export function mountsOf(
   pod: Pod,
   container: Container,
-  roots: VolumeRoots,
+  context: MountContext,
   values: ReadonlyMap<string, string>,
 ): PlannedMount[] {
   return (container.volumeMounts ?? []).map((mount) => {
@@ -121,9 +125,9 @@ export function mountsOf(
     const isOurs = WRITTEN_BY_AGENT.some((source) => volume[source] !== undefined);
     const subPath = subPathOf(mount, values);
     return {
-      source: pathOf(pod, volume, roots),
+      source: pathOf(pod, volume, context),
       target: mount.mountPath,
-      readOnly: (mount.readOnly ?? false) || isOurs,
+      readOnly: (mount.readOnly ?? volume.persistentVolumeClaim?.readOnly ?? false) || isOurs,
       ...propagationOf(mount, container),
       ...(subPath && { subPath }),
       isOurs,
@@ -141,8 +145,49 @@ function memorySize({ spec }: Pod, { emptyDir }: Volume, { placement }: VolumeCo
   return Math.ceil(Math.min(...sizes.filter((size) => size !== undefined && size > 0).map(Number)));
 }
 
-function pathOf(pod: Pod, volume: Volume, roots: VolumeRoots): string {
+/** Where the data of a volume is that this device was asked to make. */
+export function claimedDirectory({ metadata }: ClaimedVolume, { data }: VolumeRoots): string {
+  return join(data, 'volumes', metadata.name);
+}
+
+function isLocalPath({ metadata }: ClaimedVolume): boolean {
+  return metadata.annotations?.[PROVISIONED_BY] === LOCAL_PATH_PROVISIONER;
+}
+
+function claimedVolume(
+  pod: Pod,
+  { persistentVolumeClaim }: Volume,
+  { volumeOf }: MountContext,
+): ClaimedVolume {
+  const { claimName = '' } = persistentVolumeClaim ?? {};
+  const volume = volumeOf(pod.metadata.namespace, claimName);
+  if (volume) return volume;
+  throw new ConfigurationError(`persistentvolumeclaim "${claimName}" has no volume on this device yet`);
+}
+
+function planClaimed(volume: ClaimedVolume, path: string): VolumePlan {
+  if (isLocalPath(volume)) return { type: 'directory', path };
+  const { hostPath } = volume.spec;
+  return { type: 'host', path, kind: hostPath ? (hostPath.type ?? '') : 'Directory' };
+}
+
+function claimedPath(volume: ClaimedVolume, roots: VolumeRoots): string {
+  if (isLocalPath(volume)) return claimedDirectory(volume, roots);
+  const { hostPath, local, volumeMode } = volume.spec;
+  const path = hostPath?.path ?? local?.path;
+  if (path !== undefined && volumeMode !== 'Block') return path;
+  throw new ConfigurationError(
+    `persistentvolume "${volume.metadata.name}" is of a kind that this agent does not support: ` +
+      'use the class local-path, or a hostPath or local volume with a file system',
+  );
+}
+
+type MountContext = Pick<VolumeContext, 'roots' | 'volumeOf'>;
+
+function pathOf(pod: Pod, volume: Volume, context: MountContext): string {
+  const { roots } = context;
   if (volume.hostPath) return volume.hostPath.path;
+  if (volume.persistentVolumeClaim) return claimedPath(claimedVolume(pod, volume, context), roots);
   refuseUnknown(volume);
   const root = isInMemory(volume) ? roots.memory : roots.data;
   return volumeDirectory(pod, volume.name, root);
@@ -161,7 +206,7 @@ function refuseUnknown(volume: Volume): void {
   if (!KNOWN_SOURCES.includes(source))
     throw new ConfigurationError(
       `volume "${volume.name}" is of the kind "${source}", which this agent does not support: ` +
-        `use ${KNOWN_SOURCES.join(', ')} or hostPath`,
+        `use ${KNOWN_SOURCES.join(', ')}, hostPath or persistentVolumeClaim`,
     );
   const { medium = '' } = volume.emptyDir ?? {};
   if (!KNOWN_MEDIA.includes(medium))

@@ -79,6 +79,7 @@ export function makeExecutor(options: ExecutorOptions): Executor {
   const starts = new Limit(STARTS_AT_ONCE);
   const connected = new Set<string>();
   const { runtime, network, containers, images, log } = options;
+  const volumeOf = (namespace: string, claim: string) => options.desired.volumeOf(namespace, claim);
 
   return {
     connected,
@@ -135,7 +136,7 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     const { desired: configuration, roots, allocatable } = options;
     const { values: tokens, problem: tokenProblem } = await options.tokens.of(pod);
     const placement = { allocatable: allocatable() };
-    await makeVolumes(pod, { configuration, roots, placement, tokens, tokenProblem });
+    await makeVolumes(pod, { configuration, roots, volumeOf, placement, tokens, tokenProblem });
     prepared();
   }
 
@@ -151,6 +152,7 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     const spec = containerSpec(pod, container, {
       configuration: desired,
       roots,
+      volumeOf,
       placement: { node, hostIp, podIp, allocatable: allocatable() },
       serviceVariables: serviceVariables(pod, desired.services.values(), api()),
       resolver: await resolver(pod),

@@ -1,9 +1,21 @@
 import { createHash } from 'node:crypto';
 import { encodeObjects, type NamedObject } from '../../proto/snapshot.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
+import { claimsOf, isClaimOf, PROVISIONED_BY } from '../resources/local-path.ts';
 import { type KubeObject, objectKey } from '../resources/object.ts';
-import { configMaps, pods, secrets } from '../resources/table-of-resources.ts';
-import type { ServiceObject } from '../resources/typed.ts';
+import {
+  configMaps,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  secrets,
+} from '../resources/table-of-resources.ts';
+import type {
+  PersistentVolumeClaimObject,
+  PersistentVolumeObject,
+  PodObject,
+  ServiceObject,
+} from '../resources/typed.ts';
 
 /** What a node needs, before it is numbered, sealed and signed. */
 export interface CompiledSnapshot {
@@ -23,6 +35,8 @@ export interface SnapshotSource {
   /** The node itself, if the device is to know something of it. */
   readonly node: NamedObject | undefined;
   readonly get: (resource: ResourceDefinition, namespace: string, name: string) => KubeObject | undefined;
+  /** The volumes on the node's device whose directories it is to remove. */
+  readonly abandoned: readonly PersistentVolumeObject[];
   /** SPKI DER, base64. */
   readonly sealingKey: string;
   /** Where the API is, for pods. */
@@ -35,6 +49,7 @@ export function compileSnapshot({
   servicesOf,
   node,
   get,
+  abandoned,
   sealingKey,
   apiPort,
 }: SnapshotSource): CompiledSnapshot {
@@ -45,6 +60,8 @@ export function compileSnapshot({
     });
   const services = new Map(bound.flatMap(servicesOf).map((service) => [objectKey(service), service]));
   const plain = encodeObjects([
+    ...claimed(bound, get),
+    ...abandoned.map(whereItIs),
     ...[...bound, ...referred(configMaps, 'configMap')].map(forDevice),
     ...[...services.values()].map(whereItLeads),
     ...(node ? [node] : []),
@@ -80,6 +97,44 @@ function forDevice(object: KubeObject): NamedObject {
       ...(deletionTimestamp && { deletionTimestamp, deletionGracePeriodSeconds }),
     },
   };
+}
+
+/** The claims of pods, as far as they have volumes, and those volumes. */
+function claimed(bound: readonly KubeObject[], get: SnapshotSource['get']): NamedObject[] {
+  const keys = new Set(bound.flatMap((pod) => claimsOf(pod as PodObject)));
+  const volumes = new Map<string, NamedObject>();
+  const claims = [...keys].flatMap((key) => {
+    const [namespace = '', name = ''] = key.split('/');
+    const claim = get(persistentVolumeClaims, namespace, name) as PersistentVolumeClaimObject | undefined;
+    const { volumeName = '' } = claim?.spec ?? {};
+    const volume = get(persistentVolumes, '', volumeName) as PersistentVolumeObject | undefined;
+    if (!claim || !volume || !isClaimOf(volume, claim)) return [];
+    volumes.set(volumeName, whereItIs(volume));
+    const { uid = '' } = claim.metadata;
+    return [
+      {
+        ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim' },
+        ...{ metadata: { namespace, name, uid }, spec: { volumeName } },
+      },
+    ];
+  });
+  return [...claims, ...volumes.values()];
+}
+
+/** For the device a volume is where its data is: whether it is claimed is no concern of it. */
+function whereItIs({ metadata, spec }: PersistentVolumeObject): NamedObject {
+  const { name = '', uid = '', annotations, deletionTimestamp } = metadata;
+  const provisioner = annotations?.[PROVISIONED_BY];
+  const { claimRef: _, nodeAffinity: __, capacity: ___, ...where } = spec;
+  const volume = {
+    ...{ apiVersion: 'v1', kind: 'PersistentVolume', spec: where },
+    metadata: {
+      ...{ name, uid },
+      ...(provisioner && { annotations: { [PROVISIONED_BY]: provisioner } }),
+      ...(deletionTimestamp && { deletionTimestamp }),
+    },
+  };
+  return volume;
 }
 
 /** For the device a Service is a name for pods: what else it has would make new snapshots for nothing. */

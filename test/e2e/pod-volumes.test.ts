@@ -150,10 +150,6 @@ const refused = (root: string): Readonly<Record<string, [pod: object, why: RegEx
     host('no-character', 'CharDevice', /is not a character device/),
     host('no-block', 'BlockDevice', /is not a block device/),
     [
-      'no-claim',
-      [withVolume('no-claim', { persistentVolumeClaim: { claimName: 'x' } }), /persistentVolumeClaim/],
-    ],
-    [
       'no-image',
       [
         withVolume('no-image', { image: { reference: 'x' } }),

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFil
 import { join } from 'node:path';
 import t from 'tap';
 import { ConfigurationError } from '../../../agent/pod/configuration-error.ts';
-import type { Configuration, Pod } from '../../../agent/pod/pod.ts';
+import type { ClaimedVolume, Configuration, Pod } from '../../../agent/pod/pod.ts';
 import { makeVolume, removeDirectories } from '../../../agent/pod/volume-files.ts';
 import { mountsOf, planVolume, podDirectories } from '../../../agent/pod/volumes.ts';
 import { container, makePod } from '../builders.ts';
@@ -14,9 +14,22 @@ const configuration: Configuration = {
   secret: (_, name) =>
     name === 'sec' ? { data: { key: Buffer.from('secret').toString('base64') } } : undefined,
 };
+const volumes: Record<string, object> = {
+  data: {
+    metadata: {
+      ...{ name: 'pvc-1', uid: 'u1' },
+      annotations: { 'pv.kubernetes.io/provisioned-by': 'holdfast.dev/local-path' },
+    },
+    spec: { hostPath: { path: '/elsewhere' } },
+  },
+  srv: { metadata: { name: 'srv', uid: 'u2' }, spec: { hostPath: { path: '/srv', type: 'Directory' } } },
+  disk: { metadata: { name: 'disk', uid: 'u3' }, spec: { local: { path: '/mnt/disk' } } },
+  share: { metadata: { name: 'share', uid: 'u4' }, spec: { nfs: { server: 'x', path: '/' } } },
+};
 const context = {
   configuration,
   roots,
+  volumeOf: (_: string, claim: string) => volumes[claim] as ClaimedVolume | undefined,
   placement: { allocatable: { cpu: '2', memory: '1Gi' } },
   tokens: new Map([
     ['3607 ', 'api-token'],
@@ -51,6 +64,15 @@ t.test('where volumes are', async (t) => {
     'secrets are kept in memory',
   );
   t.same(podDirectories('uid-web', roots), ['/data/pods/uid-web', '/memory/pods/uid-web']);
+});
+
+t.test('volumes that are claimed', async (t) => {
+  const claim = (claimName: string) => plan({ persistentVolumeClaim: { claimName } });
+  t.same(claim('data'), { type: 'directory', path: '/data/volumes/pvc-1' });
+  t.same(claim('srv'), { type: 'host', path: '/srv', kind: 'Directory' });
+  t.same(claim('disk'), { type: 'host', path: '/mnt/disk', kind: 'Directory' });
+  t.throws(() => claim('none'), /persistentvolumeclaim "none" has no volume on this device yet/);
+  t.throws(() => claim('share'), /persistentvolume "share" is of a kind that this agent does not support/);
 });
 
 t.test('what is in them', async (t) => {
@@ -178,18 +200,20 @@ t.test('what a container mounts', async (t) => {
     volumes: [
       { name: 'e', emptyDir: {} },
       { name: 'c', configMap: { name: 'conf' } },
+      { name: 'p', persistentVolumeClaim: { claimName: 'data', readOnly: true } },
     ],
   });
   const values = new Map([['POD', 'web-1']]);
   const mounts = (mount: object, spec: object = {}) => {
     const volumeMounts = [{ mountPath: '/m', name: 'e', ...mount }];
-    return mountsOf(pod, container('main', { volumeMounts, ...spec }), roots, values);
+    return mountsOf(pod, container('main', { volumeMounts, ...spec }), context, values);
   };
   t.same(mounts({}), [
     { source: '/data/pods/uid-web/volumes/e', target: '/m', readOnly: false, isOurs: false },
   ]);
   t.match(mounts({ readOnly: true }), [{ readOnly: true }]);
   t.match(mounts({ name: 'c' }), [{ readOnly: true }], 'configuration is never written to');
+  t.match(mounts({ name: 'p' }), [{ source: '/data/volumes/pvc-1', readOnly: true, isOurs: false }]);
   t.match(mounts({ name: 'c', subPath: 'a' }), [{ subPath: 'a', isOurs: true }]);
   t.match(mounts({ subPath: 'x/y' }), [{ subPath: 'x/y', isOurs: false }]);
   t.match(mounts({ subPathExpr: 'logs/$(POD)' }), [{ subPath: 'logs/web-1' }]);
