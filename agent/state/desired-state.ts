@@ -8,6 +8,7 @@ import {
   type Snapshot,
   type Version,
 } from '../../proto/gen/holdfast/v1/link_pb.ts';
+import { LOCAL_PATH_PROVISIONER, PROVISIONED_BY } from '../../proto/local-path.ts';
 import { unseal } from '../../proto/seal.ts';
 import {
   compareVersions,
@@ -137,7 +138,10 @@ export class DesiredState implements Configuration {
 
   /** Volumes of this device that nobody claims any more: what they hold is to be removed. */
   get abandonedVolumes(): readonly ClaimedVolume[] {
-    return [...this.#objects.volumes.values()].filter(({ metadata }) => metadata.deletionTimestamp);
+    return [...this.#objects.volumes.values()].filter(
+      ({ metadata }) =>
+        metadata.deletionTimestamp && metadata.annotations?.[PROVISIONED_BY] === LOCAL_PATH_PROVISIONER,
+    );
   }
 
   /** What the hub has sealed to this device. Throws when it is for another. */

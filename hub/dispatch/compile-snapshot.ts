@@ -61,7 +61,7 @@ export function compileSnapshot({
   const services = new Map(bound.flatMap(servicesOf).map((service) => [objectKey(service), service]));
   const plain = encodeObjects([
     ...claimed(bound, get),
-    ...abandoned.map(whereItIs),
+    ...abandoned.map(toRemove),
     ...[...bound, ...referred(configMaps, 'configMap')].map(forDevice),
     ...[...services.values()].map(whereItLeads),
     ...(node ? [node] : []),
@@ -123,7 +123,7 @@ function claimed(bound: readonly KubeObject[], get: SnapshotSource['get']): Name
 
 /** For the device a volume is where its data is: whether it is claimed is no concern of it. */
 function whereItIs({ metadata, spec }: PersistentVolumeObject): NamedObject {
-  const { name = '', uid = '', annotations, deletionTimestamp } = metadata;
+  const { name = '', uid = '', annotations } = metadata;
   const provisioner = annotations?.[PROVISIONED_BY];
   const { claimRef: _, nodeAffinity: __, capacity: ___, ...where } = spec;
   const volume = {
@@ -131,10 +131,16 @@ function whereItIs({ metadata, spec }: PersistentVolumeObject): NamedObject {
     metadata: {
       ...{ name, uid },
       ...(provisioner && { annotations: { [PROVISIONED_BY]: provisioner } }),
-      ...(deletionTimestamp && { deletionTimestamp }),
     },
   };
   return volume;
+}
+
+/** Only of these the device is told that they are deleted: it removes what they hold. */
+function toRemove(volume: PersistentVolumeObject): NamedObject {
+  const { deletionTimestamp } = volume.metadata;
+  const told = whereItIs(volume);
+  return { ...told, metadata: { ...told.metadata, ...(deletionTimestamp && { deletionTimestamp }) } };
 }
 
 /** For the device a Service is a name for pods: what else it has would make new snapshots for nothing. */

@@ -110,6 +110,7 @@ t.test('persistent volumes', async (t) => {
     async (t) => {
       const { spec } = await claimOf('data');
       const directory = join(stand.agentDir, 'volumes', spec?.volumeName ?? '');
+      await stand.kubectl('delete', 'pv', spec?.volumeName ?? '', '--wait=false');
       await stand.kubectl('delete', 'pvc', 'data', '--wait=false');
       t.match(await stand.kubectl('get', 'pvc', 'data', '--no-headers'), /Terminating/);
       t.equal(await sh('second', 'cat /data/x'), 'kept');
