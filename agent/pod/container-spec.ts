@@ -60,10 +60,7 @@ export function containerSpec(pod: Pod, container: Container, context: Container
     ...(ipc && { ipc }),
     ...resourcesOf(container),
     ...securityOf(pod, container),
-    mounts: [
-      ...mountsOf(pod, container, context, values),
-      ...messageMount(container, context.messageFile),
-    ],
+    mounts: [...mountsOf(pod, container, context, values), ...messageMount(container, context.messageFile)],
     tty: container.tty ?? false,
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,

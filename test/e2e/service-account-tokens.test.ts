@@ -126,7 +126,7 @@ t.test('tokens of service accounts', async (t) => {
   await t.test('it is in memory, and for root alone', async (t) => {
     const uid = (await pods.get('robot')).metadata?.uid ?? '';
     t.equal(statSync(join(stand.runDir, 'memory/pods', uid, 'tokens.json')).mode & 0o777, 0o600);
-    t.notOk(existsSync(join(stand.agentDir, 'pods', uid)), 'there is nothing of it on the disk');
+    t.notOk(existsSync(join(stand.agentDir, 'pods', uid, 'volumes')), 'there is no volume of it on the disk');
   });
 
   await t.test('it is there after a restart without a connection', async (t) => {
