@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -66,8 +67,12 @@ t.test('a container that changes links all the time gets nothing of what is outs
   t.teardown(() => unmountBelow([dir]));
   mkdirSync(join(dir, 'places'));
   const script = `cd ${volume}; ln -s ../outside bad; while :; do mv -T real x; mv -T bad real; mv -T real bad; mv -T x real; done`;
-  const swapper = spawn('sh', ['-c', script], { stdio: 'ignore' });
-  t.teardown(() => swapper.kill('SIGKILL'));
+  const swapper = spawn('sh', ['-c', script], { stdio: 'ignore', detached: true });
+  const ended = once(swapper, 'exit');
+  t.teardown(async () => {
+    process.kill(-(swapper.pid ?? 0), 'SIGKILL'); // what it has just called as well
+    await ended;
+  });
   let placed = 0;
   for (let round = 0; round < 60; round++) {
     const place = () => join(dir, 'places', `${round}`);
