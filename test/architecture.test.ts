@@ -239,7 +239,7 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
 /** Types only: their values are made in another place and handed over. */
 const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
   'agent/reconcile/event-recorder.ts': ['agent/link', 'agent/node', 'agent/update'],
-  'agent/pod/pod.ts': ['agent/dns', 'agent/local'],
+  'agent/pod/pod.ts': ['agent/local'],
   'agent/state/agent-state.ts': ['agent/node', 'agent/update'],
   'agent/state/desired-state.ts': ['agent/node', 'agent/update'],
   'agent/runtime/runtime.ts': ['agent/dns', 'agent/node', 'agent/usage'],

@@ -206,12 +206,13 @@ t.test('bad input', async (t) => {
   });
 
   await scenario('what this agent cannot do yet is said', async (t) => {
-    const initContainers = [{ name: 'first', image: appImage(1) }];
-    await stand.apply(pod('unsupported', { initContainers, activeDeadlineSeconds: 60 }));
+    const sysctls = [{ name: 'net.core.somaxconn', value: '1024' }];
+    const securityContext = { sysctls, supplementalGroupsPolicy: 'Strict' };
+    await stand.apply(pod('unsupported', { securityContext }));
     const waiting = await waits('unsupported', 'CreateContainerConfigError');
     t.match(
       waiting.message,
-      /spec.initContainers, spec.activeDeadlineSeconds: not supported by this agent yet/,
+      /spec.securityContext.supplementalGroupsPolicy=Strict, spec.securityContext.sysctls: not supported by this agent yet/,
     );
     await stand.kubectl('delete', 'pod', 'unsupported', '--wait');
   });
