@@ -42,19 +42,44 @@ export function extraHostsOf({ spec }: Pod): string[] {
   );
 }
 
+/** What the device knows of a pod when a container of it is made. */
+export interface HostsContext {
+  /** Empty where the engine gives each container an address of its own. */
+  readonly podIp: string;
+  /** The device's own file. */
+  readonly ofDevice: string;
+}
+
+const LOCAL = `# Kubernetes-managed hosts file.
+127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::0\tip6-localnet
+fe00::0\tip6-mcastprefix
+fe00::1\tip6-allnodes
+fe00::2\tip6-allrouters
+`;
+
 /**
- * The file of a container on the device's network that is to know more names than the device: the engine would leave the
- * device's own out. Undefined where the engine writes it, or the container mounts its own.
+ * The file as the kubelet writes it. Undefined where the engine writes the right one, which on the device's network is
+ * the device's, or the container mounts its own.
  */
-export function managedHosts({ spec }: Pod, container: Container, ofDevice: string): string | undefined {
-  const { hostNetwork, hostAliases = [] } = spec;
+export function managedHosts(pod: Pod, container: Container, context: HostsContext): string | undefined {
+  const { hostNetwork, hostAliases = [] } = pod.spec;
   const hasOwn = container.volumeMounts?.some(({ mountPath }) => mountPath === HOSTS_PATH);
-  if (!hostNetwork || hostAliases.length === 0 || hasOwn) return undefined;
+  if (hasOwn || (hostNetwork ? hostAliases.length === 0 : context.podIp === '')) return undefined;
   const aliases = hostAliases.map(({ ip, hostnames = [] }) => `${ip}\t${hostnames.join('\t')}\n`);
   return [
-    '# Kubernetes-managed hosts file (host network).\n',
-    ofDevice,
-    '\n# Entries added by HostAliases.\n',
-    ...aliases,
+    hostNetwork
+      ? `# Kubernetes-managed hosts file (host network).\n${context.ofDevice}`
+      : `${LOCAL}${context.podIp}\t${ownNames(pod)}\n`,
+    ...(aliases.length > 0 ? ['\n# Entries added by HostAliases.\n', ...aliases] : []),
   ].join('');
+}
+
+function ownNames(pod: Pod): string {
+  const { hostname = '', domain } = hostNamesOf(pod) ?? {};
+  if (domain) return `${hostname}.${domain}\t${hostname}`;
+  return pod.spec.setHostnameAsFQDN && pod.spec.subdomain
+    ? `${hostname}\t${hostname.slice(0, hostname.indexOf('.'))}`
+    : hostname;
 }

@@ -90,8 +90,8 @@ export function subPathPlace(
 }
 
 /** The `/etc/hosts` of the pod's containers, where this agent writes it. */
-export function hostsFile(uid: string, { data }: VolumeRoots): string {
-  return join(data, 'pods', uid, 'etc-hosts');
+export function hostsFile(uid: string, { memory }: VolumeRoots): string {
+  return join(memory, 'pods', uid, 'etc-hosts');
 }
 
 /** Throws ConfigurationError for what is missing or not supported. */

@@ -164,7 +164,7 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     });
     refuseRoot(pod, container, dependsOnImageUser(pod, container) ? await runtime.imageUser(spec.image) : '');
     const [ended] = attemptsOf(context.containers, container.name);
-    const hosts = await makeHostsFile(pod, container, roots);
+    const hosts = await makeHostsFile(pod, container, podIp, roots);
     const { uid } = context;
     const place = (index: number) => subPathPlace(uid, container.name, attempt, index, roots);
     const { mounts, release } = await placeMounts(spec.mounts, place);

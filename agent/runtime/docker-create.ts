@@ -65,7 +65,8 @@ function hostConfig(spec: ContainerSpec): Docker.HostConfig {
     ...((network.type === 'own' || network.type === 'named') && { PortBindings: portBindings(spec) }),
     // What it needs to make its network; it then gives that up.
     ...(network.type === 'made-by-itself' && { CapDrop: ['ALL'], CapAdd: ['SYS_ADMIN'] }),
-    ...(spec.extraHosts?.length && (network.type === 'own' || network.type === 'named') && { ExtraHosts: [...spec.extraHosts] }),
+    ...(spec.extraHosts?.length &&
+      (network.type === 'own' || network.type === 'named') && { ExtraHosts: [...spec.extraHosts] }),
     ...(spec.groups?.length && { GroupAdd: spec.groups.map(String) }),
     Mounts: spec.mounts.map(({ source, target, readOnly, propagation }) => ({
       Type: 'bind' as const,

@@ -146,6 +146,7 @@ t.test('configuration', async (t) => {
       t.match(text, /^127\.0\.0\.1\s+localhost/m);
     }
     const { status } = await pods.get('named');
+    t.match(await sh('named', 'cat /etc/hosts'), /^# Kubernetes-managed hosts file\.$/m);
     t.match(
       await sh('named', 'cat /etc/hosts'),
       new RegExp(`^${status?.podIP}\\s+db-0.db.default.svc.cluster.local\\s+db-0`, 'm'),

@@ -31,8 +31,30 @@ t.test('names that it knows', async (t) => {
     'six.example:2001:db8::1',
   ]);
   t.same(extraHostsOf(makePod()), []);
-  const managed = (spec: object, main = container()) => managedHosts(makePod(spec), main, '127.0.0.1 box\n');
+  const managed = (spec: object, main = container(), podIp = '') =>
+    managedHosts(makePod(spec), main, { podIp, ofDevice: '127.0.0.1 box\n' });
   t.equal(managed({ hostAliases }), undefined, 'the engine writes it');
+  const own1 = (spec: object) => managed(spec, container(), '10.42.0.9')?.split('\n').slice(0, 8);
+  t.same(own1({}), [
+    '# Kubernetes-managed hosts file.',
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    'fe00::0\tip6-localnet',
+    'fe00::0\tip6-mcastprefix',
+    'fe00::1\tip6-allnodes',
+    'fe00::2\tip6-allrouters',
+    '10.42.0.9\tweb',
+  ]);
+  const names = { hostname: 'db-0', subdomain: 'db' };
+  t.equal(own1(names)?.[7], '10.42.0.9\tdb-0.db.default.svc.cluster.local\tdb-0');
+  t.equal(
+    own1({ ...names, setHostnameAsFQDN: true })?.[7],
+    '10.42.0.9\tdb-0.db.default.svc.cluster.local\tdb-0',
+  );
+  t.match(
+    managed({ hostAliases }, container(), '10.42.0.9'),
+    /\n# Entries added by HostAliases.\n192.0.2.7\ta.example\tb/,
+  );
   t.equal(managed({ hostNetwork: true }), undefined, 'it is the device\u2019s');
   t.equal(
     managed({ hostNetwork: true, hostAliases }),
