@@ -13,14 +13,17 @@ import { Streams } from './link/streams.ts';
 import type { LocalApi } from './local/server.ts';
 import type { LocalStatus } from './local/status.ts';
 import type { Logger } from './log.ts';
-import { goArchitecture, nodeReport, type SlowFacts } from './node/facts.ts';
+import { capacityOf, goArchitecture, nodeReport, type SlowFacts } from './node/facts.ts';
 import { collectStartUpGarbage } from './node/memory.ts';
 import type { Reboots } from './node/reboot.ts';
 import type { GuardRails } from './pod/guard-rails.ts';
-import type { PodStatus } from './pod/pod.ts';
+import type { ClaimedVolume, PodStatus } from './pod/pod.ts';
+import type { ApiAddress } from './pod/service-variables.ts';
+import { AccountTokens } from './reconcile/account-tokens.ts';
 import { EventRecorder } from './reconcile/event-recorder.ts';
 import { Leases } from './reconcile/leases.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
+import { VolumeRemoval } from './reconcile/volume-removal.ts';
 import type { EngineInfo } from './runtime/runtime.ts';
 import type { AgentState, Identity } from './state/agent-state.ts';
 import { DesiredState } from './state/desired-state.ts';
@@ -40,6 +43,8 @@ export class Agent {
   readonly #events: EventRecorder;
   readonly #reporter: Reporter;
   readonly #leases: Leases;
+  readonly #tokens: AccountTokens;
+  readonly #volumes: VolumeRemoval;
   readonly #reconciler: Reconciler;
   readonly #session: Session;
   readonly #serviceNames: ServiceNames;
@@ -69,6 +74,20 @@ export class Agent {
       log: log.child({ part: 'leases' }),
       onChange: () => this.#reconciler.leasesChanged(),
     });
+    const roots = { data: config.dataDir, memory: join(config.runDir, 'memory') };
+    this.#tokens = new AccountTokens({
+      ...{ desired: this.#desired, state, roots, moment },
+      monotonicMs: () => performance.now(),
+      random: Math.random,
+      isFinished: (uid) => this.#reconciler.isFinished(uid),
+      onToken: (uid) => this.#reconciler.desiredChanged([uid]),
+      log: log.child({ part: 'tokens' }),
+    });
+    this.#volumes = new VolumeRemoval({
+      ...{ desired: this.#desired, roots },
+      onRemoved: (volume) => this.#reporter.update(reportedVolume(volume)),
+      log: log.child({ part: 'volumes' }),
+    });
     this.#reconciler = new Reconciler({
       node: identity.node,
       hostIp: device.hostIp,
@@ -78,7 +97,10 @@ export class Agent {
       desired: this.#desired,
       state,
       leases: this.#leases,
-      roots: { data: config.dataDir, memory: join(config.runDir, 'memory') },
+      tokens: this.#tokens,
+      roots,
+      allocatable: () => capacityOf(this.#slowFacts),
+      api: () => this.#api,
       events: this.#events,
       log: log.child({ part: 'reconciler' }),
       monotonicMs: () => performance.now(),
@@ -98,9 +120,12 @@ export class Agent {
       desired: this.#desired,
       reporter: this.#reporter,
       streams: new Streams({ open: (request, signal) => this.#openStream(request, signal) }),
+      tokens: this.#tokens,
       agentVersion: agentVersion(),
       log: log.child({ part: 'link' }),
       onDesired: (uids) => {
+        void this.#volumes.look();
+        this.#tokens.wanted(uids); // a pod may have to wait for its turn, and for the hub by then
         this.#reconciler.desiredChanged(uids);
         this.#serviceNames.changed();
         void this.#rebootIfAsked();
@@ -123,6 +148,7 @@ export class Agent {
       this.#gatherFacts(),
       this.#rebootIfAsked(), // an agent may have ended before it could
       this.#lookAtVersion(),
+      this.#volumes.look(),
     ]);
   }
 
@@ -137,7 +163,15 @@ export class Agent {
     (await this.#selfUpdate)?.close();
     this.#serviceNames.close();
     await this.#session.close();
+    this.#tokens.close();
+    this.#volumes.close();
     await this.#reconciler.close();
+  }
+
+  /** By the name that this device knows the hub by. */
+  get #api(): ApiAddress | undefined {
+    const { apiPort } = this.#desired;
+    return apiPort === undefined ? undefined : { host: this.#identity.hub.host, port: apiPort };
   }
 
   *#localPods() {
@@ -162,7 +196,8 @@ export class Agent {
   #everything(): Reported[] {
     if (!this.#reconciler.hasLooked) return [this.#reportedNode()];
     const pods = [...this.#reconciler.statuses()].map(([uid, status]) => this.#reportedPod(uid, status));
-    return [this.#reportedNode(), ...pods.filter((pod) => pod !== undefined)];
+    const volumes = this.#volumes.removed.map(reportedVolume);
+    return [this.#reportedNode(), ...pods.filter((pod) => pod !== undefined), ...volumes];
   }
 
   #reportedNode(): Reported {
@@ -329,4 +364,8 @@ export class Agent {
       pods,
     };
   }
+}
+
+function reportedVolume({ metadata: { name, uid } }: ClaimedVolume): Reported {
+  return { kind: 'PersistentVolume', namespace: '', name, uid, status: undefined };
 }

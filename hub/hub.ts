@@ -7,6 +7,7 @@ import { openAccess } from './access.ts';
 import { openPolicies } from './admission/open-policies.ts';
 import { ManifestWriter } from './api/manifest-writer.ts';
 import { ApiServer } from './api/server.ts';
+import { podToken } from './authentication/pod-tokens.ts';
 import { bootstrapObjects } from './bootstrap-objects.ts';
 import { advertisedAddress, type HubConfig, ownHosts } from './config.ts';
 import { startApiService } from './controllers/api-service/api-service.ts';
@@ -44,7 +45,7 @@ import { signRequest } from './security/certificate-signer.ts';
 import { clientPair, type HubKeys, loadHubKeys } from './security/hub-keys.ts';
 import { JOIN_SIGNER } from './security/join-approval.ts';
 import { kubeconfig } from './security/kubeconfig.ts';
-import { holderOf, isRevoked, nodeOfUser } from './security/node-identity.ts';
+import { holderOf, isRevoked, nodeOfUser, sealingKeyOf } from './security/node-identity.ts';
 import { startCompaction } from './store/compaction.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
 import { AuditLog } from './telemetry/audit-log.ts';
@@ -116,11 +117,13 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       dispatcher.nodeReplaced(node);
     },
   });
+  const served: { port: number | undefined } = { port: undefined };
   const dispatcher = new Dispatcher({
     registry,
     store,
     cluster: keys.cluster,
     epoch: EPOCH,
+    apiPort: () => served.port ?? config.apiPort,
     signingKey: keys.snapshotKey,
     send: (node, snapshot) => {
       const session = sessions.get(node);
@@ -144,6 +147,8 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     registration,
     status: new StatusIntake(registry, log.child({ part: 'status' })),
     streams,
+    tokenOf: (node, request) => podToken(registry, access.accountTokens, node, request),
+    sealingKeyOf: (node) => sealingKeyOf(registry.get(nodes, undefined, node)),
     onHeld: (node, held) => dispatcher.nodeHolds(node, held),
     hubVersion: hubVersion(),
     log: log.child({ part: 'link' }),
@@ -227,7 +232,6 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   const observers = [metrics.requests, audit];
   const pushes = new GitPushes();
   const packages = new PackageStore(config.dataDir);
-  const served: { port: number | undefined } = { port: undefined };
   const controllers = startControllers({
     registry,
     log: log.child({ part: 'controllers' }),

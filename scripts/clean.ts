@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { unmountBelow } from '../agent/pod/mount-points.ts';
 import { BUSYBOX_IMAGE } from './busybox-image.ts';
 import { DockerApi } from './docker-api.ts';
 import { runningEngine, stopOwnEngine } from './docker-engine.ts';
@@ -28,6 +29,7 @@ try {
   await Promise.all([stopAgent(), stopHub()]);
   await cleanEngine(readFrom(files.node, 0).trim());
   if (await stopOwnEngine()) console.log('Stopped the Docker engine that was started here.');
+  await unmountBelow([files.home]); // of pods that had volumes in memory
   rmSync(files.home, { recursive: true, force: true });
   console.log('Removed .holdfast.');
 } catch (error) {

@@ -12,9 +12,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   // Down: link, state, reconcile, runtime; up: runtime, pod, reconcile, link.
   'agent/runtime': [],
-  'agent/pod': ['agent/runtime', 'proto/canonical-json.ts', 'proto/pod-update.ts'],
+  'agent/pod': ['agent/runtime', 'proto/canonical-json.ts', 'proto/local-path.ts', 'proto/pod-update.ts'],
   'agent/state': ['agent/pod', 'proto'],
-  'agent/dns': ['agent/pod/pod.ts', 'agent/runtime/runtime.ts'],
+  'agent/dns': ['agent/pod/cluster-domain.ts', 'agent/pod/pod.ts', 'agent/runtime/runtime.ts'],
   'agent/network': ['agent/pod/pod.ts', 'agent/runtime'],
   'agent/reconcile': [
     'agent/network/pod-network.ts',
@@ -62,7 +62,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'agent/streams': ['agent/runtime', 'agent/usage', 'proto'],
   'agent/usage': ['agent/runtime/limit.ts', 'agent/runtime/runtime.ts'],
-  'agent/config.ts': ['agent/network/subnet.ts', 'proto/engine-address.ts', 'proto/settings'],
+  'agent/config.ts': [
+    'agent/network/subnet.ts',
+    'agent/pod/guard-rails.ts',
+    'proto/engine-address.ts',
+    'proto/settings',
+  ],
   'agent/log.ts': [],
   'agent/version.ts': [],
   'agent/device.ts': ['agent'],
@@ -74,7 +79,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Down: api, registry, store; then controllers, scheduler, dispatch, link, each through the registry.
   'hub/store': [],
   'hub/sync': [],
-  'hub/resources': ['hub/registry/registry.ts', 'hub/schema'],
+  'hub/resources': ['hub/registry/registry.ts', 'hub/schema', 'proto/local-path.ts'],
   'hub/resources/table-of-resources.ts': [
     'hub/resources',
     'hub/custom-resources/custom-resource-definitions.ts',
@@ -239,7 +244,7 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
 /** Types only: their values are made in another place and handed over. */
 const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = {
   'agent/reconcile/event-recorder.ts': ['agent/link', 'agent/node', 'agent/update'],
-  'agent/pod/pod.ts': ['agent/dns', 'agent/local'],
+  'agent/pod/pod.ts': ['agent/local'],
   'agent/state/agent-state.ts': ['agent/node', 'agent/update'],
   'agent/state/desired-state.ts': ['agent/node', 'agent/update'],
   'agent/runtime/runtime.ts': ['agent/dns', 'agent/node', 'agent/usage'],

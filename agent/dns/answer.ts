@@ -1,3 +1,4 @@
+import { CLUSTER_DOMAIN } from '../pod/cluster-domain.ts';
 import type { Service } from '../pod/pod.ts';
 import type { Endpoint } from './service-records.ts';
 
@@ -6,8 +7,6 @@ import type { Endpoint } from './service-records.ts';
  * (github.com/kubernetes/dns, docs/specification.md), but a Service's own name leads straight to its pods on this
  * device: there is no address in between that would have to be routed.
  */
-
-export const CLUSTER_DOMAIN = 'cluster.local';
 
 export interface Zone {
   service(namespace: string, name: string): Service | undefined;

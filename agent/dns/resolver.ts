@@ -1,6 +1,7 @@
+import type { PodDNSConfigOption } from 'kubernetes-types/core/v1.d.ts';
+import { CLUSTER_DOMAIN } from '../pod/cluster-domain.ts';
 import type { Pod } from '../pod/pod.ts';
 import type { Resolver } from '../runtime/runtime.ts';
-import { CLUSTER_DOMAIN } from './answer.ts';
 
 /** What the device itself looks names up with. */
 export interface HostResolver {
@@ -8,6 +9,8 @@ export interface HostResolver {
   readonly search: readonly string[];
 }
 
+/** Kubernetes' own: a name such as `web.other` is looked for below the cluster's domain first. */
+const CLUSTER_OPTIONS = { ndots: '5' };
 /** C libraries look at no more than these. */
 const MAX_SERVERS = 3;
 
@@ -47,10 +50,15 @@ export function resolverOf(
   return {
     servers: unique([...(inCluster ? [own] : []), ...given.servers, ...nameservers]).slice(0, MAX_SERVERS),
     search: unique([...(inCluster ? clusterSearch : []), ...given.search, ...searches]),
-    options: options.flatMap(({ name, value }) =>
-      name ? [value === undefined ? name : `${name}:${value}`] : [],
-    ),
+    options: optionsOf(inCluster ? CLUSTER_OPTIONS : {}, options),
   };
+}
+
+/** The pod's own replace those of the same name. */
+function optionsOf(given: Readonly<Record<string, string>>, own: readonly PodDNSConfigOption[]): string[] {
+  const options = new Map<string, string | undefined>(Object.entries(given));
+  for (const { name, value } of own) if (name) options.set(name, value);
+  return [...options].map(([name, value]) => (value === undefined ? name : `${name}:${value}`));
 }
 
 function unique(words: readonly string[]): string[] {

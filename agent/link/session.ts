@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { ConnectResponse, SignedSnapshot, Version } from '../../proto/gen/holdfast/v1/link_pb.ts';
+import type {
+  ConnectResponse,
+  SignedSnapshot,
+  TokenResult,
+  Version,
+} from '../../proto/gen/holdfast/v1/link_pb.ts';
 import { formatVersion, SnapshotRefused } from '../../proto/snapshot.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import type { Connection, Link } from './link.ts';
@@ -17,11 +22,19 @@ export interface SessionOptions {
   readonly desired: DesiredState;
   readonly reporter: Reporter;
   readonly streams: Streams;
+  readonly tokens: TokenAsker;
   readonly agentVersion: string;
   readonly log: Logger;
   /** Pods that a new snapshot changes. */
   readonly onDesired: (uids: ReadonlySet<string>) => void;
   readonly onState: (state: SessionState) => void;
+}
+
+/** Asks the hub for tokens of service accounts for as long as there is a connection. */
+export interface TokenAsker {
+  begin(ask: (request: Pick<TokenResult, 'podUid' | 'audience' | 'expirationSeconds'>) => void): void;
+  end(): void;
+  take(result: TokenResult): void;
 }
 
 export interface SessionState {
@@ -98,10 +111,12 @@ export class Session {
       this.#options.onState({ connected: true, transport: name, error: undefined });
       this.#options.log.info({ transport: name }, 'connected to the hub');
       reporter.begin((message) => connection.send(message));
+      this.#options.tokens.begin((value) => connection.send({ case: 'tokenRequest', value }));
       raise(await Promise.race([connection.closed, stopped]));
     } finally {
       signal.removeEventListener('abort', stop);
       this.#options.reporter.end();
+      this.#options.tokens.end();
       this.#options.streams.closeAll();
       await Promise.race([connection.close().catch(() => {}), sleep(1_000, undefined, { ref: false })]);
       connection.drop(); // whose other end did not answer the good-bye must not stay open besides the next one
@@ -137,7 +152,7 @@ export class Session {
     send: Connection['send'],
     hubSays: HubSays,
   ): void {
-    const { streams, reporter } = this.#options;
+    const { streams, reporter, tokens } = this.#options;
     switch (body.case) {
       case 'welcome':
         if (body.value.connectionId === connectionId) hubSays.welcome();
@@ -150,6 +165,9 @@ export class Session {
         return;
       case 'statusAck':
         reporter.acknowledged(body.value.sequence);
+        return;
+      case 'tokenResult':
+        tokens.take(body.value);
         return;
       case 'streamOpen':
         streams.open(body.value, send);

@@ -34,12 +34,7 @@ const CPU_COUNT = cpus().length;
 /** What the device says of its Node object: labels, and status. Pure but for what `node:os` knows. */
 export function nodeReport(facts: NodeFacts): { labels: Record<string, string>; status: NodeStatus } {
   const { node, hostIp, engine, slow } = facts;
-  const capacity = {
-    cpu: String(CPU_COUNT),
-    memory: `${Math.floor(totalmem() / 1024)}Ki`,
-    pods: String(MAX_PODS),
-    ...(slow?.diskBytes && { 'ephemeral-storage': `${Math.floor(slow.diskBytes / 1024)}Ki` }),
-  };
+  const capacity = capacityOf(slow);
   return {
     labels: {
       'kubernetes.io/arch': goArchitecture(),
@@ -68,6 +63,16 @@ export function nodeReport(facts: NodeFacts): { labels: Record<string, string>; 
         systemUUID: slow?.systemUuid ?? '',
       },
     },
+  };
+}
+
+/** All of it is for pods. */
+export function capacityOf(slow: SlowFacts | undefined): Record<string, string> {
+  return {
+    cpu: String(CPU_COUNT),
+    memory: `${Math.floor(totalmem() / 1024)}Ki`,
+    pods: String(MAX_PODS),
+    ...(slow?.diskBytes && { 'ephemeral-storage': `${Math.floor(slow.diskBytes / 1024)}Ki` }),
   };
 }
 

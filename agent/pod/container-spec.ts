@@ -1,33 +1,24 @@
 import type {
   ContainerIdentity,
   ContainerSpec,
-  Mount,
   Namespace,
   PortBinding,
   Resolver,
 } from '../runtime/runtime.ts';
-import { ConfigurationError, environment, expand, type Placement } from './environment.ts';
+import { ConfigurationError } from './configuration-error.ts';
+import { type EnvironmentContext, environment, expand } from './environment.ts';
+import { extraHostsOf, hostNamesOf } from './hosts.ts';
 import type { Joins } from './observation.ts';
-import {
-  type Configuration,
-  type Container,
-  graceSecondsOf,
-  ownContainersOf,
-  type Pod,
-  specHash,
-} from './pod.ts';
+import { type Container, graceSecondsOf, ownContainersOf, type Pod, specHash } from './pod.ts';
 import { parseQuantity } from './quantity.ts';
 import { securityOf, sysctlsOf } from './security.ts';
 import { DEFAULT_MESSAGE_PATH } from './termination-message.ts';
-import { mountsOf, type VolumeRoots } from './volumes.ts';
-
-const MAX_HOSTNAME_LENGTH = 63;
+import { mountsOf, type PlannedMount, type VolumeContext, type VolumeRoots } from './volumes.ts';
 
 /** What a container is made of, beside the pod itself. */
-export interface ContainerContext {
-  readonly configuration: Configuration;
+export interface ContainerContext extends EnvironmentContext {
   readonly roots: VolumeRoots;
-  readonly placement: Placement;
+  readonly volumeOf: VolumeContext['volumeOf'];
   /** How the pod looks names up; undefined: as the engine sees fit. */
   readonly resolver: Resolver | undefined;
   readonly attempt: number;
@@ -40,13 +31,15 @@ export interface ContainerContext {
   readonly messageFile: string | undefined;
 }
 
+/** A container that is complete but for where some of its mounts are. */
+export interface PlannedContainer extends ContainerSpec {
+  readonly mounts: readonly PlannedMount[];
+}
+
 /** The container with all of Kubernetes' indirections resolved. Throws ConfigurationError. */
-export function containerSpec(pod: Pod, container: Container, context: ContainerContext): ContainerSpec {
+export function containerSpec(pod: Pod, container: Container, context: ContainerContext): PlannedContainer {
   refuseUnsupported(pod, container);
-  const env = environment(pod, container, context.configuration, context.placement);
-  const values = new Map(
-    env.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-  );
+  const values = environment(pod, container, context);
   const expanded = (words: readonly string[] | undefined) => words?.map((word) => expand(word, values));
   const entrypoint = expanded(container.command);
   const command = expanded(container.args);
@@ -58,11 +51,10 @@ export function containerSpec(pod: Pod, container: Container, context: Container
     image: container.image ?? '',
     ...(entrypoint && { entrypoint }),
     ...(command && { command }),
-    env,
+    env: [...values].map(([name, value]) => `${name}=${value}`),
     ...(container.workingDir && { workingDir: container.workingDir }),
-    hostname: hostnameOf(pod),
+    ...namesOf(pod),
     ...(context.resolver && { resolver: context.resolver }),
-    mounts: [...mountsOf(pod, container, context.roots), ...messageMount(container, context.messageFile)],
     ports: joins.network ? [] : portsOf(container),
     network: namespaceOf(joins.network, hostNetwork),
     processes: namespaceOf(joins.processes, hostPID),
@@ -70,6 +62,7 @@ export function containerSpec(pod: Pod, container: Container, context: Container
     ...resourcesOf(container),
     ...securityOf(pod, container),
     ...(!joins.infra && sysctlsOf(pod)),
+    mounts: [...mountsOf(pod, container, context, values), ...messageMount(container, context.messageFile)],
     tty: container.tty ?? false,
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
@@ -77,9 +70,10 @@ export function containerSpec(pod: Pod, container: Container, context: Container
   };
 }
 
-function messageMount({ terminationMessagePath }: Container, file: string | undefined): Mount[] {
+function messageMount({ terminationMessagePath }: Container, file: string | undefined): PlannedMount[] {
   if (!file) return [];
-  return [{ source: file, target: terminationMessagePath || DEFAULT_MESSAGE_PATH, readOnly: false }];
+  const target = terminationMessagePath || DEFAULT_MESSAGE_PATH;
+  return [{ source: file, target, readOnly: false, isOurs: true }];
 }
 
 /** Kubernetes' newest way to say it; the types that we build on do not have it yet. */
@@ -108,7 +102,7 @@ export function infraSpec(
     },
     image,
     env: [],
-    hostname: hostnameOf(pod),
+    ...namesOf(pod),
     ...(resolver && { resolver }),
     mounts: [],
     ports: ownContainersOf(pod).flatMap(portsOf),
@@ -156,10 +150,8 @@ function refuseUnsupported(pod: Pod, container: Container): void {
   const { spec } = pod;
   const asks: [boolean, string][] = [
     [Boolean(container.volumeDevices?.length), `containers[${container.name}].volumeDevices`],
-    [spec.securityContext?.fsGroup !== undefined, 'securityContext.fsGroup'],
-    [Boolean(spec.securityContext?.supplementalGroups?.length), 'securityContext.supplementalGroups'],
+    [isStrict(spec.securityContext), 'securityContext.supplementalGroupsPolicy=Strict'],
     [Boolean(spec.runtimeClassName), 'runtimeClassName'],
-    [Boolean(spec.hostAliases?.length), 'hostAliases'],
   ];
   const unsupported = asks.filter(([asked]) => asked).map(([, field]) => `spec.${field}`);
   if (unsupported.length === 0) return;
@@ -168,9 +160,13 @@ function refuseUnsupported(pod: Pod, container: Container): void {
   );
 }
 
-/** Kubernetes cuts a pod's name to what a host name may be, at 63 characters and not behind a `-` or `.`. */
-function hostnameOf(pod: Pod): string {
-  return (pod.spec.hostname ?? pod.metadata.name).slice(0, MAX_HOSTNAME_LENGTH).replace(/[-.]+$/, '');
+/** The engine adds the groups that the image gives to its user, always. */
+function isStrict(securityContext: object | undefined): boolean {
+  return (securityContext as { supplementalGroupsPolicy?: string })?.supplementalGroupsPolicy === 'Strict';
+}
+
+function namesOf(pod: Pod): Pick<ContainerSpec, 'hostname' | 'domain' | 'extraHosts'> {
+  return { ...hostNamesOf(pod), extraHosts: extraHostsOf(pod) };
 }
 
 function portsOf({ ports }: Container): PortBinding[] {

@@ -1,39 +1,38 @@
-import type { EnvFromSource, EnvVar, EnvVarSource } from 'kubernetes-types/core/v1.d.ts';
-import { type Configuration, type Container, ownContainersOf, type Pod } from './pod.ts';
-import { parseQuantity } from './quantity.ts';
+import type { EnvFromSource, EnvVar } from 'kubernetes-types/core/v1.d.ts';
+import { configMapData, secretData } from './configuration.ts';
+import { ConfigurationError } from './configuration-error.ts';
+import { fieldValue, type Placement, resourceValue } from './downward.ts';
+import type { Configuration, Container, Pod } from './pod.ts';
 
-/** What the container wants cannot be made of what is here. The message names what is missing. */
-export class ConfigurationError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'ConfigurationError';
-  }
+/** What a container's variables are made of, beside the pod itself. */
+export interface EnvironmentContext {
+  readonly configuration: Configuration;
+  readonly placement: Placement;
+  /** Where Services are, which every container is told. */
+  readonly serviceVariables: ReadonlyMap<string, string>;
 }
 
-/** Facts that field references may ask for and the pod's own object does not say. */
-export interface Placement {
-  readonly node: string;
-  readonly hostIp: string;
-  /** Empty until the pod has a network. */
-  readonly podIp: string;
-}
-
-/** The container's variables as `NAME=value`, references resolved, in the order in which later ones may use earlier. */
+/**
+ * The container's variables, references resolved, in the order in which later ones may use earlier. What the container
+ * says itself counts most, then what it imports, then where Services are.
+ */
 export function environment(
   pod: Pod,
   container: Container,
-  configuration: Configuration,
-  placement: Placement,
-): string[] {
+  context: EnvironmentContext,
+): Map<string, string> {
   const values = new Map<string, string>();
   for (const source of container.envFrom ?? []) {
-    for (const [name, value] of importedVariables(pod, source, configuration)) values.set(name, value);
+    for (const [name, value] of importedVariables(pod, source, context)) values.set(name, value);
   }
+  const known = new Map([...context.serviceVariables, ...values]);
   for (const variable of container.env ?? []) {
-    const value = variableValue(pod, container, variable, configuration, placement);
-    if (value !== undefined) values.set(variable.name, expand(value, values));
+    const value = variableValue(pod, container, variable, context, known);
+    if (value === undefined) continue;
+    values.set(variable.name, value);
+    known.set(variable.name, value);
   }
-  return [...values].map(([name, value]) => `${name}=${value}`);
+  return new Map([...values, ...[...context.serviceVariables].filter(([name]) => !values.has(name))]);
 }
 
 /** Kubernetes' `$(NAME)`: unknown names stay as they are, `$$` is a dollar sign. */
@@ -44,29 +43,29 @@ export function expand(text: string, values: ReadonlyMap<string, string>): strin
   });
 }
 
+/** Any text that the API lets through is a name: Kubernetes too sets all that have no `=`. */
 function importedVariables(
   pod: Pod,
-  source: EnvFromSource,
-  configuration: Configuration,
+  { prefix = '', configMapRef, secretRef }: EnvFromSource,
+  { configuration }: EnvironmentContext,
 ): [string, string][] {
-  const prefix = source.prefix ?? '';
-  const { configMapRef, secretRef } = source;
   const data = configMapRef
     ? configMapData(pod, configMapRef.name ?? '', configMapRef.optional, configuration)
     : secretData(pod, secretRef?.name ?? '', secretRef?.optional, configuration);
   return Object.entries(data).map(([key, value]) => [prefix + key, value.toString()]);
 }
 
+/** Only what stands in the pod itself may refer to others: what is looked up is taken as it is. */
 function variableValue(
   pod: Pod,
   container: Container,
-  { name, value, valueFrom }: EnvVar,
-  configuration: Configuration,
-  placement: Placement,
+  { name, value = '', valueFrom }: EnvVar,
+  { configuration, placement }: EnvironmentContext,
+  known: ReadonlyMap<string, string>,
 ): string | undefined {
-  if (!valueFrom) return value ?? '';
+  if (!valueFrom) return expand(value, known);
   if (valueFrom.fieldRef) return fieldValue(pod, valueFrom.fieldRef.fieldPath, placement);
-  if (valueFrom.resourceFieldRef) return resourceValue(pod, container, valueFrom.resourceFieldRef);
+  if (valueFrom.resourceFieldRef) return resourceValue(pod, container, valueFrom.resourceFieldRef, placement);
   const { configMapKeyRef, secretKeyRef } = valueFrom;
   const reference = configMapKeyRef ?? secretKeyRef;
   if (!reference) throw new ConfigurationError(`env "${name}" has a source that this agent does not know`);
@@ -77,72 +76,4 @@ function variableValue(
   throw new ConfigurationError(
     `couldn't find key ${reference.key} in ${kind} ${pod.metadata.namespace}/${reference.name}`,
   );
-}
-
-/** A ConfigMap's keys and values, as bytes. Throws ConfigurationError when it is missing and not optional. */
-export function configMapData(
-  pod: Pod,
-  name: string,
-  optional: boolean | undefined,
-  configuration: Configuration,
-): Record<string, Buffer> {
-  const configMap = configuration.configMap(pod.metadata.namespace, name);
-  if (!configMap && !optional) throw new ConfigurationError(`configmap "${name}" not found`);
-  return {
-    ...mapValues(configMap?.data ?? {}, (text) => Buffer.from(text)),
-    ...mapValues(configMap?.binaryData ?? {}, (text) => Buffer.from(text, 'base64')),
-  };
-}
-
-export function secretData(
-  pod: Pod,
-  name: string,
-  optional: boolean | undefined,
-  configuration: Configuration,
-): Record<string, Buffer> {
-  const secret = configuration.secret(pod.metadata.namespace, name);
-  if (!secret && !optional) throw new ConfigurationError(`secret "${name}" not found`);
-  return mapValues(secret?.data ?? {}, (text) => Buffer.from(text, 'base64'));
-}
-
-function mapValues(record: Record<string, string>, change: (text: string) => Buffer): Record<string, Buffer> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
-}
-
-/** https://kubernetes.io/docs/concepts/workloads/pods/downward-api/#downwardapi-fieldRef */
-function fieldValue(pod: Pod, path: string, { node, hostIp, podIp }: Placement): string {
-  const { metadata, spec } = pod;
-  const [, map, key] = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path) ?? [];
-  if (map && key) return metadata[map as 'labels' | 'annotations']?.[key] ?? '';
-  switch (path) {
-    case 'metadata.name':
-      return metadata.name;
-    case 'metadata.namespace':
-      return metadata.namespace;
-    case 'metadata.uid':
-      return metadata.uid;
-    case 'spec.nodeName':
-      return node;
-    case 'spec.serviceAccountName':
-      return spec.serviceAccountName ?? 'default';
-    case 'status.hostIP':
-    case 'status.hostIPs':
-      return hostIp;
-    case 'status.podIP':
-    case 'status.podIPs':
-      return podIp;
-    default:
-      throw new ConfigurationError(`field "${path}" is not one that a variable can refer to`);
-  }
-}
-
-function resourceValue(
-  pod: Pod,
-  container: Container,
-  { resource, divisor, containerName }: NonNullable<EnvVarSource['resourceFieldRef']>,
-): string {
-  const of = containerName ? ownContainersOf(pod).find(({ name }) => name === containerName) : container;
-  const [kind, name = ''] = resource.split('.') as ['limits' | 'requests', string];
-  const amount = parseQuantity(of?.resources?.[kind]?.[name]) ?? 0;
-  return String(Math.ceil(amount / (parseQuantity(divisor) || 1)));
 }

@@ -1,4 +1,4 @@
-import { ConfigurationError } from './environment.ts';
+import { ConfigurationError } from './configuration-error.ts';
 import type { Container, Pod } from './pod.ts';
 
 /** Whether what the image says decides if the container may run: it must not be root's, and names no user itself. */

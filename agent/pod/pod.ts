@@ -5,6 +5,8 @@ import type {
   EphemeralContainer,
   Pod as KubePod,
   Service as KubeService,
+  PersistentVolume,
+  PersistentVolumeSpec,
   PodSpec,
   PodStatus,
   Secret,
@@ -24,6 +26,12 @@ export interface Pod extends KubePod {
 export interface Service extends KubeService {
   readonly metadata: NonNullable<KubeService['metadata']> & { name: string; namespace: string };
   readonly spec: ServiceSpec;
+}
+
+/** A volume that outlives pods, as the hub sends it: nothing but where it is. */
+export interface ClaimedVolume extends PersistentVolume {
+  readonly metadata: NonNullable<PersistentVolume['metadata']> & { name: string; uid: string };
+  readonly spec: PersistentVolumeSpec;
 }
 
 /** What pods refer to: looked up by `namespace/name`. */

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { ContainerSpec, SeccompProfile } from '../runtime/runtime.ts';
-import { ConfigurationError } from './environment.ts';
+import { ConfigurationError } from './configuration-error.ts';
 import type { Container, EphemeralContainer, Pod } from './pod.ts';
 
 /*
@@ -25,6 +25,7 @@ export function securityOf(
   const appArmor = appArmorOf(pod, securityContext);
   return {
     ...(user !== undefined && { user: group === undefined ? `${user}` : `${user}:${group}` }),
+    groups: groupsOf(pod),
     ...(privileged && { privileged }),
     ...(readOnlyRootFilesystem && { readOnlyRoot: readOnlyRootFilesystem }),
     ...(capabilities?.add && { addCapabilities: capabilities.add }),
@@ -76,4 +77,10 @@ function labelsOf({ spec }: Pod, context: Context): string[] {
   return (['user', 'role', 'type', 'level'] as const).flatMap((key) =>
     options[key] ? [`${key}:${options[key]}`] : [],
   );
+}
+
+/** Those of the pod's volumes, and those that it asks for itself. */
+function groupsOf({ spec }: Pod): number[] {
+  const { fsGroup, supplementalGroups = [] } = spec.securityContext ?? {};
+  return [...new Set([...(fsGroup === undefined ? [] : [fsGroup]), ...supplementalGroups])];
 }

@@ -4,18 +4,21 @@ import type { Logger } from 'pino';
 import { readHostResolver } from '../dns/host-resolver.ts';
 import { resolverOf } from '../dns/resolver.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
+import { ConfigurationError } from '../pod/configuration-error.ts';
 import { containerSpec, infraSpec } from '../pod/container-spec.ts';
-import { ConfigurationError } from '../pod/environment.ts';
 import { type GuardRails, mayMount } from '../pod/guard-rails.ts';
+import { makeHostsFile } from '../pod/hosts-file.ts';
 import { dependsOnImageUser, refuseRoot } from '../pod/non-root.ts';
 import { addressOf, attemptsOf, joinsOf } from '../pod/observation.ts';
 import { allContainersOf, type Container, fieldPathOf, type Pod } from '../pod/pod.ts';
 import type { ProbeTarget } from '../pod/probe-attempt.ts';
 import { SECCOMP_FOLDER } from '../pod/security.ts';
+import { type ApiAddress, serviceVariables } from '../pod/service-variables.ts';
 import { podIpOf } from '../pod/status.ts';
+import { placeMounts } from '../pod/sub-path.ts';
 import { makeMessageFile, messageFile, removeMessageFile } from '../pod/termination-message.ts';
-import { makeVolume, removeDirectories } from '../pod/volume-files.ts';
-import { planVolumes, podDirectories, type VolumeRoots } from '../pod/volumes.ts';
+import { makeVolumes, removeDirectories, VolumeError } from '../pod/volume-files.ts';
+import { podDirectories, subPathPlace, type VolumeRoots } from '../pod/volumes.ts';
 import { Limit } from '../runtime/limit.ts';
 import {
   type ObservedContainer,
@@ -25,6 +28,7 @@ import {
   type SeccompProfile,
 } from '../runtime/runtime.ts';
 import type { DesiredState } from '../state/desired-state.ts';
+import type { AccountTokens } from './account-tokens.ts';
 import type { ContainerCache } from './container-cache.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { Hook, Hooks } from './hooks.ts';
@@ -44,6 +48,11 @@ export interface ExecutorOptions {
   readonly network: PodNetwork | undefined;
   readonly desired: DesiredState;
   readonly roots: VolumeRoots;
+  /** What the node has for pods, by resource. */
+  readonly allocatable: () => Readonly<Record<string, string>>;
+  /** Where pods find the hub's API; undefined while that is not known. */
+  readonly api: () => ApiAddress | undefined;
+  readonly tokens: Pick<AccountTokens, 'of'>;
   readonly containers: ContainerCache;
   readonly images: Images;
   readonly hooks: Hooks;
@@ -82,6 +91,7 @@ export function makeExecutor(options: ExecutorOptions): Executor {
   const starts = new Limit(STARTS_AT_ONCE);
   const connected = new Set<string>();
   const { runtime, network, containers, images, log } = options;
+  const volumeOf = (namespace: string, claim: string) => options.desired.volumeOf(namespace, claim);
 
   return {
     connected,
@@ -135,10 +145,12 @@ export function makeExecutor(options: ExecutorOptions): Executor {
   async function prepare({ pod, memory }: ActionContext): Promise<void> {
     if (!pod) return;
     const prepared = memory.preparing();
-    for (const volume of planVolumes(pod, options.desired, options.roots)) {
-      await makeVolume(volume);
-      if (volume.type === 'host') await refuseLink(volume.path, options.rails());
-    }
+    const { desired: configuration, roots, allocatable } = options;
+    const { values: tokens, problem: tokenProblem } = await options.tokens.of(pod);
+    const placement = { allocatable: allocatable() };
+    await makeVolumes(pod, { configuration, roots, volumeOf, placement, tokens, tokenProblem }, (path) =>
+      refusePath(path, options.rails()),
+    );
     prepared();
   }
 
@@ -147,14 +159,16 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     const container = containerOf(pod, action.container);
     const joins = pod && container && joinsOf(pod, container, context.containers);
     if (!joins) return;
-    const { desired: configuration, node, hostIp, roots } = options;
+    const { desired, node, hostIp, roots, allocatable, api } = options;
     const { attempt, crashes } = action;
     const file = messageFile({ podUid: pod.metadata.uid, container: container.name, attempt }, roots);
-    const placement = { node, hostIp, podIp: podIpOf(pod, context.containers, hostIp) };
+    const podIp = podIpOf(pod, context.containers, hostIp);
     const spec = containerSpec(pod, container, {
-      configuration,
+      configuration: desired,
       roots,
-      placement,
+      volumeOf,
+      placement: { node, hostIp, podIp, allocatable: allocatable() },
+      serviceVariables: serviceVariables(pod, desired.services.values(), api()),
       resolver: await resolver(pod),
       attempt,
       crashes,
@@ -165,19 +179,40 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     const seccomp = spec.seccomp && (await readSeccomp(spec.seccomp, roots));
     refuseRoot(pod, container, dependsOnImageUser(pod, container) ? await runtime.imageUser(spec.image) : '');
     const [ended] = attemptsOf(context.containers, container.name);
-    const id = await runtime.create(seccomp ? { ...spec, seccomp } : spec);
-    memory.lastAttempt.set(container.name, attempt); // what could not even be made is no attempt
-    memory.stopByMs = undefined;
+    const hosts = await makeHostsFile(pod, container, podIp, roots);
+    const { uid } = context;
+    const place = (index: number) => subPathPlace(uid, container.name, attempt, index, roots);
+    const { mounts, release } = await placeMounts(spec.mounts, place);
+    try {
+      const id = await runtime.create({
+        ...spec,
+        ...(seccomp && { seccomp }),
+        mounts: [...mounts, ...hosts],
+      });
+      memory.lastAttempt.set(container.name, attempt); // what could not even be made is no attempt
+      memory.stopByMs = undefined;
+      await startAfter(ended, id, container.name, context);
+    } finally {
+      await release();
+    }
+    record(context, container.name, 'Normal', 'Started', `Started container ${container.name}`);
+  }
+
+  async function startAfter(
+    ended: ObservedContainer | undefined,
+    id: string,
+    name: string,
+    context: ActionContext,
+  ): Promise<void> {
     try {
       // The engine is still taking down the network of the one that ended. A start that competes with it takes longer
       // than one that comes after it, and the engine answers when it is done.
       if (ended) await containers.refresh(ended.id);
-      await start(id, container.name, context);
+      await start(id, name, context);
     } catch (error) {
       await containers.refresh(id);
       throw error;
     }
-    record(context, container.name, 'Normal', 'Started', `Started container ${container.name}`);
   }
 
   /** A disk that is full must not keep anything from being healed. */
@@ -318,7 +353,8 @@ export function makeExecutor(options: ExecutorOptions): Executor {
     if (key !== undefined) {
       memory.fail(key, reasonOf(action, error), error.message, options.monotonicMs());
       const reason = action.type === 'run-infra' ? 'FailedCreatePodSandBox' : 'Failed';
-      record(context, key, 'Warning', reason, `Error: ${error.message}`);
+      if (error instanceof VolumeError) record(context, key, 'Warning', 'FailedMount', error.message);
+      else record(context, key, 'Warning', reason, `Error: ${error.message}`);
     }
     log.warn({ err: error, pod: uid, action: action.type }, 'an action failed: it will be tried again');
   }
@@ -357,11 +393,12 @@ async function readSeccomp(profile: SeccompProfile, { data }: VolumeRoots): Prom
 }
 
 /** Somebody may have put a link where the owner lets pods write, to where it does not. */
-async function refuseLink(path: string, rails: GuardRails): Promise<void> {
+async function refusePath(path: string, rails: GuardRails): Promise<void> {
   if (!rails.allowedHostPaths) return;
-  const real = await realpath(path);
-  if (!mayMount(real, rails))
-    throw new ConfigurationError(`${path} leads to ${real}, which the owner of this device does not allow`);
+  const real = await realpath(path).catch(() => path); // it is yet to be made
+  if (mayMount(path, rails) && mayMount(real, rails)) return;
+  const where = real === path ? path : `${path} leads to ${real}, which`;
+  throw new ConfigurationError(`${where} the owner of this device does not allow (allowedHostPaths)`);
 }
 
 /** Under which key a failure of the action is remembered, for its back-off; undefined for what is just tried again. */
@@ -395,6 +432,7 @@ function imageIsPulled(pod: Pod | undefined, container: string): boolean {
 function reasonOf(action: Action, error: Error): string {
   if (action.type === 'run-infra' || action.type === 'connect') return 'CreatePodSandboxError';
   if (error instanceof ConfigurationError) return 'CreateContainerConfigError';
+  if (error instanceof VolumeError) return 'ContainerCreating';
   if (error instanceof RuntimeError && error.kind === 'image-absent') return 'ErrImageNeverPull';
   return action.type === 'run' ? 'RunContainerError' : 'CreateContainerError';
 }

@@ -16,6 +16,7 @@ import {
 } from '../pod/pod.ts';
 import type { ProbeTarget } from '../pod/probe-attempt.ts';
 import { type ProbeKind, Probes } from '../pod/probes.ts';
+import type { ApiAddress } from '../pod/service-variables.ts';
 import { FRESH_FAILURE_MS, podIpOf, podStatus } from '../pod/status.ts';
 import { readMessage } from '../pod/termination-message.ts';
 import type { Turn } from '../pod/turn.ts';
@@ -27,6 +28,7 @@ import {
 } from '../runtime/runtime.ts';
 import type { AgentState } from '../state/agent-state.ts';
 import type { DesiredState } from '../state/desired-state.ts';
+import type { AccountTokens } from './account-tokens.ts';
 import { ContainerCache } from './container-cache.ts';
 import type { EventRecorder, EventSubject } from './event-recorder.ts';
 import { type Executor, makeExecutor } from './execute.ts';
@@ -49,7 +51,12 @@ export interface ReconcilerOptions {
   readonly desired: DesiredState;
   readonly state: AgentState;
   readonly leases: Leases;
+  readonly tokens: Pick<AccountTokens, 'of' | 'forget'>;
   readonly roots: { readonly data: string; readonly memory: string };
+  /** What the node has for pods, by resource. */
+  readonly allocatable: () => Readonly<Record<string, string>>;
+  /** Where pods find the hub's API; undefined while that is not known. */
+  readonly api: () => ApiAddress | undefined;
   readonly events: EventRecorder;
   readonly log: Logger;
   readonly monotonicMs: () => number;
@@ -188,6 +195,11 @@ export class Reconciler {
     const { desired, hostIp } = this.#options;
     const pod = desired.pods.get(uid);
     return pod ? podIpOf(pod, this.#containers.ofPod(uid), hostIp) : '';
+  }
+
+  /** Whether its containers have ended for good. */
+  isFinished(uid: string): boolean {
+    return this.#finished.has(uid);
   }
 
   /** Whether the engine has been asked once: before it, a pod whose containers run would look as if it had none. */
@@ -415,6 +427,7 @@ export class Reconciler {
     this.#memory.delete(uid);
     this.#options.network?.release(uid);
     this.#updates.forget(uid);
+    this.#options.tokens.forget(uid);
     if (this.#finished.delete(uid)) this.#options.state.forgetFinishedPod(uid);
     this.#options.onStatus(uid, undefined);
   }

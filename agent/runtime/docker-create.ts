@@ -21,7 +21,11 @@ export function createOptions(node: string, spec: ContainerSpec): Docker.Contain
     Env: [...spec.env],
     ...(spec.workingDir && { WorkingDir: spec.workingDir }),
     // A container in another's network shares its host name and the engine refuses one of its own.
-    ...(spec.hostname && spec.network.type !== 'container' && { Hostname: spec.hostname }),
+    ...(spec.hostname &&
+      spec.network.type !== 'container' && {
+        Hostname: spec.hostname,
+        ...(spec.domain && { Domainname: spec.domain }),
+      }),
     ...(spec.user && { User: spec.user }),
     Tty: spec.tty ?? false,
     OpenStdin: spec.stdin ?? false,
@@ -62,11 +66,15 @@ function hostConfig(spec: ContainerSpec): Docker.HostConfig {
     ...((network.type === 'own' || network.type === 'named') && { PortBindings: portBindings(spec) }),
     // What it needs to make its network; it then gives that up.
     ...(network.type === 'made-by-itself' && { CapDrop: ['ALL'], CapAdd: ['SYS_ADMIN'] }),
-    Mounts: spec.mounts.map(({ source, target, readOnly }) => ({
+    ...(spec.extraHosts?.length &&
+      (network.type === 'own' || network.type === 'named') && { ExtraHosts: [...spec.extraHosts] }),
+    ...(spec.groups?.length && { GroupAdd: spec.groups.map(String) }),
+    Mounts: spec.mounts.map(({ source, target, readOnly, propagation }) => ({
       Type: 'bind' as const,
       Source: source,
       Target: target,
       ReadOnly: readOnly,
+      ...(propagation && { BindOptions: { Propagation: propagation } }),
     })),
     LogConfig: LOG_CONFIG,
     ...(memoryBytes && { Memory: memoryBytes, MemorySwap: memoryBytes }),

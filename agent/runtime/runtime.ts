@@ -54,6 +54,8 @@ export interface Mount {
   readonly source: string;
   readonly target: string;
   readonly readOnly: boolean;
+  /** Whether what is mounted below it later is seen on the other side. Absent: it is not. */
+  readonly propagation?: 'rprivate' | 'rslave' | 'rshared';
 }
 
 export interface PortBinding {
@@ -89,6 +91,10 @@ export interface ContainerSpec {
   readonly env: readonly string[];
   readonly workingDir?: string;
   readonly hostname?: string;
+  /** Below which its host name is found. */
+  readonly domain?: string;
+  /** Names that its programs know without asking: `name:address`. */
+  readonly extraHosts?: readonly string[];
   /** How its programs look names up. Absent: as the engine sees fit. */
   readonly resolver?: Resolver;
   readonly mounts: readonly Mount[];
@@ -103,6 +109,8 @@ export interface ContainerSpec {
   readonly cpuRequestMilli?: number;
   readonly memoryBytes?: number;
   readonly user?: string;
+  /** Groups that its processes have besides their own. */
+  readonly groups?: readonly number[];
   readonly privileged?: boolean;
   readonly readOnlyRoot?: boolean;
   readonly addCapabilities?: readonly string[];

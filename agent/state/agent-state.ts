@@ -35,6 +35,7 @@ const ADDED_TABLES = `
   CREATE TABLE IF NOT EXISTS leases (name TEXT PRIMARY KEY, lease TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS reboots (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
   CREATE TABLE IF NOT EXISTS agent_updates (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, verdict TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS account_tokens (uid TEXT PRIMARY KEY, tokens TEXT NOT NULL) STRICT;
 `;
 const SNAPSHOTS_KEPT = 2;
 /** Requests that snapshots can still have are among the newest by far. */
@@ -168,6 +169,25 @@ export class AgentState {
 
   forgetLease(name: string): void {
     this.#db.prepare('DELETE FROM leases WHERE name = ?').run(name);
+  }
+
+  /** The first tokens of service accounts that a pod was given, JSON. */
+  accountTokens(uid: string): string | undefined {
+    return this.#db.prepare('SELECT tokens FROM account_tokens WHERE uid = ?').pluck().get(uid) as
+      | string
+      | undefined;
+  }
+
+  /** Of several pods at once, by uid. */
+  saveAccountTokens(rows: readonly (readonly [uid: string, tokens: string])[]): void {
+    this.#db.transaction(() => {
+      const statement = this.#db.prepare('INSERT OR REPLACE INTO account_tokens VALUES (?, ?)');
+      for (const row of rows) statement.run(...row);
+    })();
+  }
+
+  forgetAccountTokens(uid: string): void {
+    this.#db.prepare('DELETE FROM account_tokens WHERE uid = ?').run(uid);
   }
 
   /** Whether the request to start this device anew has been taken up, or refused. */

@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { PersistentVolumeClaim } from 'kubernetes-types/core/v1.d.ts';
 import type { Logger } from 'pino';
 import {
   type SignedSnapshot,
@@ -7,6 +8,7 @@ import {
   type Snapshot,
   type Version,
 } from '../../proto/gen/holdfast/v1/link_pb.ts';
+import { LOCAL_PATH_PROVISIONER, PROVISIONED_BY } from '../../proto/local-path.ts';
 import { unseal } from '../../proto/seal.ts';
 import {
   compareVersions,
@@ -15,16 +17,18 @@ import {
   openSnapshot,
   SnapshotRefused,
 } from '../../proto/snapshot.ts';
-import type { ConfigMap, Configuration, Pod, Secret, Service } from '../pod/pod.ts';
+import type { ClaimedVolume, ConfigMap, Configuration, Pod, Secret, Service } from '../pod/pod.ts';
 import { configurationNames } from '../pod/references.ts';
 import type { AgentState, Identity } from './agent-state.ts';
 
 interface Objects {
   readonly version: Version | undefined;
   readonly pods: ReadonlyMap<string, Pod>; // by uid
-  readonly configuration: ReadonlyMap<string, ConfigMap | Secret>; // by kind/namespace/name
+  readonly configuration: ReadonlyMap<string, ConfigMap | Secret | Claim>; // by kind/namespace/name
   readonly services: ReadonlyMap<string, Service>; // by namespace/name
+  readonly volumes: ReadonlyMap<string, ClaimedVolume>; // by name
   readonly node: OwnNode | undefined;
+  readonly apiPort: number | undefined;
 }
 
 /** The Node of this device, as the hub sends it while something is asked of the device itself. */
@@ -37,12 +41,20 @@ export interface OwnNode {
   };
 }
 
+/** As far as the hub tells of it. */
+type Claim = PersistentVolumeClaim;
+
+/** What pods refer to by name, Secrets besides. */
+const REFERRED: ReadonlySet<string> = new Set(['ConfigMap', 'PersistentVolumeClaim']);
+
 const NOTHING: Objects = {
   version: undefined,
   pods: new Map(),
   configuration: new Map(),
   services: new Map(),
+  volumes: new Map(),
   node: undefined,
+  apiPort: undefined,
 };
 
 /**
@@ -105,12 +117,36 @@ export class DesiredState implements Configuration {
     return this.#objects.node;
   }
 
+  /** Where the hub's API is, on the hub's host; undefined while that is not known. */
+  get apiPort(): number | undefined {
+    return this.#objects.apiPort;
+  }
+
   configMap(namespace: string, name: string): ConfigMap | undefined {
     return this.#objects.configuration.get(`ConfigMap/${namespace}/${name}`) as ConfigMap | undefined;
   }
 
   secret(namespace: string, name: string): Secret | undefined {
     return this.#objects.configuration.get(`Secret/${namespace}/${name}`) as Secret | undefined;
+  }
+
+  /** The volume of a claim; undefined while it has none on this device. */
+  volumeOf(namespace: string, claim: string): ClaimedVolume | undefined {
+    const found = this.#objects.configuration.get(`PersistentVolumeClaim/${namespace}/${claim}`);
+    return this.#objects.volumes.get((found as Claim | undefined)?.spec?.volumeName ?? '');
+  }
+
+  /** Volumes of this device that nobody claims any more: what they hold is to be removed. */
+  get abandonedVolumes(): readonly ClaimedVolume[] {
+    return [...this.#objects.volumes.values()].filter(
+      ({ metadata }) =>
+        metadata.deletionTimestamp && metadata.annotations?.[PROVISIONED_BY] === LOCAL_PATH_PROVISIONER,
+    );
+  }
+
+  /** What the hub has sealed to this device. Throws when it is for another. */
+  unseal(box: Uint8Array): Buffer {
+    return unseal(box, this.#sealingKey);
   }
 
   /**
@@ -142,11 +178,14 @@ export class DesiredState implements Configuration {
   #decode(signed: SignedSnapshot): Objects {
     const snapshot = openSnapshot(signed, this.#hubKey);
     this.#checkAddressee(snapshot);
-    const objects = decodeObjects<Pod | ConfigMap | Service | OwnNode>(snapshot.objects);
+    const objects = decodeObjects<Pod | ConfigMap | Claim | Service | ClaimedVolume | OwnNode>(
+      snapshot.objects,
+    );
     const secrets = decodeObjects<Secret>(this.#unsealed(snapshot));
     const pods = objects.filter((object): object is Pod => object.kind === 'Pod');
     const services = objects.filter((object): object is Service => object.kind === 'Service');
-    const configuration = [...objects.filter(({ kind }) => kind === 'ConfigMap'), ...secrets];
+    const configuration = [...objects.filter(({ kind }) => REFERRED.has(kind ?? '')), ...secrets];
+    const volumes = objects.filter((object): object is ClaimedVolume => object.kind === 'PersistentVolume');
     return {
       version: snapshot.version,
       pods: new Map(pods.map((pod) => [pod.metadata.uid, pod])),
@@ -154,7 +193,9 @@ export class DesiredState implements Configuration {
       services: new Map(
         services.map((service) => [`${service.metadata.namespace}/${service.metadata.name}`, service]),
       ),
+      volumes: new Map(volumes.map((volume) => [volume.metadata.name, volume])),
       node: objects.find((object): object is OwnNode => object.kind === 'Node'),
+      apiPort: snapshot.apiPort || undefined,
     };
   }
 

@@ -20,6 +20,7 @@ export type EventSource =
   | 'configuration-controller'
   | 'taint-eviction-controller'
   | 'certificate-controller'
+  | 'persistentvolume-controller'
   | 'default-scheduler';
 
 export interface EventText {

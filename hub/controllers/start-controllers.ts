@@ -35,6 +35,7 @@ import {
   type TokenSecretsOptions,
 } from './service-account-tokens/service-account-tokens.ts';
 import { startTaintEvictionController } from './taint-eviction/taint-eviction-controller.ts';
+import { startVolumeController } from './volume-binding/volume-controller.ts';
 
 /** What the controllers of identities need of the hub's keys. */
 export interface IdentityOptions extends TokenSecretsOptions {
@@ -101,6 +102,7 @@ export function startControllers({
       record: (about, text) => events.record('default-scheduler', about, text),
     }),
     ...(quotas ? [startResourceQuotaController(context, quotas)] : []),
+    startVolumeController(context),
     startPodCollector(context),
     startDisruptionController(context),
     startEndpointSliceController(context),

@@ -6,9 +6,23 @@ import { compareVersions, compressObjects, formatVersion, signSnapshot } from '.
 import type { Registry, WatchEvent } from '../registry/registry.ts';
 import { podsSelectedBy, servicesSelecting } from '../registry/service-selection.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
+import { isAbandoned, nodeOfLocalPath } from '../resources/local-path.ts';
 import { type KubeObject, objectKey } from '../resources/object.ts';
-import { configMaps, nodes, pods, secrets, services } from '../resources/table-of-resources.ts';
-import type { PodObject, ServiceObject } from '../resources/typed.ts';
+import {
+  configMaps,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  secrets,
+  services,
+} from '../resources/table-of-resources.ts';
+import type {
+  PersistentVolumeClaimObject,
+  PersistentVolumeObject,
+  PodObject,
+  ServiceObject,
+} from '../resources/typed.ts';
 import { SEALING_KEY_ANNOTATION } from '../security/node-identity.ts';
 import type { Store } from '../store/store.ts';
 import { WorkQueue } from '../sync/work-queue.ts';
@@ -21,6 +35,8 @@ export interface DispatcherOptions {
   readonly cluster: string;
   /** Grows only when a hub is restored from a backup. */
   readonly epoch: bigint;
+  /** Where the API is, on the host that devices know. */
+  readonly apiPort: () => number;
   readonly signingKey: KeyObject;
   /** Brings a snapshot on its way to a node. */
   readonly send: (node: string, snapshot: SignedSnapshot) => void;
@@ -76,6 +92,8 @@ export class Dispatcher {
     for (const service of registry.list(services).items as ServiceObject[])
       this.#services.set(objectKey(service), service);
     follow(services, (event) => this.#serviceChanged(event));
+    follow(persistentVolumeClaims, (event) => this.#claimChanged(event));
+    follow(persistentVolumes, (event) => this.#volumeChanged(event));
     follow(nodes, (event) => this.#nodeChanged(event));
     // What was written while no dispatcher ran, or before a crash could issue it.
     for (const node of registry.list(nodes).items) {
@@ -136,6 +154,44 @@ export class Dispatcher {
     }
   }
 
+  #claimChanged(event: WatchEvent): void {
+    if (event.type === 'SYNCED') return;
+    this.#claimUsersChanged(objectKey(event.object));
+    const { volumeName = '' } = (event.object as PersistentVolumeClaimObject).spec;
+    const volume = this.#options.registry.get(persistentVolumes, undefined, volumeName);
+    if (volume) this.#deviceChanged(volume as PersistentVolumeObject);
+  }
+
+  #volumeChanged(event: WatchEvent): void {
+    if (event.type === 'SYNCED') return;
+    const volume = event.object as PersistentVolumeObject;
+    this.#deviceChanged(volume);
+    const { claimRef } = volume.spec;
+    if (claimRef) this.#claimUsersChanged(`${claimRef.namespace}/${claimRef.name}`);
+  }
+
+  #claimUsersChanged(claim: string): void {
+    for (const pod of this.#options.registry.byIndex(pods, 'claim', claim)) {
+      const { nodeName } = (pod as PodObject).spec;
+      if (nodeName) this.#queue.add(nodeName);
+    }
+  }
+
+  /** That has the directory of the volume. */
+  #deviceChanged(volume: PersistentVolumeObject): void {
+    const node = nodeOfLocalPath(volume);
+    if (node !== undefined) this.#queue.add(node);
+  }
+
+  #abandonedOn(node: string): PersistentVolumeObject[] {
+    const { registry } = this.#options;
+    const all = registry.byIndex(persistentVolumes, 'local-path.node', node) as PersistentVolumeObject[];
+    return all.filter((volume) => {
+      const { namespace, name = '' } = volume.spec.claimRef ?? {};
+      return isAbandoned(volume, registry.get(persistentVolumeClaims, namespace, name));
+    });
+  }
+
   #serviceChanged(event: WatchEvent): void {
     if (event.type === 'SYNCED') return;
     const service = event.object as ServiceObject;
@@ -159,8 +215,10 @@ export class Dispatcher {
       pods: registry.byIndex(pods, 'spec.nodeName', node),
       servicesOf: (pod) => servicesSelecting(registry, pod),
       node: asked?.object,
-      get: (resource, namespace, name) => registry.get(resource, namespace, name),
+      get: (resource, namespace, name) => registry.get(resource, namespace || undefined, name),
+      abandoned: this.#abandonedOn(node),
       sealingKey,
+      apiPort: this.#options.apiPort(),
     });
     const before = this.#issued.get(node);
     const isNew = before?.hash !== compiled.hash || BigInt(before.epoch) !== epoch;
@@ -196,13 +254,14 @@ export class Dispatcher {
     { objects, secrets: plain }: CompiledSnapshot,
     sealingKey: string,
   ): void {
-    const { cluster, signingKey, send, log } = this.#options;
+    const { cluster, signingKey, apiPort, send, log } = this.#options;
     const snapshot = signSnapshot(
       {
         cluster,
         node,
         version,
         objects: compressObjects(objects),
+        apiPort: apiPort(),
         ...(plain && { sealedObjects: seal(compressObjects(plain), Buffer.from(sealingKey, 'base64')) }),
       },
       signingKey,

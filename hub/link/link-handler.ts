@@ -1,5 +1,12 @@
 import type { Logger } from 'pino';
-import type { ConnectRequest, Hello, Version } from '../../proto/gen/holdfast/v1/link_pb.ts';
+import type {
+  ConnectRequest,
+  Hello,
+  TokenRequest,
+  TokenResult,
+  Version,
+} from '../../proto/gen/holdfast/v1/link_pb.ts';
+import { seal } from '../../proto/seal.ts';
 import { formatVersion } from '../../proto/snapshot.ts';
 import type { NodeRegistration } from './node-registration.ts';
 import type { NodeStreams } from './node-streams.ts';
@@ -11,6 +18,13 @@ export interface LinkHandlerOptions {
   readonly registration: NodeRegistration;
   readonly status: StatusIntake;
   readonly streams: NodeStreams;
+  /** A token of a service account for a pod of the node, or why there is none. */
+  readonly tokenOf: (
+    node: string,
+    request: { podUid: string; audience: string; expirationSeconds: number },
+  ) => Promise<{ token: string } | { refusal: string }>;
+  /** SPKI DER: what is for the node alone is sealed to it. */
+  readonly sealingKeyOf: (node: string) => Uint8Array | undefined;
   /** The node has said what it holds; it is offered what is newer. */
   readonly onHeld: (node: string, held: Version | undefined) => void;
   readonly hubVersion: string;
@@ -51,6 +65,9 @@ export class LinkHandler {
         await status.take(node, body.value);
         transport.send({ case: 'statusAck', value: { sequence: body.value.sequence } });
         return;
+      case 'tokenRequest':
+        transport.send({ case: 'tokenResult', value: await this.#token(node, body.value) });
+        return;
       case 'streamData':
         streams.data(node, body.value);
         return;
@@ -62,6 +79,32 @@ export class LinkHandler {
         return;
       case undefined:
         log.warn({ node }, 'dropped a message that this hub does not know: is the agent newer than the hub?');
+    }
+  }
+
+  /** Always an answer: the pod waits for it. */
+  async #token(
+    node: string,
+    { podUid, audience, expirationSeconds }: TokenRequest,
+  ): Promise<Omit<TokenResult, '$typeName'>> {
+    const { tokenOf, sealingKeyOf, log } = this.#options;
+    const asked = { podUid, audience, expirationSeconds };
+    const refused = (refusal: string) => ({
+      ...asked,
+      refusal,
+      lifeSeconds: 0n,
+      sealedToken: new Uint8Array(),
+    });
+    try {
+      const given = await tokenOf(node, { podUid, audience, expirationSeconds: Number(expirationSeconds) });
+      if ('refusal' in given) return refused(given.refusal);
+      const key = sealingKeyOf(node);
+      if (!key) return refused('this device has no key that a token could be sealed to');
+      const sealedToken = seal(Buffer.from(given.token), key);
+      return { ...asked, refusal: '', lifeSeconds: expirationSeconds, sealedToken };
+    } catch (error) {
+      log.error({ err: error, node, pod: podUid }, 'a token for a pod could not be made');
+      return refused('the hub could not make it: its log says why');
     }
   }
 

@@ -3,9 +3,10 @@ import type { Logger } from 'pino';
 import type { NodeEvent, ObjectStatus, StatusReport } from '../../proto/gen/holdfast/v1/link_pb.ts';
 import type { Registry } from '../registry/registry.ts';
 import { ApiError, notFound } from '../resources/api-error.ts';
+import { DIRECTORY_FINALIZER, nodeOfLocalPath } from '../resources/local-path.ts';
 import type { KubeObject } from '../resources/object.ts';
-import { events, namespaces, nodes, pods } from '../resources/table-of-resources.ts';
-import type { NodeObject, PodObject } from '../resources/typed.ts';
+import { events, namespaces, nodes, persistentVolumes, pods } from '../resources/table-of-resources.ts';
+import type { NodeObject, PersistentVolumeObject, PodObject } from '../resources/typed.ts';
 import { eventObject } from './event-object.ts';
 import { mergedNodeStatus, mergedPodStatus } from './merge-status.ts';
 
@@ -42,6 +43,7 @@ export class StatusIntake {
 
   async #takeObject(node: string, object: ObjectStatus): Promise<void> {
     if (object.kind === 'Node' && object.name === node) return this.#takeNode(node, parse(object));
+    if (object.kind === 'PersistentVolume' && object.gone) return this.#releaseVolume(node, object);
     if (object.kind !== 'Pod') return;
     const pod = this.#registry.get(pods, object.namespace, object.name) as PodObject | undefined;
     if (!pod || pod.metadata.uid !== object.uid || pod.spec.nodeName !== node) return;
@@ -71,6 +73,25 @@ export class StatusIntake {
       gracePeriodSeconds: 0,
       ...(uid && { preconditions: { uid } }),
     });
+  }
+
+  /** The device has removed the directory: the volume may go. */
+  async #releaseVolume(node: string, { name, uid }: ObjectStatus): Promise<void> {
+    const volume = this.#registry.get(persistentVolumes, undefined, name) as
+      | PersistentVolumeObject
+      | undefined;
+    if (
+      !volume?.metadata.deletionTimestamp ||
+      volume.metadata.uid !== uid ||
+      nodeOfLocalPath(volume) !== node
+    )
+      return;
+    const change = (current: KubeObject | undefined) => {
+      if (!current || current.metadata.uid !== uid) throw notFound(persistentVolumes, name);
+      const finalizers = current.metadata.finalizers?.filter((each) => each !== DIRECTORY_FINALIZER);
+      return { ...current, metadata: { ...current.metadata, finalizers: finalizers ?? [] } };
+    };
+    await this.#registry.modify(persistentVolumes, undefined, name, change, AGENT);
   }
 
   async #takeNode(node: string, { labels, status }: NodeReport): Promise<void> {

@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
   badRequest,
@@ -9,6 +9,7 @@ import {
   notFound,
 } from '../resources/api-error.ts';
 import type { PartOf, Requester, ResourceDefinition } from '../resources/definition.ts';
+import { generateName } from '../resources/generate-name.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { formatTime } from '../resources/time.ts';
 import type { DeleteOptions, UpdateOptions } from './registry.ts';
@@ -17,19 +18,6 @@ import type { DeleteOptions, UpdateOptions } from './registry.ts';
  * What a write makes of an object: pure functions of the objects and the time. The rules are Kubernetes' (its API
  * conventions; section B of the wire notes). Functions that return an object return one that nobody else holds.
  */
-
-const GENERATED_SUFFIX_LENGTH = 5;
-const GENERATED_PREFIX_LENGTH = 58; // so that prefix and suffix make a DNS label
-const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'; // no vowels: no words
-
-/** `generateName` made a name: the prefix cut to 58 characters, and 5 random ones. */
-export function generateName(prefix: string): string {
-  const suffix = Array.from(
-    { length: GENERATED_SUFFIX_LENGTH },
-    () => SUFFIX_ALPHABET[randomInt(SUFFIX_ALPHABET.length)],
-  );
-  return prefix.slice(0, GENERATED_PREFIX_LENGTH) + suffix.join('');
-}
 
 /** The object as it will be stored first; `complete` fills in what policies say. Throws 422 with everything that is wrong with it. */
 export function newObject(

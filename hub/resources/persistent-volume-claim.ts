@@ -104,7 +104,6 @@ export const persistentVolumeClaims = defineResource({
   shortNames: ['pvc'],
   namespaced: true,
   schema: 'io.k8s.api.core.v1.PersistentVolumeClaim',
-  notYet: 'no volume is bound to it yet, and pods that use it do not start',
   hasStatus: true,
   hasGeneration: false,
   setDefaults,

@@ -12,6 +12,7 @@ import {
   required,
   ruleErrors,
 } from './field-errors.ts';
+import { nodeOfLocalPath } from './local-path.ts';
 import { subdomainNameErrors } from './names.ts';
 import type { KubeObject } from './object.ts';
 import type { PersistentVolumeObject } from './typed.ts';
@@ -140,7 +141,6 @@ export const persistentVolumes = defineResource({
   shortNames: ['pv'],
   namespaced: false,
   schema: 'io.k8s.api.core.v1.PersistentVolume',
-  notYet: 'nothing is bound to it yet',
   hasStatus: true,
   hasGeneration: false,
   setDefaults,
@@ -148,6 +148,17 @@ export const persistentVolumes = defineResource({
     object.status = { phase: 'Pending' };
   },
   validate,
+  indexes: {
+    claim: (object) => {
+      const { claimRef } = volume(object).spec;
+      return claimRef ? [`${claimRef.namespace}/${claimRef.name}`] : [];
+    },
+    /** Whose device must know of it although no pod there uses it. */
+    'local-path.node': (object) => {
+      const node = nodeOfLocalPath(volume(object));
+      return node === undefined ? [] : [node];
+    },
+  },
   columns: [
     nameColumn,
     column('Capacity', 'How large it is.', (object) => volume(object).spec.capacity?.['storage'] ?? ''),

@@ -3,6 +3,7 @@ import type { Container, PodSpec, Toleration } from 'kubernetes-types/core/v1.d.
 import type { FieldError } from './api-error.ts';
 import { byController, defineResource, setDefault, specOf } from './define.ts';
 import { forbiddenField, invalidValue } from './field-errors.ts';
+import { claimsOf } from './local-path.ts';
 import type { KubeObject } from './object.ts';
 import { podColumns } from './pod-cells.ts';
 import { ephemeralErrors, ephemeralUpdateErrors, podParts, resizeErrors } from './pod-parts.ts';
@@ -187,6 +188,7 @@ export const pods = defineResource({
       Object.entries(labels ?? {}).map(([key, value]) => `${namespace}/${key}=${value}`),
     configMap: (object) => references(object, 'configMaps'),
     secret: (object) => references(object, 'secrets'),
+    claim: (object) => claimsOf(object as PodObject),
   },
   columns: podColumns,
 });

@@ -3,6 +3,7 @@ import { objections, unschedulableMessage } from './filters.ts';
 import { PodNeighbours } from './neighbours.ts';
 import type { PodDemand } from './pod-demand.ts';
 import { bestOf } from './scores.ts';
+import type { VolumeReach } from './volume-reach.ts';
 
 export type Decision =
   | { readonly node: string; readonly message?: undefined }
@@ -19,8 +20,14 @@ export function enoughNodes(nodeCount: number): number {
 }
 
 /** Where a pod should go. `offset` is the node to begin at, so that in turn all nodes are looked at first. */
-export function decide(demand: PodDemand, cluster: ClusterState, offset = 0): Decision {
+export function decide(
+  demand: PodDemand,
+  cluster: ClusterState,
+  offset = 0,
+  volumes: VolumeReach | undefined = undefined,
+): Decision {
   const { nodes } = cluster;
+  if (volumes?.problem) return { message: unschedulableMessage(nodes.length, new Map(), volumes.problem) };
   const neighbours = new PodNeighbours(demand, cluster);
   const enough = enoughNodes(nodes.length);
   const fitting: NodeState[] = [];
@@ -28,7 +35,7 @@ export function decide(demand: PodDemand, cluster: ClusterState, offset = 0): De
   for (let index = 0; index < nodes.length && fitting.length < enough; index += 1) {
     const state = nodes[(index + offset) % nodes.length];
     if (!state) continue;
-    const against = objections(demand, state, neighbours);
+    const against = objections(demand, state, neighbours, volumes);
     if (against.length === 0) fitting.push(state);
     for (const reason of against) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   }
@@ -41,11 +48,13 @@ export function decideAmong(
   demand: PodDemand,
   cluster: ClusterState,
   names: Iterable<string>,
+  volumes: VolumeReach | undefined = undefined,
 ): string | undefined {
+  if (volumes?.problem) return undefined;
   const neighbours = new PodNeighbours(demand, cluster);
   const fitting = [...names].flatMap((name) => {
     const state = cluster.node(name);
-    return state && objections(demand, state, neighbours).length === 0 ? [state] : [];
+    return state && objections(demand, state, neighbours, volumes).length === 0 ? [state] : [];
   });
   return bestOf(demand, fitting)?.name;
 }

@@ -2,6 +2,7 @@ import { matchesNodeAffinity, untoleratedTaint } from '../resources/node-matchin
 import type { NodeState } from './cluster-state.ts';
 import type { PodNeighbours } from './neighbours.ts';
 import { type PodDemand, portsConflict } from './pod-demand.ts';
+import type { VolumeReach } from './volume-reach.ts';
 
 /**
  * Why a pod does not fit a node, in Kubernetes' words, which people search for. A node is counted under each of the
@@ -50,6 +51,10 @@ export const suitsNeighbours: Filter = (_demand, { node }, neighbours) => {
   return reason === undefined ? FITS : [reason];
 };
 
+/** Where its volumes are, or may be. */
+const reachesVolumes = (state: NodeState, volumes: VolumeReach | undefined): readonly string[] =>
+  !volumes || volumes.reaches(state.node) ? FITS : ["node(s) didn't match PersistentVolume's node affinity"];
+
 /** Cheap ones first. */
 const FILTERS: readonly Filter[] = [
   isSchedulable,
@@ -65,17 +70,23 @@ export function objections(
   demand: PodDemand,
   state: NodeState,
   neighbours: PodNeighbours,
+  volumes?: VolumeReach,
 ): readonly string[] {
   for (const filter of FILTERS) {
     const reasons = filter(demand, state, neighbours);
     if (reasons.length > 0) return reasons;
   }
-  return FITS;
+  return reachesVolumes(state, volumes);
 }
 
 /** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.` */
-export function unschedulableMessage(nodeCount: number, reasons: ReadonlyMap<string, number>): string {
+export function unschedulableMessage(
+  nodeCount: number,
+  reasons: ReadonlyMap<string, number>,
+  ofAll?: string,
+): string {
   if (nodeCount === 0) return 'no nodes available to schedule pods';
+  if (ofAll) return `0/${nodeCount} nodes are available: ${ofAll}.`;
   const parts = [...reasons].map(([reason, count]) => `${count} ${reason}`).sort();
   return `0/${nodeCount} nodes are available: ${parts.join(', ')}.`;
 }

@@ -1,15 +1,23 @@
 import type { Logger } from 'pino';
 import type { Registry, WatchEvent } from '../registry/registry.ts';
 import { ApiError } from '../resources/api-error.ts';
+import { claimsOf } from '../resources/local-path.ts';
 import { type KubeObject, objectKey } from '../resources/object.ts';
 import { isTerminal } from '../resources/pod-state.ts';
-import { nodes, pods } from '../resources/table-of-resources.ts';
+import {
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  storageClasses,
+} from '../resources/table-of-resources.ts';
 import type { NodeObject, PodObject } from '../resources/typed.ts';
 import { bindPod, writeScheduled } from './binder.ts';
 import { ClusterState } from './cluster-state.ts';
 import { decide, decideAmong } from './decision.ts';
 import { demandOf, type PodDemand } from './pod-demand.ts';
 import { SchedulingQueue } from './scheduling-queue.ts';
+import { type VolumeReach, volumeReachOf } from './volume-reach.ts';
 
 export interface SchedulerOptions {
   readonly registry: Registry;
@@ -42,6 +50,8 @@ export class Scheduler {
   readonly #queue = new SchedulingQueue();
   readonly #binding = new Set<string>();
   readonly #writes = new Set<Promise<void>>();
+  /** Nodes of claims that have no volume yet, while their first pod is being bound. */
+  readonly #claimNodes = new Map<string, string>();
   readonly #touched = new Set<string>(); // nodes on which a waiting pod may fit now
   readonly #retries = new Map<string, NodeJS.Timeout>();
   readonly #ends: readonly (() => void)[];
@@ -57,6 +67,9 @@ export class Scheduler {
     this.#ends = [
       registry.watch(nodes, {}, (event) => event.type !== 'SYNCED' && this.#followNode(event)),
       registry.watch(pods, {}, (event) => event.type !== 'SYNCED' && this.#followPod(event)),
+      ...[persistentVolumeClaims, persistentVolumes, storageClasses].map((resource) =>
+        registry.watch(resource, {}, (event) => event.type !== 'SYNCED' && this.#volumesChanged()),
+      ),
     ];
   }
 
@@ -97,6 +110,16 @@ export class Scheduler {
     this.#wake();
   }
 
+  #volumesChanged(): void {
+    const waiting = this.#queue.parked.filter(({ pod }) => claimsOf(pod).length > 0);
+    for (const demand of waiting) this.#queue.activate(demand);
+    if (waiting.length > 0) this.#wake();
+  }
+
+  #reach({ pod }: PodDemand): VolumeReach | undefined {
+    return volumeReachOf(this.#options.registry, pod, this.#claimNodes);
+  }
+
   /** Another pod came or went: that matters to pods that wait for their neighbours. */
   #noteNeighbours(): void {
     if (!this.#queue.hasParked) return;
@@ -135,7 +158,7 @@ export class Scheduler {
     this.#neighboursChanged = false;
     if (touched.length === 0 && !social) return;
     for (const demand of this.#queue.parked) {
-      const node = decideAmong(demand, this.#cluster, touched);
+      const node = decideAmong(demand, this.#cluster, touched, this.#reach(demand));
       if (node !== undefined) this.#bind(demand, node);
       else if (social && this.#dependsOnNeighbours(demand)) this.#queue.activate(demand);
     }
@@ -156,7 +179,7 @@ export class Scheduler {
   }
 
   #schedule(demand: PodDemand): void {
-    const { node, message } = decide(demand, this.#cluster, this.#offset);
+    const { node, message } = decide(demand, this.#cluster, this.#offset, this.#reach(demand));
     this.#offset = (this.#offset + 1) % Math.max(1, this.#cluster.size);
     if (node !== undefined) {
       this.#bind(demand, node);
@@ -172,6 +195,7 @@ export class Scheduler {
     this.#queue.drop(demand.key);
     this.#binding.add(demand.key);
     this.#cluster.place(demand, node);
+    for (const claim of claimsOf(demand.pod)) this.#claimNodes.set(claim, node);
     this.#noteNeighbours();
     this.#track(this.#store(demand, node));
   }
@@ -187,6 +211,7 @@ export class Scheduler {
       return;
     } finally {
       this.#binding.delete(key);
+      for (const claim of claimsOf(pod)) this.#claimNodes.delete(claim);
     }
     record(pod, { type: 'Normal', reason: 'Scheduled', message: `Successfully assigned ${key} to ${node}` });
     await writeScheduled(registry, pod, { status: 'True' }, this.#at());

@@ -31,6 +31,12 @@ export function isRevokedKey(value: string | undefined): boolean {
   return value?.startsWith(`${REVOKED} `) ?? false;
 }
 
+/** SPKI DER; undefined where no device has enrolled. */
+export function sealingKeyOf(node: Annotated | undefined): Uint8Array | undefined {
+  const key = node?.metadata.annotations?.[SEALING_KEY_ANNOTATION];
+  return key ? Buffer.from(key, 'base64') : undefined;
+}
+
 export function userOfNode(node: string): string {
   return `${PREFIX}${node}`;
 }

@@ -323,14 +323,12 @@ t.test('pods', async (t) => {
     t.ok(statSync(join(root, 'made-file')).isFile());
     const message = async (name: string) =>
       (
-        await pods.when(
-          'it is refused',
-          name,
-          ({ state }) => state?.waiting?.reason === 'CreateContainerConfigError',
+        await pods.when('it is refused', name, ({ state }) =>
+          state?.waiting?.message?.includes('MountVolume.SetUp failed'),
         )
       ).state?.waiting?.message;
-    t.match(await message('no-directory'), `hostPath type check failed: ${root}/none is not a Directory`);
-    t.match(await message('no-file'), `hostPath type check failed: ${root}/directory is not a File`);
+    t.match(await message('no-directory'), `hostPath type check failed: ${root}/none is not a directory`);
+    t.match(await message('no-file'), `hostPath type check failed: ${root}/directory is not a file`);
     await stand.kubectl('delete', 'pod', 'host-paths', '--wait', '--timeout=60s');
     t.equal(readFileSync(join(root, 'any', 'x'), 'utf8'), 'any\n', 'they outlive the pod');
   });

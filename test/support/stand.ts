@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { unmountBelow } from '../../agent/pod/mount-points.ts';
 import { ApiClient } from '../../hub/cli/api-client.ts';
 import { kubectlPath } from '../../scripts/kubectl.ts';
 import type { Engine } from './engine.ts';
@@ -202,6 +203,7 @@ export class Stand {
     if (await this.engine.answers()) {
       for (const node of new Set([this.node, ...this.#others.keys()])) await this.engine.removeAllOf(node);
     }
+    await unmountBelow([this.dir]); // of devices whose agents were killed
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

@@ -96,6 +96,20 @@ remove() {
   done
 }
 
+# File systems that the agent mounted for pods, whose containers have mounts of their own. What stays mounted must not
+# be removed: it may be a part of the machine's own files.
+unmount_below() {
+  [ -z "$is_dry" ] || return 0
+  for each in $(mounted_below "$1"); do umount -l "$each" 2>/dev/null; done
+  [ -z "$(mounted_below "$1")" ] || die "\"$(mounted_below "$1" | head -n 1)\" is mounted and can not be unmounted"
+}
+
+mounted_below() {
+  while read -r _ _ _ _ point _; do
+    case $point in "$1"/*) say "$point" ;; esac
+  done 2>/dev/null </proc/self/mountinfo
+}
+
 # Directories that others may use as well.
 remove_empty() {
   [ -z "$is_dry" ] || return 0
@@ -173,6 +187,7 @@ main() {
   case $(readlink "$bin/holdfast-agent" 2>/dev/null) in
   ../lib/holdfast-agent/*) remove "$bin/holdfast-agent" "$bin/holdfast-agent-uninstall" ;;
   esac
+  unmount_below "$run"
   remove "$run"
   [ -n "$keeps_data" ] || remove "$data"
   remove_settings

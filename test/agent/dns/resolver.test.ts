@@ -17,7 +17,7 @@ t.test('policies', async (t) => {
   const clusterFirst = {
     servers: [OWN, '192.0.2.1', '192.0.2.2'],
     search: [...CLUSTER, 'site.example'],
-    options: [],
+    options: ['ndots:5'],
   };
   t.same(of({}), clusterFirst);
   t.same(of({ dnsPolicy: 'ClusterFirst' }), clusterFirst);

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { ConfigurationError, environment, expand } from '../../../agent/pod/environment.ts';
+import { ConfigurationError } from '../../../agent/pod/configuration-error.ts';
+import { environment, expand } from '../../../agent/pod/environment.ts';
 import type { Configuration, Container } from '../../../agent/pod/pod.ts';
 import { parseQuantity } from '../../../agent/pod/quantity.ts';
 import { container, makePod } from '../builders.ts';
@@ -9,16 +10,23 @@ const configuration: Configuration = {
   configMap: (namespace, name) =>
     namespace === 'default' && name === 'conf' ? { data: { color: 'red', 'a.b': 'dotted' } } : undefined,
   secret: (namespace, name) =>
-    namespace === 'default' && name === 'sec' ? { data: { password: base64('s3cret') } } : undefined,
+    namespace === 'default' && name === 'sec'
+      ? { data: { password: base64('s3cret'), tricky: base64('$$(A) $(A)') } }
+      : undefined,
 };
-const placement = { node: 'device', hostIp: '192.0.2.1', podIp: '172.17.0.9' };
-const of = (spec: Partial<Container>, metadata = {}) =>
-  environment(
-    makePod({ serviceAccountName: 'robot' }, metadata),
-    container('main', spec),
-    configuration,
-    placement,
-  );
+const placement = {
+  node: 'device',
+  hostIp: '192.0.2.1',
+  podIp: '172.17.0.9',
+  allocatable: { cpu: '4', memory: '2048Ki', 'ephemeral-storage': '1Gi' },
+};
+const of = (spec: Partial<Container>, metadata = {}, serviceVariables: [string, string][] = []) => {
+  const main = container('main', spec);
+  const other = container('other', { resources: { limits: { cpu: '3' } } });
+  const pod = makePod({ serviceAccountName: 'robot', containers: [main, other] }, metadata);
+  const context = { configuration, placement, serviceVariables: new Map(serviceVariables) };
+  return [...environment(pod, main, context)].map(([name, value]) => `${name}=${value}`);
+};
 const field = (fieldPath: string, metadata = {}) =>
   of({ env: [{ name: 'X', valueFrom: { fieldRef: { fieldPath } } }] }, metadata);
 
@@ -37,7 +45,7 @@ t.test('values and references', async (t) => {
   ]);
   t.same(
     of({ envFrom: [{ secretRef: { name: 'sec' } }], env: [{ name: 'password', value: 'own' }] }),
-    ['password=own'],
+    ['password=own', 'tricky=$$(A) $(A)'],
     'env wins over envFrom',
   );
 });
@@ -77,20 +85,38 @@ t.test('fields of the pod', async (t) => {
   t.same(field('spec.serviceAccountName'), ['X=robot']);
   t.same(field('status.hostIP'), ['X=192.0.2.1']);
   t.same(field('status.podIP'), ['X=172.17.0.9']);
+  t.same(field('status.hostIPs'), ['X=192.0.2.1']);
+  t.same(field('status.podIPs'), ['X=172.17.0.9']);
   t.throws(() => field('spec.volumes'), /field "spec.volumes" is not one/);
+  t.throws(() => field('metadata.labels'), /field "metadata.labels" is not one/);
 });
 
 t.test('resources of the container', async (t) => {
   const resources = { limits: { cpu: '1500m', memory: '64Mi' }, requests: { cpu: '250m' } };
-  const resource = (name: string, divisor?: string) =>
+  const resource = (name: string, divisor?: string, more: object = {}) =>
     of({
       resources,
-      env: [{ name: 'R', valueFrom: { resourceFieldRef: { resource: name, ...(divisor && { divisor }) } } }],
+      env: [
+        {
+          name: 'R',
+          valueFrom: { resourceFieldRef: { resource: name, ...(divisor && { divisor }), ...more } },
+        },
+      ],
     });
   t.same(resource('limits.cpu'), ['R=2'], 'rounded up');
   t.same(resource('limits.cpu', '1m'), ['R=1500']);
   t.same(resource('limits.memory', '1Mi'), ['R=64']);
   t.same(resource('requests.cpu', '1m'), ['R=250']);
+  t.same(resource('limits.cpu', '0'), ['R=2'], 'no divisor is one');
+  t.same(resource('limits.ephemeral-storage', '1Mi'), ['R=1024'], 'without a limit: what the node has');
+  t.same(resource('requests.memory'), ['R=0'], 'without a request: nothing');
+  t.same(resource('limits.cpu', '1', { containerName: 'other' }), ['R=3']);
+  t.same(resource('limits.memory', '1Ki', { containerName: 'other' }), ['R=2048']);
+  t.throws(
+    () => resource('limits.cpu', '1', { containerName: 'none' }),
+    /container "none" is not in the pod/,
+  );
+  t.throws(() => resource('cpu'), /resource "cpu" is not one/);
 });
 
 t.test('variables in values', async (t) => {
@@ -111,6 +137,32 @@ t.test('variables in values', async (t) => {
     ['A=1', 'B=12'],
     'earlier ones may be used',
   );
+  t.same(
+    of({
+      env: [
+        { name: 'A', value: '1' },
+        { name: 'T', valueFrom: { secretKeyRef: { name: 'sec', key: 'tricky' } } },
+      ],
+    }),
+    ['A=1', 'T=$$(A) $(A)'],
+    'what is looked up is taken as it is',
+  );
+});
+
+t.test('variables of Services', async (t) => {
+  const services: [string, string][] = [
+    ['DB_SERVICE_HOST', '10.43.0.7'],
+    ['DB_SERVICE_PORT', '5432'],
+  ];
+  const env = [
+    { name: 'URL', value: 'db://$(DB_SERVICE_HOST):$(DB_SERVICE_PORT)' },
+    { name: 'DB_SERVICE_PORT', value: '1' },
+  ];
+  t.same(of({ env }, {}, services), [
+    'URL=db://10.43.0.7:5432',
+    'DB_SERVICE_PORT=1',
+    'DB_SERVICE_HOST=10.43.0.7',
+  ]);
 });
 
 t.test('quantities', async (t) => {

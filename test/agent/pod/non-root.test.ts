@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ConfigurationError } from '../../../agent/pod/environment.ts';
+import { ConfigurationError } from '../../../agent/pod/configuration-error.ts';
 import { dependsOnImageUser, refuseRoot } from '../../../agent/pod/non-root.ts';
 import type { Container, PodSpec } from '../../../agent/pod/pod.ts';
 import { container, makePod } from '../builders.ts';

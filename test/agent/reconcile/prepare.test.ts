@@ -10,11 +10,18 @@ t.test('configuration that changes while the files are made is made after them',
   const roots = { data: join(t.testdir(), 'data'), memory: join(t.testdir(), 'memory') };
   const pod = makePod({ volumes: [{ name: 'settings', configMap: { name: 'settings' } }] });
   let color = 'blue';
+  let lookedUp = Promise.withResolvers<void>();
   const desired: Configuration = {
-    configMap: () => ({ data: { color } }),
+    configMap: () => {
+      lookedUp.resolve();
+      return { data: { color } };
+    },
     secret: () => undefined,
   } as unknown as Configuration;
-  const executor = makeExecutor({ desired, roots } as unknown as ExecutorOptions);
+  const executor = makeExecutor({
+    ...{ desired, roots, allocatable: () => ({}) },
+    tokens: { of: async () => ({ values: new Map(), problem: '' }) },
+  } as unknown as ExecutorOptions);
   const memory = new PodMemory(0, 0);
   const prepare = () => executor.run({ type: 'prepare' }, { uid: UID, pod, memory, containers: [] });
   const shown = () => readFileSync(join(roots.data, `pods/${UID}/volumes/settings/color`), 'utf8');
@@ -24,7 +31,9 @@ t.test('configuration that changes while the files are made is made after them',
   t.ok(memory.prepared);
   memory.startOver();
   t.notOk(memory.prepared);
+  lookedUp = Promise.withResolvers();
   const making = prepare();
+  await lookedUp.promise;
   color = 'green';
   memory.startOver(); // a newer desired state, of which the files that are being made know nothing
   await making;

@@ -36,6 +36,46 @@ t.test('service accounts', async (t) => {
   t.match((await pod('own', own)).spec, { imagePullSecrets: [{ name: 'own' }] });
 });
 
+t.test('tokens of service accounts', async (t) => {
+  const { create, pod } = await withPolicies(t);
+  const path = '/var/run/secrets/kubernetes.io/serviceaccount';
+  const container = (name: string, rest: object = {}) => ({ name, image: 'x', ...rest });
+  const own = { volumeMounts: [{ name: 'mine', mountPath: path }] };
+  const mine = { name: 'mine', emptyDir: {} };
+  const specOf = async (name: string, spec: object) => ((await pod(name, spec)) as PodObject).spec;
+
+  const plain = await specOf('plain', {
+    initContainers: [container('first')],
+    containers: [container('main'), container('other', own)],
+    volumes: [mine],
+  });
+  const [, volume] = plain.volumes ?? [];
+  t.match(volume?.name, /^kube-api-access-[a-z0-9]{5}$/);
+  t.same(volume?.projected, {
+    defaultMode: 0o644,
+    sources: [
+      { serviceAccountToken: { expirationSeconds: 3607, path: 'token' } },
+      { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+      {
+        downwardAPI: {
+          items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }],
+        },
+      },
+    ],
+  });
+  const mount = { name: volume?.name, readOnly: true, mountPath: path };
+  t.same(plain.initContainers?.[0]?.volumeMounts, [mount]);
+  t.same(plain.containers[0]?.volumeMounts, [mount]);
+  t.same(plain.containers[1]?.volumeMounts, own.volumeMounts, 'who mounts something else there has that');
+
+  t.same((await specOf('without', { automountServiceAccountToken: false })).volumes ?? [], []);
+  t.same((await specOf('none', { containers: [container('x', own)], volumes: [mine] })).volumes, [mine]);
+  await create(table.serviceAccounts, { metadata: { name: 'robot' }, automountServiceAccountToken: false });
+  t.same((await specOf('robot', { serviceAccountName: 'robot' })).volumes ?? [], []);
+  const both = { serviceAccountName: 'robot', automountServiceAccountToken: true };
+  t.equal((await specOf('asked', both)).volumes?.length, 1, 'the pod has the last word');
+});
+
 t.test('runtime classes', async (t) => {
   const { create, pod } = await withPolicies(t);
   const boxed = { runtimeClassName: 'boxed' };

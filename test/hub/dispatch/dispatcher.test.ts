@@ -52,6 +52,7 @@ async function setUp(t: Test) {
       registry,
       store,
       cluster: 'c',
+      apiPort: () => 6443,
       epoch: 1n,
       signingKey: signing.privateKey,
       send,

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/link.proto.
  */
 export const file_holdfast_v1_link: GenFile = /*@__PURE__*/
-  fileDesc("ChZob2xkZmFzdC92MS9saW5rLnByb3RvEgtob2xkZmFzdC52MSLSAgoOQ29ubmVjdFJlcXVlc3QSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIjCgVoZWxsbxgCIAEoCzISLmhvbGRmYXN0LnYxLkhlbGxvSAASNgoPc25hcHNob3RfcmVzdWx0GAMgASgLMhsuaG9sZGZhc3QudjEuU25hcHNob3RSZXN1bHRIABIyCg1zdGF0dXNfcmVwb3J0GAQgASgLMhkuaG9sZGZhc3QudjEuU3RhdHVzUmVwb3J0SAASLgoLc3RyZWFtX2RhdGEYBSABKAsyFy5ob2xkZmFzdC52MS5TdHJlYW1EYXRhSAASLAoKc3RyZWFtX2VuZBgGIAEoCzIWLmhvbGRmYXN0LnYxLlN0cmVhbUVuZEgAEjIKDXN0cmVhbV9jcmVkaXQYByABKAsyGS5ob2xkZmFzdC52MS5TdHJlYW1DcmVkaXRIAEIGCgRib2R5IowDCg9Db25uZWN0UmVzcG9uc2USJwoHd2VsY29tZRgBIAEoCzIULmhvbGRmYXN0LnYxLldlbGNvbWVIABIvCghzbmFwc2hvdBgCIAEoCzIbLmhvbGRmYXN0LnYxLlNpZ25lZFNuYXBzaG90SAASLAoKc3RhdHVzX2FjaxgDIAEoCzIWLmhvbGRmYXN0LnYxLlN0YXR1c0Fja0gAEi4KC3N0cmVhbV9vcGVuGAQgASgLMhcuaG9sZGZhc3QudjEuU3RyZWFtT3BlbkgAEjIKDXN0cmVhbV9jcmVkaXQYBSABKAsyGS5ob2xkZmFzdC52MS5TdHJlYW1DcmVkaXRIABIsCgpzdHJlYW1fZW5kGAYgASgLMhYuaG9sZGZhc3QudjEuU3RyZWFtRW5kSAASJwoHZ29vZGJ5ZRgHIAEoCzIULmhvbGRmYXN0LnYxLkdvb2RieWVIABIuCgtzdHJlYW1fZGF0YRgIIAEoCzIXLmhvbGRmYXN0LnYxLlN0cmVhbURhdGFIAEIGCgRib2R5IlcKBUhlbGxvEhUKDWFnZW50X3ZlcnNpb24YASABKAkSIgoEaGVsZBgCIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24SEwoLc2VhbGluZ19rZXkYAyABKAwiNQoHV2VsY29tZRIVCg1jb25uZWN0aW9uX2lkGAEgASgJEhMKC2h1Yl92ZXJzaW9uGAIgASgJIjAKB0dvb2RieWUSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiMQoIUHJlc2VuY2USFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIOCgZvbmxpbmUYAiABKAgiKgoHVmVyc2lvbhINCgVlcG9jaBgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBCI1Cg5TaWduZWRTbmFwc2hvdBIQCghzbmFwc2hvdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwieQoIU25hcHNob3QSDwoHY2x1c3RlchgBIAEoCRIMCgRub2RlGAIgASgJEiUKB3ZlcnNpb24YAyABKAsyFC5ob2xkZmFzdC52MS5WZXJzaW9uEg8KB29iamVjdHMYBCABKAwSFgoOc2VhbGVkX29iamVjdHMYBSABKAwibAoOU25hcHNob3RSZXN1bHQSJQoHb2ZmZXJlZBgBIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24SDwoHcmVmdXNhbBgCIAEoCRIiCgRoZWxkGAMgASgLMhQuaG9sZGZhc3QudjEuVmVyc2lvbiKeAQoMU3RhdHVzUmVwb3J0EhAKCHNlcXVlbmNlGAEgASgEEhAKCGNvbXBsZXRlGAIgASgIEioKB29iamVjdHMYAyADKAsyGS5ob2xkZmFzdC52MS5PYmplY3RTdGF0dXMSJgoGZXZlbnRzGAQgAygLMhYuaG9sZGZhc3QudjEuTm9kZUV2ZW50EhYKDmRyb3BwZWRfZXZlbnRzGAUgASgNIh0KCVN0YXR1c0FjaxIQCghzZXF1ZW5jZRgBIAEoBCJoCgxPYmplY3RTdGF0dXMSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCRILCgN1aWQYBCABKAkSDgoGc3RhdHVzGAUgASgMEgwKBGdvbmUYBiABKAgi1gEKCU5vZGVFdmVudBILCgN1aWQYASABKAkSDAoEa2luZBgCIAEoCRIRCgluYW1lc3BhY2UYAyABKAkSDAoEbmFtZRgEIAEoCRISCgpvYmplY3RfdWlkGAUgASgJEhIKCmZpZWxkX3BhdGgYBiABKAkSDAoEdHlwZRgHIAEoCRIOCgZyZWFzb24YCCABKAkSDwoHbWVzc2FnZRgJIAEoCRINCgVjb3VudBgKIAEoDRITCgtmaXJzdF9hdF9tcxgLIAEoBBISCgpsYXN0X2F0X21zGAwgASgEIp8CCgpTdHJlYW1PcGVuEhEKCXN0cmVhbV9pZBgBIAEoCRIOCgZjcmVkaXQYAiABKA0SJgoDbG9nGAMgASgLMhcuaG9sZGZhc3QudjEuTG9nUmVxdWVzdEgAEigKBGV4ZWMYBCABKAsyGC5ob2xkZmFzdC52MS5FeGVjUmVxdWVzdEgAEiwKBmF0dGFjaBgFIAEoCzIaLmhvbGRmYXN0LnYxLkF0dGFjaFJlcXVlc3RIABI3Cgxwb3J0X2ZvcndhcmQYBiABKAsyHy5ob2xkZmFzdC52MS5Qb3J0Rm9yd2FyZFJlcXVlc3RIABIqCgVzdGF0cxgHIAEoCzIZLmhvbGRmYXN0LnYxLlN0YXRzUmVxdWVzdEgAQgkKB3JlcXVlc3QifgoLRXhlY1JlcXVlc3QSDwoHcG9kX3VpZBgBIAEoCRIRCgljb250YWluZXIYAiABKAkSDwoHY29tbWFuZBgDIAMoCRINCgVzdGRpbhgEIAEoCBIOCgZzdGRvdXQYBSABKAgSDgoGc3RkZXJyGAYgASgIEgsKA3R0eRgHIAEoCCJiCg1BdHRhY2hSZXF1ZXN0Eg8KB3BvZF91aWQYASABKAkSEQoJY29udGFpbmVyGAIgASgJEg0KBXN0ZGluGAMgASgIEg4KBnN0ZG91dBgEIAEoCBIOCgZzdGRlcnIYBSABKAgiMwoSUG9ydEZvcndhcmRSZXF1ZXN0Eg8KB3BvZF91aWQYASABKAkSDAoEcG9ydBgCIAEoDSKyAQoKTG9nUmVxdWVzdBIPCgdwb2RfdWlkGAEgASgJEhEKCWNvbnRhaW5lchgCIAEoCRIOCgZmb2xsb3cYAyABKAgSEAoIcHJldmlvdXMYBCABKAgSEgoKdGltZXN0YW1wcxgFIAEoCBIXCgp0YWlsX2xpbmVzGAYgASgESACIAQESFQoIc2luY2VfbXMYByABKARIAYgBAUINCgtfdGFpbF9saW5lc0ILCglfc2luY2VfbXMiDgoMU3RhdHNSZXF1ZXN0ImAKCU5vZGVTdGF0cxIiCgZkZXZpY2UYASABKAsyEi5ob2xkZmFzdC52MS5Vc2FnZRIvCgpjb250YWluZXJzGAIgAygLMhsuaG9sZGZhc3QudjEuQ29udGFpbmVyU3RhdHMiVwoOQ29udGFpbmVyU3RhdHMSDwoHcG9kX3VpZBgBIAEoCRIRCgljb250YWluZXIYAiABKAkSIQoFdXNhZ2UYAyABKAsyEi5ob2xkZmFzdC52MS5Vc2FnZSJMCgVVc2FnZRIVCg1jcHVfbmFub2NvcmVzGAEgASgEEhEKCXdpbmRvd19tcxgCIAEoDRIZChF3b3JraW5nX3NldF9ieXRlcxgDIAEoBCJMCgpTdHJlYW1EYXRhEhEKCXN0cmVhbV9pZBgBIAEoCRIMCgRkYXRhGAIgASgMEg8KB2NoYW5uZWwYAyABKA0SDAoEbGFzdBgEIAEoCCIwCgxTdHJlYW1DcmVkaXQSEQoJc3RyZWFtX2lkGAEgASgJEg0KBWJ5dGVzGAIgASgNImMKCVN0cmVhbUVuZBIRCglzdHJlYW1faWQYASABKAkSDAoEY29kZRgCIAEoDRIPCgdtZXNzYWdlGAMgASgJEhYKCWV4aXRfY29kZRgEIAEoBUgAiAEBQgwKCl9leGl0X2NvZGUyVwoLTGlua1NlcnZpY2USSAoHQ29ubmVjdBIbLmhvbGRmYXN0LnYxLkNvbm5lY3RSZXF1ZXN0GhwuaG9sZGZhc3QudjEuQ29ubmVjdFJlc3BvbnNlKAEwAWIGcHJvdG8z");
+  fileDesc("ChZob2xkZmFzdC92MS9saW5rLnByb3RvEgtob2xkZmFzdC52MSKGAwoOQ29ubmVjdFJlcXVlc3QSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIjCgVoZWxsbxgCIAEoCzISLmhvbGRmYXN0LnYxLkhlbGxvSAASNgoPc25hcHNob3RfcmVzdWx0GAMgASgLMhsuaG9sZGZhc3QudjEuU25hcHNob3RSZXN1bHRIABIyCg1zdGF0dXNfcmVwb3J0GAQgASgLMhkuaG9sZGZhc3QudjEuU3RhdHVzUmVwb3J0SAASLgoLc3RyZWFtX2RhdGEYBSABKAsyFy5ob2xkZmFzdC52MS5TdHJlYW1EYXRhSAASLAoKc3RyZWFtX2VuZBgGIAEoCzIWLmhvbGRmYXN0LnYxLlN0cmVhbUVuZEgAEjIKDXN0cmVhbV9jcmVkaXQYByABKAsyGS5ob2xkZmFzdC52MS5TdHJlYW1DcmVkaXRIABIyCg10b2tlbl9yZXF1ZXN0GAggASgLMhkuaG9sZGZhc3QudjEuVG9rZW5SZXF1ZXN0SABCBgoEYm9keSK+AwoPQ29ubmVjdFJlc3BvbnNlEicKB3dlbGNvbWUYASABKAsyFC5ob2xkZmFzdC52MS5XZWxjb21lSAASLwoIc25hcHNob3QYAiABKAsyGy5ob2xkZmFzdC52MS5TaWduZWRTbmFwc2hvdEgAEiwKCnN0YXR1c19hY2sYAyABKAsyFi5ob2xkZmFzdC52MS5TdGF0dXNBY2tIABIuCgtzdHJlYW1fb3BlbhgEIAEoCzIXLmhvbGRmYXN0LnYxLlN0cmVhbU9wZW5IABIyCg1zdHJlYW1fY3JlZGl0GAUgASgLMhkuaG9sZGZhc3QudjEuU3RyZWFtQ3JlZGl0SAASLAoKc3RyZWFtX2VuZBgGIAEoCzIWLmhvbGRmYXN0LnYxLlN0cmVhbUVuZEgAEicKB2dvb2RieWUYByABKAsyFC5ob2xkZmFzdC52MS5Hb29kYnllSAASLgoLc3RyZWFtX2RhdGEYCCABKAsyFy5ob2xkZmFzdC52MS5TdHJlYW1EYXRhSAASMAoMdG9rZW5fcmVzdWx0GAkgASgLMhguaG9sZGZhc3QudjEuVG9rZW5SZXN1bHRIAEIGCgRib2R5IlcKBUhlbGxvEhUKDWFnZW50X3ZlcnNpb24YASABKAkSIgoEaGVsZBgCIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24SEwoLc2VhbGluZ19rZXkYAyABKAwiNQoHV2VsY29tZRIVCg1jb25uZWN0aW9uX2lkGAEgASgJEhMKC2h1Yl92ZXJzaW9uGAIgASgJIjAKB0dvb2RieWUSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiMQoIUHJlc2VuY2USFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIOCgZvbmxpbmUYAiABKAgiKgoHVmVyc2lvbhINCgVlcG9jaBgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBCI1Cg5TaWduZWRTbmFwc2hvdBIQCghzbmFwc2hvdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwiiwEKCFNuYXBzaG90Eg8KB2NsdXN0ZXIYASABKAkSDAoEbm9kZRgCIAEoCRIlCgd2ZXJzaW9uGAMgASgLMhQuaG9sZGZhc3QudjEuVmVyc2lvbhIPCgdvYmplY3RzGAQgASgMEhYKDnNlYWxlZF9vYmplY3RzGAUgASgMEhAKCGFwaV9wb3J0GAYgASgNImwKDlNuYXBzaG90UmVzdWx0EiUKB29mZmVyZWQYASABKAsyFC5ob2xkZmFzdC52MS5WZXJzaW9uEg8KB3JlZnVzYWwYAiABKAkSIgoEaGVsZBgDIAEoCzIULmhvbGRmYXN0LnYxLlZlcnNpb24ingEKDFN0YXR1c1JlcG9ydBIQCghzZXF1ZW5jZRgBIAEoBBIQCghjb21wbGV0ZRgCIAEoCBIqCgdvYmplY3RzGAMgAygLMhkuaG9sZGZhc3QudjEuT2JqZWN0U3RhdHVzEiYKBmV2ZW50cxgEIAMoCzIWLmhvbGRmYXN0LnYxLk5vZGVFdmVudBIWCg5kcm9wcGVkX2V2ZW50cxgFIAEoDSIdCglTdGF0dXNBY2sSEAoIc2VxdWVuY2UYASABKAQiTQoMVG9rZW5SZXF1ZXN0Eg8KB3BvZF91aWQYASABKAkSEAoIYXVkaWVuY2UYAiABKAkSGgoSZXhwaXJhdGlvbl9zZWNvbmRzGAMgASgEIokBCgtUb2tlblJlc3VsdBIPCgdwb2RfdWlkGAEgASgJEhAKCGF1ZGllbmNlGAIgASgJEhoKEmV4cGlyYXRpb25fc2Vjb25kcxgDIAEoBBIUCgxzZWFsZWRfdG9rZW4YBCABKAwSFAoMbGlmZV9zZWNvbmRzGAUgASgEEg8KB3JlZnVzYWwYBiABKAkiaAoMT2JqZWN0U3RhdHVzEgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkSCwoDdWlkGAQgASgJEg4KBnN0YXR1cxgFIAEoDBIMCgRnb25lGAYgASgIItYBCglOb2RlRXZlbnQSCwoDdWlkGAEgASgJEgwKBGtpbmQYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEgwKBG5hbWUYBCABKAkSEgoKb2JqZWN0X3VpZBgFIAEoCRISCgpmaWVsZF9wYXRoGAYgASgJEgwKBHR5cGUYByABKAkSDgoGcmVhc29uGAggASgJEg8KB21lc3NhZ2UYCSABKAkSDQoFY291bnQYCiABKA0SEwoLZmlyc3RfYXRfbXMYCyABKAQSEgoKbGFzdF9hdF9tcxgMIAEoBCKfAgoKU3RyZWFtT3BlbhIRCglzdHJlYW1faWQYASABKAkSDgoGY3JlZGl0GAIgASgNEiYKA2xvZxgDIAEoCzIXLmhvbGRmYXN0LnYxLkxvZ1JlcXVlc3RIABIoCgRleGVjGAQgASgLMhguaG9sZGZhc3QudjEuRXhlY1JlcXVlc3RIABIsCgZhdHRhY2gYBSABKAsyGi5ob2xkZmFzdC52MS5BdHRhY2hSZXF1ZXN0SAASNwoMcG9ydF9mb3J3YXJkGAYgASgLMh8uaG9sZGZhc3QudjEuUG9ydEZvcndhcmRSZXF1ZXN0SAASKgoFc3RhdHMYByABKAsyGS5ob2xkZmFzdC52MS5TdGF0c1JlcXVlc3RIAEIJCgdyZXF1ZXN0In4KC0V4ZWNSZXF1ZXN0Eg8KB3BvZF91aWQYASABKAkSEQoJY29udGFpbmVyGAIgASgJEg8KB2NvbW1hbmQYAyADKAkSDQoFc3RkaW4YBCABKAgSDgoGc3Rkb3V0GAUgASgIEg4KBnN0ZGVychgGIAEoCBILCgN0dHkYByABKAgiYgoNQXR0YWNoUmVxdWVzdBIPCgdwb2RfdWlkGAEgASgJEhEKCWNvbnRhaW5lchgCIAEoCRINCgVzdGRpbhgDIAEoCBIOCgZzdGRvdXQYBCABKAgSDgoGc3RkZXJyGAUgASgIIjMKElBvcnRGb3J3YXJkUmVxdWVzdBIPCgdwb2RfdWlkGAEgASgJEgwKBHBvcnQYAiABKA0isgEKCkxvZ1JlcXVlc3QSDwoHcG9kX3VpZBgBIAEoCRIRCgljb250YWluZXIYAiABKAkSDgoGZm9sbG93GAMgASgIEhAKCHByZXZpb3VzGAQgASgIEhIKCnRpbWVzdGFtcHMYBSABKAgSFwoKdGFpbF9saW5lcxgGIAEoBEgAiAEBEhUKCHNpbmNlX21zGAcgASgESAGIAQFCDQoLX3RhaWxfbGluZXNCCwoJX3NpbmNlX21zIg4KDFN0YXRzUmVxdWVzdCJgCglOb2RlU3RhdHMSIgoGZGV2aWNlGAEgASgLMhIuaG9sZGZhc3QudjEuVXNhZ2USLwoKY29udGFpbmVycxgCIAMoCzIbLmhvbGRmYXN0LnYxLkNvbnRhaW5lclN0YXRzIlcKDkNvbnRhaW5lclN0YXRzEg8KB3BvZF91aWQYASABKAkSEQoJY29udGFpbmVyGAIgASgJEiEKBXVzYWdlGAMgASgLMhIuaG9sZGZhc3QudjEuVXNhZ2UiTAoFVXNhZ2USFQoNY3B1X25hbm9jb3JlcxgBIAEoBBIRCgl3aW5kb3dfbXMYAiABKA0SGQoRd29ya2luZ19zZXRfYnl0ZXMYAyABKAQiTAoKU3RyZWFtRGF0YRIRCglzdHJlYW1faWQYASABKAkSDAoEZGF0YRgCIAEoDBIPCgdjaGFubmVsGAMgASgNEgwKBGxhc3QYBCABKAgiMAoMU3RyZWFtQ3JlZGl0EhEKCXN0cmVhbV9pZBgBIAEoCRINCgVieXRlcxgCIAEoDSJjCglTdHJlYW1FbmQSEQoJc3RyZWFtX2lkGAEgASgJEgwKBGNvZGUYAiABKA0SDwoHbWVzc2FnZRgDIAEoCRIWCglleGl0X2NvZGUYBCABKAVIAIgBAUIMCgpfZXhpdF9jb2RlMlcKC0xpbmtTZXJ2aWNlEkgKB0Nvbm5lY3QSGy5ob2xkZmFzdC52MS5Db25uZWN0UmVxdWVzdBocLmhvbGRmYXN0LnYxLkNvbm5lY3RSZXNwb25zZSgBMAFiBnByb3RvMw");
 
 /**
  * What the agent sends.
@@ -64,6 +64,12 @@ export type ConnectRequest = Message<"holdfast.v1.ConnectRequest"> & {
      */
     value: StreamCredit;
     case: "streamCredit";
+  } | {
+    /**
+     * @generated from field: holdfast.v1.TokenRequest token_request = 8;
+     */
+    value: TokenRequest;
+    case: "tokenRequest";
   } | { case: undefined; value?: undefined };
 };
 
@@ -131,6 +137,12 @@ export type ConnectResponse = Message<"holdfast.v1.ConnectResponse"> & {
      */
     value: StreamData;
     case: "streamData";
+  } | {
+    /**
+     * @generated from field: holdfast.v1.TokenResult token_result = 9;
+     */
+    value: TokenResult;
+    case: "tokenResult";
   } | { case: undefined; value?: undefined };
 };
 
@@ -334,6 +346,13 @@ export type Snapshot = Message<"holdfast.v1.Snapshot"> & {
    * @generated from field: bytes sealed_objects = 5;
    */
   sealedObjects: Uint8Array;
+
+  /**
+   * Where the hub's API is, on the host by which the device knows the hub: its pods are told. 0: not known.
+   *
+   * @generated from field: uint32 api_port = 6;
+   */
+  apiPort: number;
 };
 
 /**
@@ -437,6 +456,87 @@ export const StatusAckSchema: GenMessage<StatusAck> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_link, 11);
 
 /**
+ * Asks for a token of the service account that a pod of this node runs as. The hub gives what the pod's spec asks for.
+ *
+ * @generated from message holdfast.v1.TokenRequest
+ */
+export type TokenRequest = Message<"holdfast.v1.TokenRequest"> & {
+  /**
+   * @generated from field: string pod_uid = 1;
+   */
+  podUid: string;
+
+  /**
+   * Empty: the hub's API.
+   *
+   * @generated from field: string audience = 2;
+   */
+  audience: string;
+
+  /**
+   * @generated from field: uint64 expiration_seconds = 3;
+   */
+  expirationSeconds: bigint;
+};
+
+/**
+ * Describes the message holdfast.v1.TokenRequest.
+ * Use `create(TokenRequestSchema)` to create a new message.
+ */
+export const TokenRequestSchema: GenMessage<TokenRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_link, 12);
+
+/**
+ * The answer, with what was asked for.
+ *
+ * @generated from message holdfast.v1.TokenResult
+ */
+export type TokenResult = Message<"holdfast.v1.TokenResult"> & {
+  /**
+   * @generated from field: string pod_uid = 1;
+   */
+  podUid: string;
+
+  /**
+   * @generated from field: string audience = 2;
+   */
+  audience: string;
+
+  /**
+   * @generated from field: uint64 expiration_seconds = 3;
+   */
+  expirationSeconds: bigint;
+
+  /**
+   * Sealed to the node's key (proto/seal.ts).
+   *
+   * @generated from field: bytes sealed_token = 4;
+   */
+  sealedToken: Uint8Array;
+
+  /**
+   * For how long it is good from now on; the device's clock may be wrong.
+   *
+   * @generated from field: uint64 life_seconds = 5;
+   */
+  lifeSeconds: bigint;
+
+  /**
+   * Why there is none; empty when there is.
+   *
+   * @generated from field: string refusal = 6;
+   */
+  refusal: string;
+};
+
+/**
+ * Describes the message holdfast.v1.TokenResult.
+ * Use `create(TokenResultSchema)` to create a new message.
+ */
+export const TokenResultSchema: GenMessage<TokenResult> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_link, 13);
+
+/**
  * @generated from message holdfast.v1.ObjectStatus
  */
 export type ObjectStatus = Message<"holdfast.v1.ObjectStatus"> & {
@@ -480,7 +580,7 @@ export type ObjectStatus = Message<"holdfast.v1.ObjectStatus"> & {
  * Use `create(ObjectStatusSchema)` to create a new message.
  */
 export const ObjectStatusSchema: GenMessage<ObjectStatus> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 12);
+  messageDesc(file_holdfast_v1_link, 14);
 
 /**
  * An Event in Kubernetes' sense. `count` and the times are the agent's; it merges repetitions.
@@ -556,7 +656,7 @@ export type NodeEvent = Message<"holdfast.v1.NodeEvent"> & {
  * Use `create(NodeEventSchema)` to create a new message.
  */
 export const NodeEventSchema: GenMessage<NodeEvent> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 13);
+  messageDesc(file_holdfast_v1_link, 15);
 
 /**
  * Streams carry logs, exec, attach and port-forward beside state. Each has its own credit in each direction, for all of its
@@ -621,7 +721,7 @@ export type StreamOpen = Message<"holdfast.v1.StreamOpen"> & {
  * Use `create(StreamOpenSchema)` to create a new message.
  */
 export const StreamOpenSchema: GenMessage<StreamOpen> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 14);
+  messageDesc(file_holdfast_v1_link, 16);
 
 /**
  * Runs a command in a running container.
@@ -670,7 +770,7 @@ export type ExecRequest = Message<"holdfast.v1.ExecRequest"> & {
  * Use `create(ExecRequestSchema)` to create a new message.
  */
 export const ExecRequestSchema: GenMessage<ExecRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 15);
+  messageDesc(file_holdfast_v1_link, 17);
 
 /**
  * Joins what a running container reads and writes.
@@ -709,7 +809,7 @@ export type AttachRequest = Message<"holdfast.v1.AttachRequest"> & {
  * Use `create(AttachRequestSchema)` to create a new message.
  */
 export const AttachRequestSchema: GenMessage<AttachRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 16);
+  messageDesc(file_holdfast_v1_link, 18);
 
 /**
  * Connects to a port of the pod: one stream is one TCP connection.
@@ -733,7 +833,7 @@ export type PortForwardRequest = Message<"holdfast.v1.PortForwardRequest"> & {
  * Use `create(PortForwardRequestSchema)` to create a new message.
  */
 export const PortForwardRequestSchema: GenMessage<PortForwardRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 17);
+  messageDesc(file_holdfast_v1_link, 19);
 
 /**
  * @generated from message holdfast.v1.LogRequest
@@ -784,7 +884,7 @@ export type LogRequest = Message<"holdfast.v1.LogRequest"> & {
  * Use `create(LogRequestSchema)` to create a new message.
  */
 export const LogRequestSchema: GenMessage<LogRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 18);
+  messageDesc(file_holdfast_v1_link, 20);
 
 /**
  * Asks what the device and its containers use. The answer is one NodeStats on channel 0.
@@ -799,7 +899,7 @@ export type StatsRequest = Message<"holdfast.v1.StatsRequest"> & {
  * Use `create(StatsRequestSchema)` to create a new message.
  */
 export const StatsRequestSchema: GenMessage<StatsRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 19);
+  messageDesc(file_holdfast_v1_link, 21);
 
 /**
  * Times are told as durations: the device's clock may be wrong.
@@ -825,7 +925,7 @@ export type NodeStats = Message<"holdfast.v1.NodeStats"> & {
  * Use `create(NodeStatsSchema)` to create a new message.
  */
 export const NodeStatsSchema: GenMessage<NodeStats> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 20);
+  messageDesc(file_holdfast_v1_link, 22);
 
 /**
  * @generated from message holdfast.v1.ContainerStats
@@ -852,7 +952,7 @@ export type ContainerStats = Message<"holdfast.v1.ContainerStats"> & {
  * Use `create(ContainerStatsSchema)` to create a new message.
  */
 export const ContainerStatsSchema: GenMessage<ContainerStats> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 21);
+  messageDesc(file_holdfast_v1_link, 23);
 
 /**
  * @generated from message holdfast.v1.Usage
@@ -883,7 +983,7 @@ export type Usage = Message<"holdfast.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 22);
+  messageDesc(file_holdfast_v1_link, 24);
 
 /**
  * @generated from message holdfast.v1.StreamData
@@ -919,7 +1019,7 @@ export type StreamData = Message<"holdfast.v1.StreamData"> & {
  * Use `create(StreamDataSchema)` to create a new message.
  */
 export const StreamDataSchema: GenMessage<StreamData> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 23);
+  messageDesc(file_holdfast_v1_link, 25);
 
 /**
  * @generated from message holdfast.v1.StreamCredit
@@ -941,7 +1041,7 @@ export type StreamCredit = Message<"holdfast.v1.StreamCredit"> & {
  * Use `create(StreamCreditSchema)` to create a new message.
  */
 export const StreamCreditSchema: GenMessage<StreamCredit> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 24);
+  messageDesc(file_holdfast_v1_link, 26);
 
 /**
  * Ends a stream from either side. An HTTP status code of 0 means a clean end.
@@ -977,7 +1077,7 @@ export type StreamEnd = Message<"holdfast.v1.StreamEnd"> & {
  * Use `create(StreamEndSchema)` to create a new message.
  */
 export const StreamEndSchema: GenMessage<StreamEnd> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_link, 25);
+  messageDesc(file_holdfast_v1_link, 27);
 
 /**
  * The link: one message channel between hub and agent. Over gRPC it is this one stream; over MQTT the
