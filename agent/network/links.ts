@@ -19,6 +19,8 @@ const run = promisify(execFile) as (
 const MAKES_NETWORK_MS = 2_000;
 const LOOK_EVERY_MS = 1;
 const COMMAND_MS = 10_000;
+/** Of the network of whoever opens it. Not there where the kernel has no IPv6. */
+const NO_IPV6 = '/proc/sys/net/ipv6/conf/all/disable_ipv6';
 
 export interface Joining {
   readonly containerId: string;
@@ -50,9 +52,12 @@ export async function join({ containerId, pid, bridge, ip, prefix, gateway }: Jo
   await networkOf(pid);
   const link = linkName(containerId);
   if (!(await exists(`/sys/class/net/${link}`)))
-    await batch(['ip'], [`link add ${link} type veth peer name eth0 netns ${pid}`]);
-  await batch(
-    ['nsenter', `--net=/proc/${pid}/ns/net`, 'ip'],
+    await inputTo(['ip', '-batch', '-'], [`link add ${link} type veth peer name eth0 netns ${pid}`]);
+  const within = ['nsenter', `--net=/proc/${pid}/ns/net`];
+  // As in the engine's own networks: addresses that lead nowhere only mislead who looks names up.
+  if (await exists(NO_IPV6)) await inputTo([...within, 'tee', NO_IPV6], ['1']);
+  await inputTo(
+    [...within, 'ip', '-batch', '-'],
     [
       `addr replace ${ip}/${prefix} dev eth0`,
       'link set lo up',
@@ -60,7 +65,7 @@ export async function join({ containerId, pid, bridge, ip, prefix, gateway }: Jo
       `route replace default via ${gateway}`,
     ],
   );
-  await batch(['ip'], [`link set ${link} master ${bridge} up`]);
+  await inputTo(['ip', '-batch', '-'], [`link set ${link} master ${bridge} up`]);
 }
 
 async function networkOf(pid: number): Promise<void> {
@@ -81,8 +86,8 @@ async function networkOf(pid: number): Promise<void> {
   }
 }
 
-async function batch([program = '', ...args]: readonly string[], lines: readonly string[]): Promise<void> {
-  const running = run(program, [...args, '-batch', '-'], { timeout: COMMAND_MS });
+async function inputTo([program = '', ...args]: readonly string[], lines: readonly string[]): Promise<void> {
+  const running = run(program, args, { timeout: COMMAND_MS });
   running.child.stdin?.end(`${lines.join('\n')}\n`);
   await running;
 }

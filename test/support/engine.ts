@@ -108,7 +108,7 @@ export class PrivateEngine extends Engine {
     ip('addr', 'replace', this.#subnet, 'dev', this.#bridge);
     ip('link', 'set', this.#bridge, 'up');
     // Another engine of this machine may have forbidden all forwarding that is not its own.
-    run('iptables', '-I', 'FORWARD', ...this.#amongContainers);
+    for (const rule of this.#amongContainers) run('iptables', '-I', 'FORWARD', ...rule);
     const options = {
       'data-root': join(this.#dir, 'data'),
       'exec-root': join(this.#dir, 'exec'),
@@ -146,13 +146,14 @@ export class PrivateEngine extends Engine {
     for (const path of mounted.toReversed()) run('umount', '--lazy', path);
   }
 
-  get #amongContainers(): string[] {
-    return ['-i', this.#bridge, '-o', this.#bridge, '-j', 'ACCEPT'];
+  /** On its own bridge, and on those of devices' pods. */
+  get #amongContainers(): string[][] {
+    return [this.#bridge, 'hf-+'].map((bridge) => ['-i', bridge, '-o', bridge, '-j', 'ACCEPT']);
   }
 
   async close(): Promise<void> {
     await this.stop();
-    run('iptables', '-D', 'FORWARD', ...this.#amongContainers);
+    for (const rule of this.#amongContainers) run('iptables', '-D', 'FORWARD', ...rule);
     ip('link', 'delete', this.#bridge);
     // What was mounted for its containers goes a moment after they have ended.
     rmSync(this.#dir, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
