@@ -52,7 +52,10 @@ export async function join({ containerId, pid, bridge, ip, prefix, gateway }: Jo
   await networkOf(pid);
   const link = linkName(containerId);
   if (!(await exists(`/sys/class/net/${link}`)))
-    await inputTo(['ip', '-batch', '-'], [`link add ${link} type veth peer name eth0 netns ${pid}`]);
+    await inputTo(
+      ['ip', '-batch', '-'],
+      [`link add ${link} type veth peer name eth0 address ${macOf(ip)} netns ${pid}`],
+    );
   const within = ['nsenter', `--net=/proc/${pid}/ns/net`];
   // As in the engine's own networks: addresses that lead nowhere only mislead who looks names up.
   if (await exists(NO_IPV6)) await inputTo([...within, 'tee', NO_IPV6], ['1']);
@@ -66,6 +69,11 @@ export async function join({ containerId, pid, bridge, ip, prefix, gateway }: Jo
     ],
   );
   await inputTo(['ip', '-batch', '-'], [`link set ${link} master ${bridge} up`]);
+}
+
+/** As the engine's: who has talked to the address before finds it again at once, whoever has it now. */
+function macOf(ip: string): string {
+  return ['02', '42', ...ip.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':');
 }
 
 async function networkOf(pid: number): Promise<void> {

@@ -158,6 +158,8 @@ function planContainer(input: PodInput, pod: Pod, container: Container): PodPlan
     case 'exited': {
       if (!isCurrent || beginsAnew(input, pod, newest)) return planRun(input, container, newest, 0);
       if (!restarts(pod, container.name, newest.exitCode)) return NOTHING;
+      // It was ended for want of its network, which is no fault of its own.
+      if (isOfAnother(input, newest)) return planRun(input, container, newest, newest.crashes);
       const { atMs, crashes } = restartOf(newest);
       return input.nowMs < atMs ? waitUntil(atMs) : planRun(input, container, newest, crashes);
     }
@@ -165,8 +167,13 @@ function planContainer(input: PodInput, pod: Pod, container: Container): PodPlan
 }
 
 /** What an init container has done under an infra container that is gone must be done again. */
-function beginsAnew({ containers }: PodInput, pod: Pod, { container, infra }: ObservedContainer): boolean {
-  return isInit(pod, container) && infra !== infraOf(containers)?.id;
+function beginsAnew(input: PodInput, pod: Pod, ended: ObservedContainer): boolean {
+  return isInit(pod, ended.container) && isOfAnother(input, ended);
+}
+
+/** Whether the infra container that it was made under is gone. */
+function isOfAnother({ containers }: PodInput, { infra }: ObservedContainer): boolean {
+  return infra !== '' && infra !== infraOf(containers)?.id;
 }
 
 /** Started once, when what it looks into runs, and never again. It ends with the pod. */

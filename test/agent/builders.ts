@@ -32,7 +32,7 @@ export function observed(pod: Pod, rest: Partial<ObservedContainer> = {}): Obser
     specHash: specHash(pod, spec),
     crashes: 0,
     graceSeconds: 30,
-    infra: 'infra',
+    infra: '',
     podSinceMs: 0,
     podIp: '',
     pid: 1,

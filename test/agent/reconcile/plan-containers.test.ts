@@ -14,9 +14,9 @@ const pod = makePod({
 });
 const infra = (rest: Partial<ObservedContainer> = {}) =>
   observed(pod, { role: 'infra', container: '', id: 'infra', specHash: '', ...rest });
-const runs = (name: string, rest = {}) => observed(pod, { container: name, ...rest });
+const runs = (name: string, rest = {}) => observed(pod, { container: name, infra: 'infra', ...rest });
 const over = (name: string, exitCode: number, rest = {}) =>
-  ended(pod, { container: name, exitCode, ...rest });
+  ended(pod, { container: name, exitCode, infra: 'infra', ...rest });
 const done = over('first', 0);
 const everything = [infra(), done, runs('side'), runs('last'), runs('a'), runs('b')];
 const never = (base = pod) => makePod({ ...base.spec, restartPolicy: 'Never' });
@@ -129,6 +129,17 @@ t.test('hooks hold up who comes later, at the beginning', async (t) => {
   t.same(steps({ pod: hooked, containers: [infra(), runs('a')] }), ['run b 0']);
   const again = [infra(), over('a', 1), runs('b')];
   t.same(steps({ pod: hooked, containers: again }), ['run a 1'], 'a restart holds up nobody');
+});
+
+t.test('who was ended for want of a network runs again at once, and it is not counted', async (t) => {
+  const one = makePod();
+  const restart = (infraId: string, crashes: number) => {
+    const made = observed(one, { role: 'infra', container: '', id: infraId, specHash: '' });
+    const last = ended(one, { infra: 'infra', crashes });
+    return plan({ pod: one, hasNetwork: true, containers: [made, last] });
+  };
+  t.match(restart('new', 4).actions, [{ type: 'run', crashes: 4 }]);
+  t.same(restart('infra', 4).actions, [], 'by itself it waits');
 });
 
 t.test('how a pod ends', async (t) => {
