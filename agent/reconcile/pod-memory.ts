@@ -6,8 +6,6 @@ export class PodMemory {
   /** Since when the pod has been on this device: on the monotonic clock, and on the wall's. */
   startedAtMs: number;
   sinceMs: number;
-  /** What was said of its being denied. */
-  toldDenial: string | undefined;
   /** By when all of it is to have ended, from when that has begun. */
   stopByMs: number | undefined;
   readonly failures = new Map<string, Failure>();

@@ -3,19 +3,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { PodNetwork } from '../network/pod-network.ts';
-import { DENIED, denialOf, type GuardRails } from '../pod/guard-rails.ts';
+import type { GuardRails } from '../pod/guard-rails.ts';
 import type { Moment } from '../pod/moment.ts';
 import { addressOf, attemptsOf, type Failure, type Health, type PodInput } from '../pod/observation.ts';
-import {
-  allContainersOf,
-  fieldPathOf,
-  isDeleted,
-  ownContainersOf,
-  type Pod,
-  type PodStatus,
-} from '../pod/pod.ts';
+import { allContainersOf, isDeleted, ownContainersOf, type Pod, type PodStatus } from '../pod/pod.ts';
 import type { ProbeTarget } from '../pod/probe-attempt.ts';
-import { type ProbeKind, Probes } from '../pod/probes.ts';
+import { Probes } from '../pod/probes.ts';
 import type { ApiAddress } from '../pod/service-variables.ts';
 import { FRESH_FAILURE_MS, podIpOf, podStatus } from '../pod/status.ts';
 import { readMessage } from '../pod/termination-message.ts';
@@ -30,12 +23,13 @@ import type { AgentState } from '../state/agent-state.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import type { AccountTokens } from './account-tokens.ts';
 import { ContainerCache } from './container-cache.ts';
-import type { EventRecorder, EventSubject } from './event-recorder.ts';
+import type { EventRecorder } from './event-recorder.ts';
 import { type Executor, makeExecutor } from './execute.ts';
 import { Hooks } from './hooks.ts';
 import { Images } from './images.ts';
 import type { Leases } from './leases.ts';
 import { planPod } from './plan.ts';
+import { PodEvents } from './pod-events.ts';
 import { PodMemory } from './pod-memory.ts';
 import { PodWorkers } from './pod-workers.ts';
 import { imagesOfOthers } from './update-downloads.ts';
@@ -86,6 +80,7 @@ export class Reconciler {
   readonly #images: Images;
   readonly #probes: Probes;
   readonly #hooks: Hooks;
+  readonly #podEvents: PodEvents;
   readonly #workers: PodWorkers;
   readonly #executor: Executor;
   readonly #updates: Updates;
@@ -125,9 +120,10 @@ export class Reconciler {
     this.#probes = new Probes({
       runtime,
       onChange: (id) => this.#onHealth(id),
-      onFailure: (id, kind, why) => this.#onProbeFailure(id, kind, why),
+      onFailure: (id, kind, why) => this.#podEvents.probeFailed(this.#containers.get(id), kind, why),
     });
     this.#hooks = new Hooks(runtime);
+    this.#podEvents = new PodEvents(options.events, (uid) => options.desired.pods.get(uid));
     this.#executor = makeExecutor({
       ...options,
       containers: this.#containers,
@@ -284,7 +280,7 @@ export class Reconciler {
     const { turn, wakeAtMs: turnEndsAtMs } = this.#updates.turnOf(uid);
     const input = this.#inputOf(uid, turn);
     this.#probe(input);
-    this.#tellDenial(input);
+    this.#podEvents.look(input);
     const { actions, wakeAtMs } = planPod(input);
     const memory = this.#memoryOf(uid);
     const context = { uid, pod: input.pod, memory, containers: input.containers };
@@ -297,16 +293,6 @@ export class Reconciler {
     if (done.includes(false)) return this.#options.monotonicMs() + FAILED_ACTION_RETRY_MS;
     if (actions.length > 0) this.#workers.poke(uid);
     return Math.min(wakeAtMs, turnEndsAtMs, this.#freshFailureEndsAtMs(input));
-  }
-
-  #tellDenial({ pod }: PodInput): void {
-    const denial = pod && denialOf(pod, this.#rails);
-    const memory = pod && this.#memoryOf(pod.metadata.uid);
-    if (!pod || !memory || denial === memory.toldDenial) return;
-    memory.toldDenial = denial;
-    const { namespace, name, uid } = pod.metadata;
-    const subject: EventSubject = { kind: 'Pod', namespace, name, uid, fieldPath: '' };
-    if (denial) this.#options.events.record(subject, 'Warning', DENIED, denial);
   }
 
   #inputOf(uid: string, turn: Turn = this.#updates.turnOf(uid).turn): PodInput {
@@ -369,17 +355,6 @@ export class Reconciler {
     if (container) this.#workers.poke(container.podUid);
   }
 
-  #onProbeFailure(id: string, kind: ProbeKind, why: string): void {
-    const container = this.#containers.get(id);
-    if (!container) return;
-    const { podUid: uid, podNamespace: namespace, podName: name } = container;
-    const pod = this.#options.desired.pods.get(uid);
-    const fieldPath = pod ? fieldPathOf(pod, container.container) : '';
-    const subject: EventSubject = { kind: 'Pod', namespace, name, uid, fieldPath };
-    const word = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
-    this.#options.events.record(subject, 'Warning', 'Unhealthy', `${word} probe failed: ${why}`);
-  }
-
   #publish(uid: string): void {
     const status = this.#statusOf(uid);
     const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed';
@@ -425,6 +400,7 @@ export class Reconciler {
 
   #forget(uid: string): void {
     this.#memory.delete(uid);
+    this.#podEvents.forget(uid);
     this.#options.network?.release(uid);
     this.#updates.forget(uid);
     this.#options.tokens.forget(uid);

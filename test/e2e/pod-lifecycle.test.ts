@@ -198,6 +198,7 @@ t.test('the life of pods', async (t) => {
       waiting.state?.waiting?.message,
       /^back-off 10s restarting failed container=main pod=crashing_default\(/,
     );
+    await until('an event tells', async () => (await pods.events('crashing')).includes('BackOff'));
     const [first, second] = await attempts('crashing');
     const pauseMs = (second?.start ?? 0) - (first?.end ?? 0);
     t.ok(pauseMs < 3_000, `the first time at once: ${pauseMs}`);
