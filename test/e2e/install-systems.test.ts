@@ -1,5 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect as connectTo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -109,6 +117,48 @@ t.test('systemd', async (t) => {
   t.match(removed, { code: 0, err: [] });
   t.same(manager.calls(), ['systemctl disable --now holdfast-agent.service', 'systemctl daemon-reload']);
   t.same(device.files(), pristine);
+});
+
+t.test('an engine is installed where there is none, if asked', { skip: !mayMount }, async (t) => {
+  const device = newDevice(t, 'engineless');
+  const bin = t.testdir({ 'docker.sock': '' });
+  const calls = () => readFileSync(join(bin, 'calls'), 'utf8').trim().split('\n');
+  // What Debian's package does, for the device that sees no engine: one answers once it is installed.
+  const aptGet = (lastly: string) => {
+    const script = `#!/bin/sh\necho "$DEBIAN_FRONTEND $*" >>${bin}/calls\n[ "$2" = update ] || { ${lastly}; }\n`;
+    writeFileSync(join(bin, 'apt-get'), script, { mode: 0o755 });
+  };
+  const hidden = `mount --bind /run/docker.sock ${bin}/docker.sock && mount -t tmpfs none /run && exec "$@"`;
+  const install = (...flags: string[]) =>
+    device.install({
+      flags,
+      env: { PATH: `${bin}:${process.env['PATH']}`, DOCKER_HOST: '', HOLDFAST_TOKEN: token },
+      within: ['unshare', '--mount', 'sh', '-c', hidden, 'sh'],
+    });
+  const token = await hub.token();
+  const pristine = device.files();
+
+  aptGet('exit 100');
+  const failed = await install('--install-engine');
+  t.match(failed, { code: 1, err: [/"apt-get install -y --no-install-recommends docker\.io" fails/] });
+  t.same(device.files(), pristine, 'nothing is left');
+  aptGet('true');
+  const silent = await install('--install-engine');
+  t.match(silent, { code: 1, err: [/docker\.io is installed, and its engine does not run: start it/] });
+  t.match(await install('--install-engine', '--dry-run'), {
+    code: 0,
+    out: /would install the package docker\.io/,
+  });
+  t.equal(calls().length, 4, 'a dry run installs nothing');
+
+  aptGet(`: >/run/docker.sock; mount --bind ${bin}/docker.sock /run/docker.sock`);
+  const { code, out, err } = await install('--install-engine');
+  t.same([code, err], [0, []], out);
+  t.match(out, /installing the package docker\.io[\s\S]*is connected/);
+  t.same(calls().slice(-2), [
+    'noninteractive -q update',
+    'noninteractive -q install -y --no-install-recommends docker.io',
+  ]);
 });
 
 t.test('OpenRC', async (t) => {
