@@ -88,9 +88,9 @@ export function fieldPathOf({ spec }: Pod, container: string): string {
 }
 
 /**
- * Whether the pod needs a container that does nothing but hold its network, and its processes: only where several
- * containers share them, or one must know its address before it starts. All other pods cost one container. What init
- * containers have done is done for as long as it runs, as in Kubernetes for a sandbox.
+ * Whether the pod needs a container that does nothing but hold its network, and its processes, whoever makes networks:
+ * where several containers share them, or one must know its address before it starts. What init containers have done is
+ * done for as long as it runs, as in Kubernetes for a sandbox.
  */
 export function needsInfra({ spec }: Pod): boolean {
   if (spec.shareProcessNamespace || spec.initContainers?.length) return true;

@@ -142,6 +142,35 @@ t.test('who was ended for want of a network runs again at once, and it is not co
   t.same(restart('infra', 4).actions, [], 'by itself it waits');
 });
 
+t.test('where pods have addresses of their own', async (t) => {
+  const one = makePod();
+  const hasNetwork = true;
+  const made = observed(one, { role: 'infra', container: '', id: 'infra', specHash: '', makesNetwork: true });
+  const main = observed(one, { infra: 'infra', ip: '' });
+  const older = observed(one, { infra: '', ip: '172.17.0.2' });
+  const connected = new Set(['infra']);
+  const onHost = makePod({ hostNetwork: true });
+  const rows: [string, Partial<PodInput>, string[]][] = [
+    ['each has an infra container', { pod: one }, ['run-infra']],
+    ['which is joined to the network first', { pod: one, containers: [made] }, ['connect infra']],
+    ['and then has its containers', { pod: one, containers: [made], connected }, ['run main 0']],
+    [
+      'an agent that begins anew looks whether it is joined',
+      { pod: one, containers: [made, main] },
+      ['connect infra'],
+    ],
+    ['nothing is left to do', { pod: one, containers: [made, main], connected }, []],
+    ['but for pods on the network of the device', { pod: onHost }, ['run main 0']],
+    ['what an older agent has started without goes on', { pod: one, containers: [older] }, []],
+    [
+      'until it ends',
+      { pod: one, containers: [{ ...older, state: 'exited', ip: '', exitedAtMs: 0 }] },
+      ['run-infra'],
+    ],
+  ];
+  for (const [what, input, expected] of rows) t.same(steps({ hasNetwork, ...input }), expected, what);
+});
+
 t.test('how a pod ends', async (t) => {
   const rows: [string, Partial<PodInput>, string[]][] = [
     ['its own containers first', { containers: everything }, ['terminate a-0 30000', 'terminate b-0 30000']],
