@@ -113,7 +113,7 @@ await hub.api.call('POST', '/api/v1/namespaces/default/pods', {
 });
 const before = await until('the pod runs', async () => {
   const found = await running();
-  return found.length === 1 ? found : undefined;
+  return found.length === 2 ? found : undefined; // it, and what holds its network
 });
 
 t.test('another version, without a word of the containers', async (t) => {

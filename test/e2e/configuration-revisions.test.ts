@@ -182,6 +182,7 @@ t.test('server-side apply: no conflict, and the stamp stays', async (t) => {
     list(configMap('ssa', text), workload('DaemonSet', 'ssa', image));
   await run('apply --server-side -f -', manifest('one', 'app:1'));
   await readAll('ssa', 'one');
+  await run('rollout status daemonset/ssa --timeout=60s'); // its status is compared as well
   t.equal(await run('diff --server-side -f -', manifest('one', 'app:1')), '');
   await run('apply --server-side -f -', manifest('one', 'app:1'));
   await run('apply --server-side -f -', manifest('two', 'app:2'));
