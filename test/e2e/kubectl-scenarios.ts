@@ -205,7 +205,7 @@ export async function kubectlScenarios(version: KubectlVersion): Promise<void> {
     t.equal(await succeeds(t, 'set image deploy/web main=nginx:1.26'), 'deployment.apps/web image updated\n');
     t.equal(await succeeds(t, 'set env deploy/web A=b'), 'deployment.apps/web env updated\n');
     t.equal(
-      await succeeds(t, 'edit deploy web', { env: { KUBE_EDITOR: 'sed -i s/1.26/1.27/' } }),
+      await succeeds(t, 'edit deploy web', { env: { KUBE_EDITOR: 'sed -i s/nginx:1.26/nginx:1.27/' } }),
       'deployment.apps/web edited\n',
     );
     await succeeds(
