@@ -38,7 +38,12 @@ export function planFinish(input: PodInput): PodPlan {
 export function planHalt(input: PodInput): PodPlan {
   const running = input.containers.some(({ role, state }) => role === 'container' && state === 'running');
   if (running) return planStop(input);
-  return removal(input.containers.filter(({ role, state }) => role === 'infra' || state === 'created'));
+  // The network is ended, not removed: Podman would take those that shared it along, and their logs.
+  const networks = input.containers.filter(({ role, state }) => role === 'infra' && state === 'running');
+  return merge([
+    removal(input.containers.filter(({ state }) => state === 'created')),
+    ...networks.map(({ id }) => step({ type: 'kill', id })),
+  ]);
 }
 
 /**

@@ -119,9 +119,18 @@ export class DockerRuntime implements Runtime, NetworkMaker {
   }
 
   async remove(id: string): Promise<void> {
-    await this.#ignoringGone('remove container', () =>
-      this.#docker.getContainer(id).remove({ force: true, v: true }),
-    );
+    const remove = () =>
+      this.#ignoringGone('remove container', () =>
+        this.#docker.getContainer(id).remove({ force: true, v: true }),
+      );
+    try {
+      await remove();
+    } catch (error) {
+      const dependents = dependentsIn(error as Error, id);
+      if (dependents.length === 0) throw error;
+      for (const dependent of dependents) await this.remove(dependent);
+      await remove();
+    }
   }
 
   async findImage(image: string): Promise<FoundImage | undefined> {
@@ -381,6 +390,12 @@ function networkOf(found: Docker.NetworkInspectInfo, wanted: string | undefined)
   // The engine takes the first address when nobody told it another.
   const gateway = Gateway || address.replace(/\d+$/, (last) => String(Number(last) + 1));
   return { name, bridge, subnet, prefix: Number(prefix), gateway };
+}
+
+/** Podman removes a container only after those that share its network, the ended ones too; it names them. */
+function dependentsIn({ message }: Error, id: string): string[] {
+  if (!/dependent containers/.test(message)) return [];
+  return [...new Set(message.match(/\b[0-9a-f]{64}\b/g))].filter((each) => each !== id);
 }
 
 /** In whatever the engine calls its network; it knows nothing of one that the container has made itself. */

@@ -66,15 +66,22 @@ t.test(
     const isReady = async (name: string) =>
       (await pod(name)).status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
     for (const name of ['one', 'serving', 'pair']) await until(`${name} is ready`, () => isReady(name));
-    t.match((await pod('serving')).status?.podIP, /^10\.88\./);
+    t.match((await pod('serving')).status?.podIP, /^10\.89\./);
     await until('the one that ends has ended', async () => (await pod('done')).status?.phase === 'Failed');
     t.match((await pod('done')).status?.containerStatuses, [{ state: { terminated: { exitCode: 3 } } }]);
     t.match(await kubectl.run('logs done'), { code: 0, out: 'said\n' });
     t.match(await kubectl.run('exec one -- id -u'), { code: 0, out: '0\n' });
 
-    t.match(await machine.run('sh', '-c', 'podman kill $(podman ps --quiet --filter name=hf.one)'), {
-      code: 0,
-    });
+    t.match(
+      await machine.run(
+        'sh',
+        '-c',
+        'podman kill $(podman ps --quiet --filter label=holdfast.dev/pod.name=one --filter label=holdfast.dev/role=container)',
+      ),
+      {
+        code: 0,
+      },
+    );
     await until('it runs again', async () => {
       const [main] = (await pod('one')).status?.containerStatuses ?? [];
       return main?.restartCount === 1 && main.ready;

@@ -116,7 +116,7 @@ t.test('an init container that fails for good ends the pod', async (t) => {
   const failing = never();
   const containers = [infra(), over('first', 3)];
   t.same(steps({ pod: failing, containers }), [], 'it is told first');
-  t.same(steps({ pod: failing, containers, finished: true }), ['remove infra'], 'then its network goes');
+  t.same(steps({ pod: failing, containers, finished: true }), ['kill infra'], 'then its network goes');
 });
 
 t.test('hooks hold up who comes later, at the beginning', async (t) => {
@@ -221,7 +221,7 @@ t.test('a pod that has done its work', async (t) => {
   const a = ended(job, { container: 'a', exitCode: 0 });
   t.same(steps(is(works, a)), ['terminate side-0 30000'], 'ends its sidecars');
   t.same(steps(is(ended(job, { container: 'side' }), a)), [], 'keeps its network until that is told');
-  t.same(steps({ ...is(ended(job, { container: 'side' }), a), finished: true }), ['remove infra']);
+  t.same(steps({ ...is(ended(job, { container: 'side' }), a), finished: true }), ['kill infra']);
   t.same(steps({ ...is(works, a), finished: true }), ['terminate side-0 30000'], 'whatever was told');
 });
 

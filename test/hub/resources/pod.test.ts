@@ -382,6 +382,7 @@ t.test('indexes', async (t) => {
   );
   t.same(values, {
     'spec.nodeName': ['node-1'],
+    claim: [],
     controller: ['u1'],
     label: ['n/app=a', 'n/tier='],
     configMap: ['n/c'],
