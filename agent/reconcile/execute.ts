@@ -38,8 +38,8 @@ import type { PodMemory } from './pod-memory.ts';
 
 /** What was used up by the hook is given once more, in part: TERM is worth nothing when KILL comes with it. */
 const AFTER_HOOK_MS = 2_000;
-/** More containers at once do not start sooner: the engine's own work is what takes the time. */
-const STARTS_AT_ONCE = 4;
+/** More at once do not start sooner: the engine's own work is what takes the time, and a pod is two containers. */
+const STARTS_AT_ONCE = 2;
 
 export interface ExecutorOptions {
   readonly node: string;
