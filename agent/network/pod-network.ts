@@ -1,5 +1,4 @@
-import type { Pod } from '../pod/pod.ts';
-import { ownContainersOf } from '../pod/pod.ts';
+import { ownContainersOf, type Pod } from '../pod/pod.ts';
 import { bridgeName, networkName } from '../runtime/network-name.ts';
 import type { EngineNetwork, Namespace, NetworkMaker, ObservedContainer } from '../runtime/runtime.ts';
 import { isJoined, seesBridge } from './joined.ts';

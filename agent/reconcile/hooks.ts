@@ -6,7 +6,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 /** No hook takes longer: whoever waits for it is bounded by the pod's grace, or ends the container. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** Of older kinds of clients, https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/ */
+/** https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/; the types that we build on do not have `sleep` yet. */
 export type Hook = LifecycleHandler & { readonly sleep?: { readonly seconds: number } };
 
 /** The hooks of containers that are under way: pods do not wait for each other's, nor does what heals them. */

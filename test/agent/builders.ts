@@ -1,3 +1,5 @@
+import { NO_RAILS } from '../../agent/pod/guard-rails.ts';
+import type { ImageState, PodInput } from '../../agent/pod/observation.ts';
 import { type Container, ownContainersOf, type Pod, specHash } from '../../agent/pod/pod.ts';
 import type { ObservedContainer } from '../../agent/runtime/runtime.ts';
 
@@ -51,6 +53,42 @@ export function observed(pod: Pod, rest: Partial<ObservedContainer> = {}): Obser
     ...rest,
   };
 }
+
+/** What is known of a pod of which nothing is there yet. */
+export function podInput(pod: Pod | undefined, rest: Partial<PodInput> = {}): PodInput {
+  return {
+    pod,
+    containers: [],
+    firstSeenAtMs: 0,
+    image: () => UNKNOWN_IMAGE,
+    prepared: true,
+    failures: new Map(),
+    killAtMs: new Map(),
+    stopByMs: undefined,
+    unhealthy: new Map(),
+    health: () => ({ started: true, ready: true }),
+    hooks: new Set(),
+    startedAtMs: 0,
+    finished: false,
+    lastAttempt: new Map(),
+    turn: 'run',
+    keptImages: new Set(),
+    rails: NO_RAILS,
+    hasNetwork: false,
+    connected: new Set(),
+    nowMs: 0,
+    ...rest,
+  };
+}
+
+export const UNKNOWN_IMAGE: ImageState = {
+  absent: false,
+  present: false,
+  pulling: false,
+  digest: undefined,
+  triedAtMs: undefined,
+  failure: undefined,
+};
 
 /** One that ended `ranMs` after its start, at `exitedAtMs` of the monotonic clock. */
 export function ended(

@@ -10,7 +10,7 @@ import { until } from '../support/until.ts';
  * requests are counted.
  */
 
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 60_000;
 
 const policy = (device: object = {}) => ({
   apiVersion: 'fleet.holdfast.dev/v1',

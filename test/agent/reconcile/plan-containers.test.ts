@@ -1,9 +1,8 @@
 import t from 'tap';
-import { NO_RAILS } from '../../../agent/pod/guard-rails.ts';
 import type { Health, PodInput } from '../../../agent/pod/observation.ts';
 import { planPod } from '../../../agent/reconcile/plan.ts';
 import type { ObservedContainer } from '../../../agent/runtime/runtime.ts';
-import { container, ended, makePod, observed } from '../builders.ts';
+import { container, ended, makePod, observed, podInput } from '../builders.ts';
 
 /* Init containers, sidecars, hooks and the pod's deadline: which step comes next. */
 
@@ -23,36 +22,7 @@ const never = (base = pod) => makePod({ ...base.spec, restartPolicy: 'Never' });
 const deleted = makePod(pod.spec, { deletionTimestamp: '2026-01-01T00:00:00Z' });
 
 function plan(input: Partial<PodInput>) {
-  return planPod({
-    pod,
-    containers: [],
-    firstSeenAtMs: 0,
-    image: () => ({
-      absent: false,
-      present: true,
-      pulling: false,
-      digest: undefined,
-      triedAtMs: undefined,
-      failure: undefined,
-    }),
-    prepared: true,
-    failures: new Map(),
-    killAtMs: new Map(),
-    stopByMs: undefined,
-    unhealthy: new Map(),
-    health: () => ({ started: true, ready: true }),
-    hooks: new Set(),
-    rails: NO_RAILS,
-    hasNetwork: false,
-    connected: new Set(),
-    startedAtMs: 0,
-    finished: false,
-    lastAttempt: new Map(),
-    turn: 'run',
-    keptImages: new Set(),
-    nowMs: 0,
-    ...input,
-  });
+  return planPod(podInput(pod, input));
 }
 
 const steps = (input: Partial<PodInput>) =>

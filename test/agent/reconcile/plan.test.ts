@@ -1,24 +1,15 @@
 import t from 'tap';
-import { NO_RAILS } from '../../../agent/pod/guard-rails.ts';
 import type { Failure, ImageState, PodInput } from '../../../agent/pod/observation.ts';
 import { planPod } from '../../../agent/reconcile/plan.ts';
 import type { Action } from '../../../agent/reconcile/plan-step.ts';
 import { encodePodUpdate, POD_UPDATE_ANNOTATION } from '../../../proto/pod-update.ts';
-import { container, ended, makePod, observed } from '../builders.ts';
+import { container, ended, makePod, observed, podInput, UNKNOWN_IMAGE as unknown } from '../builders.ts';
 
 const pod = makePod();
 const deleted = makePod({}, { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 30 });
 const two = makePod({ containers: [container('a'), container('b')] });
 const infra = (rest = {}) =>
   observed(two, { role: 'infra', container: '', id: 'infra', specHash: '', ...rest });
-const unknown: ImageState = {
-  absent: false,
-  present: false,
-  pulling: false,
-  digest: undefined,
-  triedAtMs: undefined,
-  failure: undefined,
-};
 const failure = (rest: Partial<Failure> = {}): Failure => ({
   count: 1,
   atMs: 0,
@@ -28,29 +19,7 @@ const failure = (rest: Partial<Failure> = {}): Failure => ({
 });
 
 function plan(input: Partial<PodInput> = {}) {
-  return planPod({
-    pod,
-    containers: [],
-    firstSeenAtMs: 0,
-    image: () => unknown,
-    prepared: true,
-    failures: new Map(),
-    killAtMs: new Map(),
-    stopByMs: undefined,
-    unhealthy: new Map(),
-    health: () => ({ started: true, ready: true }),
-    hooks: new Set(),
-    rails: NO_RAILS,
-    hasNetwork: false,
-    connected: new Set(),
-    startedAtMs: 0,
-    finished: false,
-    lastAttempt: new Map(),
-    turn: 'run',
-    keptImages: new Set(),
-    nowMs: 0,
-    ...input,
-  });
+  return planPod(podInput(pod, input));
 }
 
 function describe(action: Action): string {
