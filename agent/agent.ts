@@ -1,35 +1,41 @@
 import { uptime } from 'node:os';
 import { join } from 'node:path';
-import type { NodeCondition } from 'kubernetes-types/core/v1.d.ts';
-import { AGENT_RELEASE_ANNOTATION } from '../proto/agent-release.ts';
 import type { StreamOpen } from '../proto/gen/holdfast/v1/link_pb.ts';
 import { formatVersion } from '../proto/snapshot.ts';
-import { type Config, guardRailsOf } from './config.ts';
+import { type Config, durationMs, evictionOf, guardRailsOf } from './config.ts';
 import type { Device } from './device.ts';
 import { ServiceNames } from './dns/service-names.ts';
-import { type Reported, Reporter } from './link/reporter.ts';
+import { Eviction, type EvictionSettings } from './eviction/eviction.ts';
+import type { Pressure, Readings } from './eviction/thresholds.ts';
+import { Reporter } from './link/reporter.ts';
 import { Session, type SessionState } from './link/session.ts';
 import { Streams } from './link/streams.ts';
 import type { LocalApi } from './local/server.ts';
 import type { LocalStatus } from './local/status.ts';
 import type { Logger } from './log.ts';
-import { capacityOf, goArchitecture, nodeReport, type SlowFacts } from './node/facts.ts';
-import { collectStartUpGarbage } from './node/memory.ts';
+import { monotonicMs } from './monotonic.ts';
+import { goArchitecture } from './node/facts.ts';
+import { collectGarbageWhenQuiet } from './node/memory.ts';
+import { NodeStatus } from './node/node-status.ts';
 import type { Reboots } from './node/reboot.ts';
 import type { GuardRails } from './pod/guard-rails.ts';
-import type { ClaimedVolume, PodStatus } from './pod/pod.ts';
+import type { PodStatus } from './pod/pod.ts';
 import type { ApiAddress } from './pod/service-variables.ts';
+import type { VolumeRoots } from './pod/volumes.ts';
 import { AccountTokens } from './reconcile/account-tokens.ts';
 import { EventRecorder } from './reconcile/event-recorder.ts';
 import { Leases } from './reconcile/leases.ts';
-import { Reconciler } from './reconcile/reconciler.ts';
+import { type ImageOptions, Reconciler } from './reconcile/reconciler.ts';
 import { VolumeRemoval } from './reconcile/volume-removal.ts';
-import type { EngineInfo } from './runtime/runtime.ts';
+import { Reports, reportedVolume } from './reports.ts';
+import { type DeviceSources, parseDevices } from './resources/device-sources.ts';
+import { parseReserve } from './resources/reserve.ts';
+import { EngineWatch } from './runtime/engine-watch.ts';
 import type { AgentState, Identity } from './state/agent-state.ts';
 import { DesiredState } from './state/desired-state.ts';
+import { StaticPods } from './static-pods/static-pods.ts';
 import type { StreamSource } from './streams/source.ts';
-import { isTrialOpen, proveStart } from './update/installation.ts';
-import type { SelfUpdate } from './update/self-update.ts';
+import { VersionWatch } from './update/version-watch.ts';
 import type { DeviceUsage, UsageMeter } from './usage/usage-meter.ts';
 import { agentVersion } from './version.ts';
 
@@ -45,18 +51,19 @@ export class Agent {
   readonly #leases: Leases;
   readonly #tokens: AccountTokens;
   readonly #volumes: VolumeRemoval;
+  readonly #staticPods: StaticPods;
+  readonly #node: NodeStatus;
+  readonly #engineWatch: EngineWatch;
   readonly #reconciler: Reconciler;
   readonly #session: Session;
   readonly #serviceNames: ServiceNames;
+  readonly #reports: Reports;
+  readonly #version: VersionWatch;
   #link: SessionState = { connected: false, transport: undefined, error: undefined };
-  #engine: EngineInfo | undefined;
-  #engineError: string | undefined = 'not asked yet';
-  #slowFacts: SlowFacts | undefined;
   #meter: Promise<UsageMeter> | undefined;
   #reboots: Promise<Reboots> | undefined;
-  #selfUpdate: Promise<SelfUpdate> | undefined;
-  #updateConditions: readonly NodeCondition[] = [];
-  #isProven = false;
+  readonly #eviction: Eviction | undefined;
+  readonly #sources: DeviceSources;
   #closeLocal: () => void = () => {};
 
   constructor(config: Config, state: AgentState, identity: Identity, log: Logger, device: Device) {
@@ -66,7 +73,7 @@ export class Agent {
     this.#device = device;
     this.#desired = DesiredState.load(state, identity, log);
     this.#events = new EventRecorder(device.now, () => this.#reporter.eventsWaiting());
-    this.#reporter = new Reporter({ everything: () => this.#everything(), events: this.#events });
+    this.#reporter = new Reporter({ everything: () => this.#reports.everything(), events: this.#events });
     const moment = () => ({ bootId: device.bootId, uptimeMs: uptime() * 1000, wallMs: device.now() });
     this.#leases = new Leases({
       state,
@@ -77,7 +84,7 @@ export class Agent {
     const roots = { data: config.dataDir, memory: join(config.runDir, 'memory') };
     this.#tokens = new AccountTokens({
       ...{ desired: this.#desired, state, roots, moment },
-      monotonicMs: () => performance.now(),
+      monotonicMs,
       random: Math.random,
       isFinished: (uid) => this.#reconciler.isFinished(uid),
       onToken: (uid) => this.#reconciler.desiredChanged([uid]),
@@ -87,6 +94,30 @@ export class Agent {
       ...{ desired: this.#desired, roots },
       onRemoved: (volume) => this.#reporter.update(reportedVolume(volume)),
       log: log.child({ part: 'volumes' }),
+    });
+    this.#sources = parseDevices(config.devices);
+    this.#staticPods = new StaticPods({
+      path: config.staticPodPath || undefined,
+      node: identity.node,
+      ...{ desired: this.#desired, state, events: this.#events, now: device.now },
+      onChange: (uids) => this.#wantedOtherwise(uids),
+      log: log.child({ part: 'static-pods' }),
+    });
+    this.#node = new NodeStatus({
+      node: identity.node,
+      certificate: identity.certificate,
+      agentVersion: agentVersion(),
+      ...{ hostIp: device.hostIp, bootId: device.bootId, now: device.now, runtime: device.runtime },
+      facts: () => device.facts(),
+      reserve: parseReserve(config.systemReserved),
+      thresholds: evictionOf(config).thresholds,
+      pressures: () => this.#pressures,
+      onChange: () => this.#nodeChanged(),
+      log,
+    });
+    this.#engineWatch = new EngineWatch({
+      ping: (signal) => device.runtime.ping(signal),
+      onChange: (error) => void this.#engineChanged(error),
     });
     this.#reconciler = new Reconciler({
       node: identity.node,
@@ -99,21 +130,52 @@ export class Agent {
       leases: this.#leases,
       tokens: this.#tokens,
       roots,
-      allocatable: () => capacityOf(this.#slowFacts),
+      allocatable: () => this.#node.allocatable,
+      devices: { resources: new Set(this.#sources.keys()), stock: () => this.#node.devices },
+      pressures: () => this.#pressures,
+      podPidsLimit: config.podPidsLimit === undefined ? undefined : Number(config.podPidsLimit),
       api: () => this.#api,
       events: this.#events,
       log: log.child({ part: 'reconciler' }),
-      monotonicMs: () => performance.now(),
+      monotonicMs,
       now: device.now,
       moment,
+      images: imageOptions(config),
       onStatus: (uid, status) => this.#podChanged(uid, status),
-      onEngine: (error) => void this.#engineChanged(error),
+      onImages: () => this.#node.images.changed(),
+      onEngine: (error) => this.#engineWatch.followed(error),
+    });
+    this.#eviction = device.readings && this.#watchPressure(evictionOf(config), device.readings, roots);
+    this.#reports = new Reports({
+      node: identity.node,
+      nodeStatus: this.#node,
+      desired: this.#desired,
+      reconciler: this.#reconciler,
+      staticPods: this.#staticPods,
+      volumes: this.#volumes,
     });
     this.#serviceNames = new ServiceNames({
       services: () => this.#desired.services,
       pods: () => this.#localPods(),
       address: async () => device.network?.gateway(),
       log: log.child({ part: 'dns' }),
+    });
+    this.#version = new VersionWatch({
+      ...{ now: device.now, installation: device.installation, end: device.end },
+      monotonicMs,
+      node: identity.node,
+      hub: identity,
+      arch: goArchitecture(),
+      version: agentVersion().replace(/^v/, ''),
+      state,
+      asked: () => this.#desired.node,
+      events: this.#events,
+      told: () => this.#reporter.told(),
+      isConnected: () => this.#link.connected,
+      hasEngine: () => this.#node.engineError === undefined,
+      hasLooked: () => this.#reconciler.hasLooked,
+      onConditions: (conditions) => this.#node.setUpdateConditions(conditions),
+      log: log.child({ part: 'update' }),
     });
     this.#session = new Session({
       links: device.links,
@@ -126,15 +188,14 @@ export class Agent {
       onDesired: (uids) => {
         void this.#volumes.look();
         this.#tokens.wanted(uids); // a pod may have to wait for its turn, and for the hub by then
-        this.#reconciler.desiredChanged(uids);
-        this.#serviceNames.changed();
+        this.#wantedOtherwise(uids);
         void this.#rebootIfAsked();
-        void this.#lookAtVersion();
+        void this.#version.look();
       },
       onState: (link) => {
         this.#link = link;
-        if (link.connected) collectStartUpGarbage();
-        void this.#lookAtVersion();
+        if (link.connected) collectGarbageWhenQuiet();
+        void this.#version.look();
       },
     });
   }
@@ -142,12 +203,16 @@ export class Agent {
   /** Runs until `close`. Rejects when a part of it cannot work at all. */
   async run(): Promise<void> {
     this.#closeLocal = await this.#device.serve(this.#localApi());
+    await this.#staticPods.start(); // what it runs already must not look unwanted
+    this.#eviction?.start();
+    this.#engineWatch.start();
     await Promise.all([
       this.#reconciler.run(),
       this.#session.run(),
-      this.#gatherFacts(),
+      this.#node.gatherFacts(),
+      this.#followDevices(),
       this.#rebootIfAsked(), // an agent may have ended before it could
-      this.#lookAtVersion(),
+      this.#version.look(),
       this.#volumes.look(),
     ]);
   }
@@ -157,11 +222,21 @@ export class Agent {
     this.#reconciler.setGuardRails(rails);
   }
 
+  /** Pods are ended for want of other things from now on; what pods are told that there is for them stays. */
+  setEviction(settings: EvictionSettings): void {
+    this.#eviction?.setSettings(settings);
+  }
+
   /** Lets go of everything but the containers, and of the state that was handed in. */
   async close(): Promise<void> {
     this.#closeLocal();
-    (await this.#selfUpdate)?.close();
+    this.#eviction?.close();
+    this.#engineWatch.close();
+    this.#node.devices?.close();
+    await this.#version.close();
     this.#serviceNames.close();
+    this.#staticPods.close();
+    this.#node.close();
     await this.#session.close();
     this.#tokens.close();
     this.#volumes.close();
@@ -179,61 +254,58 @@ export class Agent {
     for (const [uid, pod] of this.#desired.pods) yield { pod, status: statuses.get(uid) };
   }
 
+  #wantedOtherwise(uids: Iterable<string>): void {
+    this.#reconciler.desiredChanged(uids);
+    this.#serviceNames.changed();
+  }
+
+  #nodeChanged(): void {
+    this.#reporter.update(this.#reports.node());
+  }
+
   #podChanged(uid: string, status: PodStatus | undefined): void {
-    const reported = this.#reportedPod(uid, status);
+    const reported = this.#reports.pod(uid, status);
     if (reported) this.#reporter.update(reported);
+    collectGarbageWhenQuiet();
+    if (!status) this.#staticPods.ended(uid);
   }
 
-  /** Undefined for a pod that the hub does not know of any more. */
-  #reportedPod(uid: string, status: PodStatus | undefined): Reported | undefined {
-    const pod = this.#desired.pods.get(uid);
-    if (!pod) return undefined;
-    const { namespace, name } = pod.metadata;
-    return { kind: 'Pod', namespace, name, uid, status };
+  get #pressures(): ReadonlySet<Pressure> {
+    return this.#eviction?.pressures ?? NO_PRESSURES;
   }
 
-  /** Of pods nothing before the engine was asked: what the hub knows of them is better than a guess. */
-  #everything(): Reported[] {
-    if (!this.#reconciler.hasLooked) return [this.#reportedNode()];
-    const pods = [...this.#reconciler.statuses()].map(([uid, status]) => this.#reportedPod(uid, status));
-    const volumes = this.#volumes.removed.map(reportedVolume);
-    return [this.#reportedNode(), ...pods.filter((pod) => pod !== undefined), ...volumes];
-  }
-
-  #reportedNode(): Reported {
-    const { node } = this.#identity;
-    const report = nodeReport({
-      node,
-      hostIp: this.#device.hostIp,
-      agentVersion: agentVersion(),
-      engine: this.#engine,
-      engineError: this.#engineError,
-      slow: this.#slowFacts,
-      bootId: this.#device.bootId,
-      conditions: this.#updateConditions,
-      now: `${new Date(this.#device.now()).toISOString().slice(0, 19)}Z`,
+  #watchPressure(settings: EvictionSettings, read: () => Promise<Readings>, roots: VolumeRoots): Eviction {
+    const subject = { kind: 'Node', namespace: '', name: this.#identity.node, uid: '', fieldPath: '' };
+    return new Eviction({
+      ...{ settings, read, roots, runtime: this.#device.runtime, pods: this.#reconciler.fates },
+      monotonicMs,
+      onPressures: () => this.#nodeChanged(),
+      onEvent: (reason, message) => this.#events.record(subject, 'Warning', reason, message),
+      log: this.#log.child({ part: 'eviction' }),
     });
-    return { kind: 'Node', namespace: '', name: node, uid: '', status: report };
+  }
+
+  /** Loaded only where there are some for pods. */
+  async #followDevices(): Promise<void> {
+    const sources = this.#sources;
+    if (sources.size === 0) return;
+    const { DeviceInventory } = await import('./resources/device-inventory.ts');
+    const inventory = new DeviceInventory({
+      sources,
+      onChange: () => {
+        this.#node.devices = inventory;
+        this.#nodeChanged();
+        this.#reconciler.fates.devicesChanged();
+      },
+      onError: (error) => this.#log.warn({ err: error }, 'the devices for pods could not be looked at'),
+    });
+    await inventory.look();
   }
 
   async #engineChanged(error: Error | undefined): Promise<void> {
     if (!error) this.#serviceNames.changed();
-    void this.#lookAtVersion();
-    const message = error?.message;
-    if (message === this.#engineError) return;
-    this.#engineError = message;
-    if (!error) this.#engine = await this.#device.runtime.info().catch(() => this.#engine);
-    this.#reporter.update(this.#reportedNode());
-  }
-
-  /** Not before the work is done: nothing waits for these facts. */
-  async #gatherFacts(): Promise<void> {
-    try {
-      this.#slowFacts = await this.#device.facts();
-      this.#reporter.update(this.#reportedNode());
-    } catch (error) {
-      this.#log.warn({ err: error }, 'some facts of this device could not be found out');
-    }
+    void this.#version.look();
+    await this.#node.engineChanged(error);
   }
 
   /** What it needs is loaded when somebody asks: most devices are never asked. */
@@ -259,63 +331,13 @@ export class Agent {
     }
   }
 
-  /** Loaded when another version is asked for, or while this one is tried: most of the time neither is. */
-  async #lookAtVersion(): Promise<void> {
-    this.#prove();
-    const { installation } = this.#device;
-    const isAsked = this.#desired.node?.metadata.annotations?.[AGENT_RELEASE_ANNOTATION] !== undefined;
-    if (!this.#selfUpdate && !isAsked && !(installation && isTrialOpen(installation))) return;
-    this.#selfUpdate ??= this.#loadSelfUpdate();
-    try {
-      (await this.#selfUpdate).changed(this.#desired.node);
-    } catch (error) {
-      this.#log.error({ err: error }, 'what is asked of the version of this agent could not be looked at');
-    }
-  }
-
-  async #loadSelfUpdate(): Promise<SelfUpdate> {
-    const { SelfUpdate } = await import('./update/self-update.ts');
-    const { now, installation, end } = this.#device;
-    return new SelfUpdate({
-      ...{ now, installation, end },
-      monotonicMs: () => performance.now(),
-      node: this.#identity.node,
-      hub: this.#identity,
-      arch: goArchitecture(),
-      version: agentVersion().replace(/^v/, ''),
-      state: this.#state,
-      events: this.#events,
-      told: () => this.#reporter.told(),
-      isConnected: () => this.#link.connected,
-      hasEngine: () => this.#engineError === undefined,
-      hasLooked: () => this.#engineError === undefined && this.#reconciler.hasLooked,
-      onConditions: (conditions) => {
-        this.#updateConditions = conditions;
-        this.#reporter.update(this.#reportedNode());
-      },
-      log: this.#log.child({ part: 'update' }),
-    });
-  }
-
-  /** Once it does anything that it is for. */
-  #prove(): void {
-    const { installation } = this.#device;
-    if (this.#isProven || !installation || !(this.#link.connected || this.#reconciler.hasLooked)) return;
-    this.#isProven = true;
-    if (!proveStart(installation)) return;
-    const text =
-      'the version that should run ended again and again at its start: the one that was installed runs';
-    this.#log.error(text);
-    const subject = { kind: 'Node', namespace: '', name: this.#identity.node, uid: '', fieldPath: '' };
-    this.#events.record(subject, 'Warning', 'AgentFellBack', text);
-  }
-
   async #openStream(request: StreamOpen['request'], signal: AbortSignal): Promise<StreamSource> {
     const { openStream } = await import('./streams/open-stream.ts'); // most devices never need it
     const targets = {
       runtime: this.#device.runtime,
       containersOf: (uid: string, container: string) => this.#reconciler.containersOf(uid, container),
       addressOf: (uid: string) => this.#reconciler.addressOf(uid),
+      now: this.#device.now,
       usage: (signal: AbortSignal) => this.#usage(signal),
     };
     return openStream(targets, request, signal);
@@ -327,7 +349,7 @@ export class Agent {
         new UsageMeter({
           runtime: this.#device.runtime,
           running: () => this.#reconciler.running(),
-          monotonicMs: () => performance.now(),
+          monotonicMs,
         }),
     );
     return (await this.#meter).measure(signal);
@@ -359,13 +381,25 @@ export class Agent {
       connected: this.#link.connected,
       transport: this.#link.transport,
       connectionError: this.#link.error,
-      engineError: this.#engineError,
+      engineError: this.#node.engineError,
       desired: formatVersion(this.#desired.version),
+      staticPodProblems: this.#staticPods.problems,
       pods,
     };
   }
 }
 
-function reportedVolume({ metadata: { name, uid } }: ClaimedVolume): Reported {
-  return { kind: 'PersistentVolume', namespace: '', name, uid, status: undefined };
+const NO_PRESSURES: ReadonlySet<Pressure> = new Set();
+
+function imageOptions(config: Config): ImageOptions {
+  const high = Number(config.imageGCHighThresholdPercent);
+  return {
+    pullsAtOnce: Number(config.maxParallelImagePulls),
+    thresholds: {
+      high,
+      low: Math.min(high, Number(config.imageGCLowThresholdPercent)),
+      minAgeMs: durationMs(config.imageMinimumGCAge),
+    },
+    imported: async () => (await import('./images/imported.ts')).importedImages(config.dataDir),
+  };
 }

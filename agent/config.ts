@@ -2,8 +2,12 @@ import { parseArgs } from 'node:util';
 import { engineAddressProblem } from '../proto/engine-address.ts';
 import { partsOf, readSettings, type Setting } from '../proto/settings/settings.ts';
 import { readSettingsFile } from '../proto/settings/settings-file.ts';
+import type { EvictionSettings } from './eviction/eviction.ts';
+import { parseThresholds, thresholdsProblem } from './eviction/thresholds.ts';
 import { parseSubnet } from './network/subnet.ts';
 import type { GuardRails } from './pod/guard-rails.ts';
+import { devicesProblem } from './resources/device-sources.ts';
+import { reserveProblem } from './resources/reserve.ts';
 
 /** Everything that can be set. Frozen. */
 export interface Config {
@@ -23,14 +27,34 @@ export interface Config {
   readonly podSubnet: string | undefined;
   /** Who is asked for images first. */
   readonly registry: 'engine' | 'hub';
+  /** Who downloads them from the registries that they name. */
+  readonly imagePuller: 'agent' | 'engine';
+  /** How many are downloaded at once. */
+  readonly maxParallelImagePulls: string;
+  /** When images that nobody needs are removed: from so many percent of the disk, down to so many, and none that is younger. */
+  readonly imageGCHighThresholdPercent: string;
+  readonly imageGCLowThresholdPercent: string;
+  readonly imageMinimumGCAge: string;
+  /** Directories with images, with commas. Absent: `import` of the data directory. */
+  readonly imagePaths: string | undefined;
   /** Where layers are given to other devices of the site. Absent: they are not. */
   readonly peerPort: string | undefined;
   /** Directories with bundles, with commas. Absent: none is imported by itself. */
   readonly bundlePaths: string | undefined;
+  /** Device nodes, CDI names and GPUs for pods, by resource. Absent: none. */
+  readonly devices: string | undefined;
+  /** What is not for pods, by resource. */
+  readonly systemReserved: string;
+  /** How many processes a container may have. Absent: any number. */
+  readonly podPidsLimit: string | undefined;
+  /** When pods are ended for want of something, and how long that is told after it was last so. */
+  readonly evictionHard: string;
+  readonly evictionPressureTransitionPeriod: string;
   readonly allowPrivileged: 'true' | 'false';
   readonly allowHostNetwork: 'true' | 'false';
   /** Lists, with commas. Absent: all are. */
   readonly allowedHostPaths: string | undefined;
+  readonly allowedDevices: string | undefined;
   readonly allowedRegistries: string | undefined;
   readonly allowedUnsafeSysctls: string | undefined;
   readonly requireDigest: 'true' | 'false';
@@ -40,9 +64,19 @@ export interface Config {
   readonly rebootCommand: string | undefined;
   /** Its text is another one after each start of the device. */
   readonly bootIdFile: string;
+  /** Manifests of pods of the device's own; empty: there are none. */
+  readonly staticPodPath: string;
 }
 
 const NODE_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+function percentProblem(value: string): string | undefined {
+  return /^(\d{1,2}|100)$/.test(value) ? undefined : 'must be an integer from 0 to 100';
+}
+
+function durationProblem(value: string): string | undefined {
+  return /^\d{1,6}[smh]$/.test(value) ? undefined : 'must be a number of s, m or h, as 2m';
+}
 
 /** Each is a field of `Config`, and what the file calls it. */
 export const SETTINGS = {
@@ -111,8 +145,56 @@ export const SETTINGS = {
     env: 'HOLDFAST_REGISTRY',
     fallback: 'engine',
     oneOf: ['engine', 'hub'],
+    about: "where images come from: the registries that they name; or the hub's own store first",
+  },
+  imagePuller: {
+    flag: 'image-puller',
+    env: 'HOLDFAST_IMAGE_PULLER',
+    fallback: 'agent',
+    oneOf: ['agent', 'engine'],
     about:
-      "where images come from: the registries that they name, through the engine; or the hub's own store first",
+      'who downloads images: the agent, which goes on where it was cut off, wherever the engine has no settings of its own for the registry; or always the engine',
+  },
+  maxParallelImagePulls: {
+    flag: 'max-parallel-image-pulls',
+    env: 'HOLDFAST_MAX_PARALLEL_IMAGE_PULLS',
+    type: 'integer',
+    fallback: '2',
+    about: 'how many images are downloaded at once',
+    check: (value) => (/^[1-9]\d?$/.test(value) ? undefined : 'must be an integer from 1 to 99'),
+  },
+  imageGCHighThresholdPercent: {
+    flag: 'image-gc-high-threshold-percent',
+    env: 'HOLDFAST_IMAGE_GC_HIGH_THRESHOLD_PERCENT',
+    type: 'integer',
+    fallback: '85',
+    about:
+      "how full the engine's disk must be for images to be removed that nobody needs; 100 only when one does not fit",
+    check: percentProblem,
+  },
+  imageGCLowThresholdPercent: {
+    flag: 'image-gc-low-threshold-percent',
+    env: 'HOLDFAST_IMAGE_GC_LOW_THRESHOLD_PERCENT',
+    type: 'integer',
+    fallback: '80',
+    about: 'how full it may be after that; at most the other',
+    check: percentProblem,
+  },
+  imageMinimumGCAge: {
+    flag: 'image-minimum-gc-age',
+    env: 'HOLDFAST_IMAGE_MINIMUM_GC_AGE',
+    fallback: '2m',
+    about: 'how long an image is there at least before it is removed, as 30s, 2m or 12h',
+    check: durationProblem,
+  },
+  imagePaths: {
+    flag: 'image-paths',
+    env: 'HOLDFAST_IMAGE_PATHS',
+    type: 'list',
+    about:
+      'directories from which images are imported by themselves, of files .tar, .tar.gz and .tar.zst (import in the data directory)',
+    check: (value) =>
+      value.split(',').every((path) => path.startsWith('/')) ? undefined : 'must be absolute paths',
   },
   peerPort: {
     flag: 'peer-port',
@@ -131,13 +213,54 @@ export const SETTINGS = {
     check: (value) =>
       value.split(',').every((path) => path.startsWith('/')) ? undefined : 'must be absolute paths',
   },
+  devices: {
+    flag: 'devices',
+    env: 'HOLDFAST_DEVICES',
+    type: 'map',
+    about:
+      'resources that pods can ask for, and what each is of: nodes (/dev/video*), several that are one device (/dev/video0+/dev/media0), CDI names (vendor.com/class=name), or "gpus" (none)',
+    check: devicesProblem,
+  },
+  systemReserved: {
+    flag: 'system-reserved',
+    env: 'HOLDFAST_SYSTEM_RESERVED',
+    type: 'map',
+    fallback: 'cpu=100m,memory=64Mi',
+    about: 'what of cpu, memory, ephemeral-storage and pid is not for pods',
+    check: reserveProblem,
+  },
+  podPidsLimit: {
+    flag: 'pod-pids-limit',
+    env: 'HOLDFAST_POD_PIDS_LIMIT',
+    type: 'integer',
+    about: 'how many processes each container may have, threads among them (any number)',
+    check: (value) => (/^[1-9]\d{0,8}$/.test(value) ? undefined : 'must be a positive integer'),
+  },
+  evictionHard: {
+    flag: 'eviction-hard',
+    env: 'HOLDFAST_EVICTION_HARD',
+    type: 'map',
+    fallback:
+      'memory.available<32Mi,nodefs.available<10%,nodefs.inodesFree<5%,imagefs.available<15%,imagefs.inodesFree<5%,pid.available<5%',
+    about: 'below which of these pods are ended, quantities or percentages; replaces all; empty: never',
+    check: thresholdsProblem,
+    reloads: true,
+  },
+  evictionPressureTransitionPeriod: {
+    flag: 'eviction-pressure-transition-period',
+    env: 'HOLDFAST_EVICTION_PRESSURE_TRANSITION_PERIOD',
+    fallback: '5m',
+    about: 'how long the Node tells of a pressure after it was last there, as 30s, 5m or 1h',
+    check: durationProblem,
+    reloads: true,
+  },
   allowPrivileged: {
     flag: 'allow-privileged',
     env: 'HOLDFAST_ALLOW_PRIVILEGED',
     type: 'boolean',
     fallback: 'true',
     about:
-      "whether pods may be privileged, or see the device's processes and shared memory (hostPID, hostIPC)",
+      "whether pods may be privileged, have capabilities that come to the same, or see the device's processes and shared memory (hostPID, hostIPC)",
     reloads: true,
   },
   allowHostNetwork: {
@@ -156,6 +279,14 @@ export const SETTINGS = {
       'directories of the device of which pods may mount what is in them; an empty list allows none (all)',
     check: (value) =>
       partsOf(value).every((path) => path.startsWith('/')) ? undefined : 'must be absolute paths',
+    reloads: true,
+  },
+  allowedDevices: {
+    flag: 'allowed-devices',
+    env: 'HOLDFAST_ALLOWED_DEVICES',
+    type: 'list',
+    about:
+      'resources (holdfast.dev/camera) and device nodes (/dev/video*) that pods may have; an empty list allows none (all)',
     reloads: true,
   },
   allowedRegistries: {
@@ -209,6 +340,13 @@ export const SETTINGS = {
     env: 'HOLDFAST_BOOT_ID_FILE',
     fallback: '/proc/sys/kernel/random/boot_id',
     about: 'its text is another one after each start of the device',
+  },
+  staticPodPath: {
+    flag: 'static-pod-path',
+    env: 'HOLDFAST_STATIC_POD_PATH',
+    fallback: '/etc/holdfast/manifests',
+    about: 'a directory of manifests of pods that the device runs by itself, also without a hub',
+    check: (value) => (value.startsWith('/') ? undefined : 'must be an absolute path'),
   },
 } as const satisfies Record<keyof Config, Setting>;
 
@@ -276,8 +414,24 @@ export function guardRailsOf(config: Config): GuardRails {
     allowPrivileged: config.allowPrivileged === 'true',
     allowHostNetwork: config.allowHostNetwork === 'true',
     allowedHostPaths: list(config.allowedHostPaths),
+    allowedDevices: list(config.allowedDevices),
     allowedRegistries: list(config.allowedRegistries),
     allowedUnsafeSysctls: list(config.allowedUnsafeSysctls) ?? [],
     requireDigest: config.requireDigest === 'true',
+  };
+}
+
+const MS = { s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+/** Of a duration as settings have it. */
+export function durationMs(text: string): number {
+  return Number.parseInt(text, 10) * MS[text.at(-1) as keyof typeof MS];
+}
+
+/** When pods are ended for want of something. */
+export function evictionOf(config: Config): EvictionSettings {
+  return {
+    thresholds: parseThresholds(config.evictionHard),
+    transitionMs: durationMs(config.evictionPressureTransitionPeriod),
   };
 }

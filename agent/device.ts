@@ -1,8 +1,12 @@
 import type { Config } from './config.ts';
+import { signalReader } from './eviction/readings.ts';
+import type { Readings } from './eviction/thresholds.ts';
 import type { Link } from './link/link.ts';
 import { type LocalApi, serveLocally } from './local/server.ts';
+import { monotonicMs } from './monotonic.ts';
 import { PodNetwork } from './network/pod-network.ts';
 import { bootId, hostAddress, type SlowFacts } from './node/facts.ts';
+import { lowestOomScore } from './node/oom-score.ts';
 import type { Reboot } from './node/reboot.ts';
 import { slowFacts } from './node/slow-facts.ts';
 import { DockerRuntime } from './runtime/docker-runtime.ts';
@@ -31,6 +35,8 @@ export interface Device {
   readonly now: () => number;
   /** What takes a while to find out. */
   readonly facts: () => Promise<SlowFacts>;
+  /** What of it is free; undefined where nobody should look. */
+  readonly readings: (() => Promise<Readings>) | undefined;
   /** Answers programs on the device, until the function that it resolves with is called. */
   readonly serve: (local: LocalApi) => Promise<() => void>;
 }
@@ -41,15 +47,18 @@ export function thisDevice(
   identity: Identity,
   { installation, end }: Pick<Device, 'installation' | 'end'>,
 ): Device {
-  const monotonicMs = () => performance.now();
   const command = config.rebootCommand;
   const { node } = identity;
   const runtime = new DockerRuntime({
-    ...{ host: config.dockerHost, node, monotonicMs },
-    pullFirst:
-      config.registry === 'hub'
-        ? async (image) => (await import('./images/pull-process.ts')).pullInProcess(image, config)
-        : undefined,
+    ...{ host: config.dockerHost, node, monotonicMs, lowestOomScore: lowestOomScore() },
+    pullFirst: async (image, { secrets, onProgress }) => {
+      const from = pullSources(config);
+      if (from.length === 0) return { isHad: false };
+      const { pullInProcess } = await import('./images/pull-process.ts');
+      return pullInProcess({ image, from, secrets }, config, onProgress);
+    },
+    credentials: async (image, secrets) =>
+      (await import('./images/engine-credentials.ts')).engineCredentials(image, secrets, config.dockerHost),
   });
   return {
     runtime,
@@ -66,8 +75,17 @@ export function thisDevice(
     end,
     now: Date.now,
     facts: () => slowFacts(config.dataDir, agentVersion()),
+    readings: signalReader(config.dataDir, async () => (await runtime.disk())?.path),
     serve: (local) => serveLocally(config.runDir, local),
   };
+}
+
+/** Who is asked for images without the engine, in order. */
+function pullSources({ registry, imagePuller }: Config): ('hub' | 'registry')[] {
+  return [
+    registry === 'hub' ? ('hub' as const) : [],
+    imagePuller === 'agent' ? ('registry' as const) : [],
+  ].flat();
 }
 
 /** Loaded when first tried: a device that connects over MQTT never loads gRPC. */

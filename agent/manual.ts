@@ -90,6 +90,14 @@ const COMMANDS: readonly Told[] = [
     examples: ['app:1.4'],
   },
   {
+    words: ['image', 'import'],
+    arguments: 'FILE',
+    about:
+      'gives the engine the images of an archive, as "docker save" makes it or an OCI image layout, packed or not; they are never removed to make room',
+    settings: ['dataDir', 'dockerHost'],
+    examples: ['/media/usb/app.tar.gz'],
+  },
+  {
     words: ['bundle', 'import'],
     arguments: 'FILE',
     about:
@@ -181,9 +189,14 @@ export const MANUAL: Manual = {
 };
 
 function flagOf({ flag, env, about, oneOf, fallback, type }: Setting): ManualFlag {
-  const kind = { integer: 'NUMBER', boolean: 'true|false', list: 'A,B', words: 'JSON', text: 'TEXT' }[
-    type ?? 'text'
-  ];
+  const kind = {
+    integer: 'NUMBER',
+    boolean: 'true|false',
+    list: 'A,B',
+    words: 'JSON',
+    map: 'A=B,C=D',
+    text: 'TEXT',
+  }[type ?? 'text'];
   return {
     name: flag,
     value: oneOf ? oneOf.join('|') : kind,

@@ -5,6 +5,7 @@ import type { EnrolResponse } from '../proto/gen/holdfast/v1/enrolment_pb.ts';
 import { makeDirectory } from '../proto/make-directory.ts';
 import { openAccess } from './access.ts';
 import { openPolicies } from './admission/open-policies.ts';
+import type { Access } from './api/access.ts';
 import { ManifestWriter } from './api/manifest-writer.ts';
 import { ApiServer } from './api/server.ts';
 import { podToken } from './authentication/pod-tokens.ts';
@@ -25,6 +26,7 @@ import { answerPull } from './images/registry-paths.ts';
 import { GrpcServer } from './link/grpc-server.ts';
 import { JoinRequests } from './link/join-requests.ts';
 import { LinkHandler } from './link/link-handler.ts';
+import { MirrorPods } from './link/mirror-pods.ts';
 import { MqttBroker } from './link/mqtt-broker.ts';
 import { MqttServer } from './link/mqtt-server.ts';
 import { NodeRegistration } from './link/node-registration.ts';
@@ -39,13 +41,21 @@ import { PackageStore } from './packages/package-store.ts';
 import { StoreRegistry } from './registry/store-registry.ts';
 import { trackFields } from './registry/track-fields.ts';
 import { readinessOf } from './resources/node-matching.ts';
-import { nodes, resources } from './resources/table-of-resources.ts';
+import type { KubeObject } from './resources/object.ts';
+import { nodes, pods, resources } from './resources/table-of-resources.ts';
 import type { NodeObject } from './resources/typed.ts';
 import { signRequest } from './security/certificate-signer.ts';
 import { clientPair, type HubKeys, loadHubKeys } from './security/hub-keys.ts';
 import { JOIN_SIGNER } from './security/join-approval.ts';
 import { kubeconfig } from './security/kubeconfig.ts';
-import { holderOf, isRevoked, nodeOfUser, sealingKeyOf } from './security/node-identity.ts';
+import {
+  holderOf,
+  isRevoked,
+  NODES_GROUP,
+  nodeOfUser,
+  sealingKeyOf,
+  userOfNode,
+} from './security/node-identity.ts';
 import { startCompaction } from './store/compaction.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
 import { AuditLog } from './telemetry/audit-log.ts';
@@ -97,10 +107,16 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
 
   const tls = { ...keys.server, ca: keys.ca.certificate };
   const sessions = new Sessions();
-  const streams = new NodeStreams(sessions);
+  const mirrors = new MirrorPods({
+    registry,
+    check: (node, object) => checkMirror(access, node, object),
+    log: log.child({ part: 'status' }),
+  });
+  const streams = new NodeStreams(sessions, (pod) => mirrors.deviceUidOf(pod));
   const usages = new NodeUsages({
     sessions,
     ask: (node, signal) => streams.stats(node, signal),
+    objectUid: (node, podUid) => mirrors.objectUidOf(node, podUid),
     now: Date.now,
     log: log.child({ part: 'link' }),
   });
@@ -145,7 +161,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
   const handler = new LinkHandler({
     sessions,
     registration,
-    status: new StatusIntake(registry, log.child({ part: 'status' })),
+    status: new StatusIntake(registry, mirrors, log.child({ part: 'status' })),
     streams,
     tokenOf: (node, request) => podToken(registry, access.accountTokens, node, request),
     sealingKeyOf: (node) => sealingKeyOf(registry.get(nodes, undefined, node)),
@@ -221,6 +237,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
     }
   });
   dispatcher.start();
+  mirrors.start();
   const metrics = new HubMetrics({
     registry,
     connections: () => sessions.counts(),
@@ -303,6 +320,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       await controllers.stop();
       audit.close();
       await dispatcher.stop();
+      await mirrors.stop();
       policies.close();
       customResources.close();
       stopDismissing();
@@ -317,6 +335,13 @@ export async function startHub(config: HubConfig, log: Logger): Promise<RunningH
       store.close();
     },
   };
+}
+
+/** A device may show no more of its pods than it could create through the API. */
+function checkMirror(access: Access, node: string, object: KubeObject): void {
+  const { namespace = '', name = '' } = object.metadata;
+  const user = { name: userOfNode(node), groups: [NODES_GROUP], uid: '', extra: {} };
+  access.checkWrite({ operation: 'CREATE', user, resource: pods, namespace, name, object });
 }
 
 type EnrolAnswer = Omit<EnrolResponse, '$typeName'>;

@@ -73,10 +73,13 @@ const UNUSED_FILES: Plugin = {
       build.onLoad({ filter: UNUSED_OF_GRPC }, () => ({ contents: 'exports.setup = () => {};' }));
       build.onResolve({ filter: /^\.\/channelz$/ }, () => ({ path: stub('channelz') }));
     }
-    build.onResolve({ filter: /^(node:)?(https|worker_threads|assert|ws)$/ }, ({ path, importer }) => {
-      const found = UNUSED_MODULES.find(([who, what]) => who.test(importer) && what === path);
-      return found && { path: stub(found[2]) };
-    });
+    build.onResolve(
+      { filter: /^(node:)?(https|worker_threads|assert|ws|zlib|util)$/ },
+      ({ path, importer }) => {
+        const found = UNUSED_MODULES.find(([who, what]) => who.test(importer) && what === path);
+        return found && { path: stub(found[2]) };
+      },
+    );
   },
 };
 
@@ -90,6 +93,8 @@ const UNUSED_OF_GRPC =
 /** Modules of which a package uses nothing, or one thing: who loads it, what, and what stands for it. */
 const UNUSED_MODULES: readonly (readonly [RegExp, string, string])[] = [
   [/node_modules\/docker-modem\//, 'https', 'empty'], // an engine behind TLS
+  [/node_modules\/docker-modem\//, 'util', 'util'],
+  [/node_modules\/dockerode\//, 'zlib', 'empty'], // to pack what an image is built from
   [/node_modules\/mqtt\//, 'ws', 'empty'], // MQTT over WebSocket
   [/node_modules\/pino\//, 'worker_threads', 'worker-threads'],
   [/node_modules\/pino\//, 'node:worker_threads', 'worker-threads'],
@@ -99,6 +104,7 @@ const UNUSED_MODULES: readonly (readonly [RegExp, string, string])[] = [
 /**
  * Imports of Node.js's own modules become `require`. An import reads every property of such a module, and reading some of
  * them loads more: `import` of node:http alone loads fetch, HTTP/2 and the assertions, 10 MiB of an agent's memory.
+ * The bundler copies properties as well, which loads worker threads for node:util: what it gets inherits them.
  */
 const BUILT_INS: Plugin = {
   name: 'built-ins',
@@ -109,7 +115,8 @@ const BUILT_INS: Plugin = {
         : undefined,
     );
     build.onLoad({ filter: /.*/, namespace: 'built-in' }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(`node:${path}`)});`,
+      contents: `const all = require(${JSON.stringify(`node:${path}`)});
+module.exports = typeof all === 'function' ? all : Object.create(all);`,
     }));
   },
 };

@@ -57,12 +57,8 @@ export class DockerApi {
 
   /** Makes an image of one layer. `changes` are lines of a Dockerfile: CMD, ENV, LABEL and so on. */
   async importImage(name: string, layer: Buffer, changes: readonly string[]): Promise<void> {
-    const colon = name.lastIndexOf(':');
-    const query = new URLSearchParams({
-      fromSrc: '-',
-      repo: name.slice(0, colon),
-      tag: name.slice(colon + 1),
-    });
+    // With its tag: Podman does not look at one that is told apart.
+    const query = new URLSearchParams({ fromSrc: '-', repo: name });
     for (const change of changes) query.append('changes', change);
     const { status, body } = await this.call('POST', `/images/create?${query}`, layer);
     // Errors after the first byte come in the body of a 200.

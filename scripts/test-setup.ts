@@ -29,6 +29,7 @@ try {
   for (const name of ['curl', 'wget', 'openssl', 'dash']) ensureProgram(name, name); // what devices install with
   for (const shell of ['zsh', 'fish', 'groff']) ensureProgram(shell, shell); // what reads completions and manuals
   ensureProgram('docker', 'docker.io'); // builds images
+  ensureProgram('docker-registry', 'docker-registry'); // keeps images behind a password
   ensureProgram('debootstrap', 'debootstrap'); // what they are based on
   if (process.getuid?.() === 0) for (const each of LAYER_NAMES) debianLayer(each); // machines are made with them
   ensureArm64();

@@ -1,4 +1,5 @@
 import { verifyBundle } from '../../proto/bundle/verify-bundle.ts';
+import { saveImported } from '../images/imported.ts';
 import { readIdentityFile } from '../state/identity-file.ts';
 import { importBundle } from './import-bundle.ts';
 
@@ -28,6 +29,8 @@ export async function bundleCommand(
   }
   if (verb !== 'import') throw new Error(USAGE);
   const imported = await importBundle(file, { ca, engine: dockerHost, dataDir });
+  // No room that is needed is made with these, whoever has had them first.
+  await saveImported(dataDir, { images: [...imported.loaded, ...imported.present] });
   if (output === 'json') return JSON.stringify(imported, undefined, 2);
   const { loaded, present, foreign, packages } = imported;
   return [

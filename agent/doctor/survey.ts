@@ -4,6 +4,7 @@ import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'nod
 import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { connect } from 'node:tls';
+import { monotonicMs } from '../monotonic.ts';
 import { callEngine } from '../runtime/engine-call.ts';
 import type { Identity } from '../state/agent-state.ts';
 import type { DeviceFacts, DirectoryFacts, EngineFacts, IdentityFacts, PortFacts } from './checks.ts';
@@ -95,10 +96,10 @@ function surveyPorts({ hub, caCertificate }: Identity): Promise<PortFacts[]> {
   ] as const;
   return Promise.all(
     ports.map(async ([name, port]) => {
-      const startMs = performance.now();
+      const startMs = monotonicMs();
       try {
         await within(greet(hub.host, port, caCertificate));
-        return { name, port, ms: performance.now() - startMs };
+        return { name, port, ms: monotonicMs() - startMs };
       } catch (error) {
         return { name, port, error: (error as Error).message || 'no connection' };
       }

@@ -1,166 +1,246 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tarHeader } from '../../proto/tar-header.ts';
-import { architectureOf, loadImages } from '../runtime/engine-call.ts';
+import { digestTag, withoutTag } from '../runtime/digest-tag.ts';
+import { loadImages } from '../runtime/engine-call.ts';
+import { RuntimeError } from '../runtime/runtime.ts';
 import type { Identity } from '../state/agent-state.ts';
 import { BlobCache } from './blob-cache.ts';
+import { alone, aloneWithAll } from './blob-lock.ts';
+import { bytesOf, type Descriptor, download, type Fetch, pathOf } from './download.ts';
+import { layersThere, lookAtEngine } from './engine-store.ts';
 import { HubRegistry } from './hub-registry.ts';
+import { type ImageConfig, type Manifest, readConfig, readManifest, readOnlyManifest } from './manifest.ts';
 import { blobOfPeers } from './peers.ts';
+import { chooseManifest, type Platform, platformProblem } from './platform.ts';
+import { type Place, roomProblem } from './room.ts';
 
-interface Descriptor {
-  readonly digest: string;
-  readonly size: number;
-}
-
-interface Manifest {
-  readonly config: Descriptor;
-  readonly layers: readonly Descriptor[];
+/** Who has an image. */
+export interface ImageSource {
+  /** A manifest or an index, by its tag or digest. */
+  readonly manifest: (reference: string) => Promise<Buffer>;
+  /** Those that a blob can be had from, the best first. */
+  readonly blobs: readonly Fetch[];
+  /** What is kept for others is no download. */
+  readonly shared?: BlobCache | undefined;
 }
 
 export interface PullOptions {
-  readonly identity: Identity;
   /** `unix:///var/run/docker.sock` */
   readonly engine: string;
   /** What is half there is kept in `images/` of it, for the next attempt. */
   readonly dataDir: string;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface HubPullOptions extends PullOptions {
+  readonly identity: Identity;
   /** Where this device gives layers to others of its site; undefined: it takes no part in that. */
   readonly peerPort: number | undefined;
 }
 
-/** On disk for a while, compressed; then what the engine makes of it. */
-const ROOM_FACTOR = 3;
 /** What a device keeps for others of its site. */
 export const MOST_SHARED_BYTES = 1024 ** 3;
+/** Parts of images that nobody has asked for since. */
+const ABANDONED_MS = 7 * 24 * 3_600_000;
 
 /**
- * Gets an image from the hub and gives it to the engine. A download that was cut off goes on where it was. Resolves with whether
- * the hub has the image; rejects when it has, and it can not be had.
+ * Gets an image from the hub and gives it to the engine. Resolves with whether the hub has the image; rejects when it has, and it
+ * can not be had.
  */
-export async function pullFromHub(image: string, options: PullOptions): Promise<boolean> {
-  const { identity, engine, dataDir, peerPort } = options;
+export async function pullFromHub(image: string, options: HubPullOptions): Promise<boolean> {
+  const { identity, dataDir, peerPort } = options;
   if (image.includes('@')) return false; // the hub keeps them by their tags
   const registry = new HubRegistry(identity);
-  const [name, tag] = partsOfName(image);
+  const name = withoutTag(image);
+  const tag = image.slice(name.length + 1) || 'latest';
   const index = await registry.manifest(name, tag);
   if (!index) return false;
-  const digest = await digestForHere(index, image, engine);
-  const content = digest && (await registry.manifest(name, digest));
-  if (!content || hashOf(content) !== digest) throw new Error(`the hub's manifest of "${image}" is damaged`);
-  const { config, layers } = JSON.parse(content.toString()) as Manifest;
-  const dir = join(dataDir, 'images');
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  await requireRoom(dir, [config, ...layers]);
-  const shared = peerPort === undefined ? undefined : new BlobCache(dataDir, MOST_SHARED_BYTES);
   const peers = peerPort === undefined ? [] : await registry.peers(peerPort);
-  const hub: Fetch = (blob, from) => registry.blob(name, blob, from);
-  const nearest: Fetch = async (blob, from) =>
-    (await blobOfPeers(peers, identity, blob, from)) ?? hub(blob, from);
-  for (const blob of [config, ...layers]) {
-    const own = shared?.path(blob.digest);
-    if (own) await rename(own, pathOf(dir, blob.digest)); // checked like all else
-    await download([nearest, hub], blob, dir);
-  }
-  await load(engine, image, { config, layers }, dir);
-  for (const { digest: each } of new Map([config, ...layers].map((blob) => [blob.digest, blob])).values()) {
-    if (shared) await shared.keep(each, pathOf(dir, each));
-    else await rm(pathOf(dir, each), { force: true });
-  }
+  const hub: Fetch = async (blob, from) => ({ from, parts: await registry.blob(name, blob, from) });
+  const nearest: Fetch = async (blob, from) => {
+    const parts = await blobOfPeers(peers, identity, blob, from);
+    return parts ? { from, parts } : hub(blob, from);
+  };
+  await pullImage(image, tag, options, {
+    manifest: async (reference) =>
+      reference === tag ? index : ((await registry.manifest(name, reference)) ?? Buffer.alloc(0)),
+    blobs: [nearest, hub],
+    shared: peerPort === undefined ? undefined : new BlobCache(dataDir, MOST_SHARED_BYTES),
+  });
   return true;
 }
 
-/** What a registry calls it: the whole name, and the tag. */
-function partsOfName(image: string): [name: string, tag: string] {
-  const at = image.lastIndexOf(':');
-  return at > image.lastIndexOf('/') ? [image.slice(0, at), image.slice(at + 1)] : [image, 'latest'];
-}
-
-/** Of the manifest for this device's processor. Throws when there is none for it. */
-async function digestForHere(index: Buffer, image: string, engine: string): Promise<string | undefined> {
-  const { manifests } = JSON.parse(index.toString()) as {
-    manifests: readonly (Descriptor & { readonly platform: { readonly architecture: string } })[];
-  };
-  const own = await architectureOf(engine);
-  const found = manifests.find(({ platform }) => platform.architecture === own);
-  if (found) return found.digest;
-  const there = manifests.map(({ platform }) => platform.architecture).join(', ');
-  throw new Error(
-    `the hub has "${image}" for ${there}, and this device is ${own}: add it for ${own} at the hub`,
-  );
-}
-
-async function requireRoom(dir: string, blobs: readonly Descriptor[]): Promise<void> {
-  const needed = blobs.reduce((sum, { size }) => sum + size, 0) * ROOM_FACTOR;
-  const { bavail, bsize } = await statfs(dir);
-  const free = bavail * bsize;
-  if (free < needed)
-    throw new Error(
-      `the image needs about ${mebibytes(needed)} on "${dir}", and ${mebibytes(free)} are free: make room`,
-    );
-}
-
-type Fetch = (digest: string, from: number) => Promise<AsyncIterable<Buffer>>;
-
 /**
- * Goes on where an attempt before was cut off. What does not hash to its name is thrown away, and had from the next source
- * anew: of what a disk or a neighbour has done, the hub knows nothing.
+ * Gets an image and gives it to the engine, under its name and one that says its digest. A download that was cut off goes on where
+ * it was; layers that the engine has are not fetched.
  */
-async function download(sources: readonly Fetch[], blob: Descriptor, dir: string): Promise<void> {
-  let found = '';
-  for (const fetch of sources) {
-    found = await fetchAndHash(fetch, blob, pathOf(dir, blob.digest));
-    if (found === blob.digest) return;
-    await rm(pathOf(dir, blob.digest));
-  }
-  throw new Error(
-    `a part of the image is ${found}, must be ${blob.digest}: the hub's is damaged, add the image again`,
-  );
+export async function pullImage(
+  image: string,
+  reference: string,
+  { engine, dataDir, onProgress }: PullOptions,
+  source: ImageSource,
+): Promise<void> {
+  const { shared, blobs: sources } = source;
+  const store = await lookAtEngine(engine);
+  const { digest, manifest } = await manifestFor(image, reference, source, store.platform);
+  const { config } = manifest;
+  const dir = join(dataDir, 'images');
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await forgetAbandoned(dir);
+  // The same image by two names, and what two images have in common, is fetched once, by the first who asks.
+  await alone(pathOf(dir, config.digest), async () => {
+    await takeShared(shared, [config, ...manifest.layers], dir);
+    await download(sources, config, dir);
+    const { diffIds } = await configFor(image, pathOf(dir, config.digest), store.platform);
+    const missing = async () =>
+      unique(manifest.layers.slice(store.takesParts ? await layersThere(engine, diffIds) : 0));
+    const paths = (await missing()).map(({ digest: each }) => pathOf(dir, each));
+    await aloneWithAll(paths, async () => {
+      const layers = await missing();
+      await requireRoom(image, layers, dir, store.dataDir);
+      await downloadAll(sources, layers, dir, onProgress);
+      await load(engine, image, namesOf(image, digest), manifest, [config, ...layers], dir);
+      for (const { digest: each } of unique([config, ...manifest.layers])) {
+        const path = pathOf(dir, each);
+        if (shared && existsSync(path)) await shared.keep(each, path);
+        else await rm(path, { force: true });
+      }
+    });
+  });
 }
 
-/** Resolves with the digest of what there is then. Never takes more than the blob has. */
-async function fetchAndHash(fetch: Fetch, { digest, size }: Descriptor, path: string): Promise<string> {
-  const hash = createHash('sha256');
-  let have = (await stat(path).catch(() => undefined))?.size ?? 0;
-  if (have > 0) for await (const part of createReadStream(path)) hash.update(part as Buffer);
-  if (have < size) {
-    const file = await open(path, 'a', 0o600);
-    try {
-      for await (const part of await fetch(digest, have)) {
-        hash.update(part);
-        have += part.length;
-        if (have > size) break;
-        await file.write(part);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+/** Its own, and one that says what it stands for. */
+function namesOf(image: string, digest: string): string[] {
+  const [name = ''] = image.split('@');
+  const byDigest = digestTag(`${name}@${digest}`) ?? [];
+  const hasTag = withoutTag(name) !== name;
+  return [image.includes('@') ? [] : hasTag ? image : `${image}:latest`, byDigest].flat();
+}
+
+async function downloadAll(
+  sources: readonly Fetch[],
+  blobs: readonly Descriptor[],
+  dir: string,
+  onProgress: PullOptions['onProgress'],
+): Promise<void> {
+  const total = blobs.reduce((sum, { size }) => sum + size, 0);
+  let done = 0;
+  for (const blob of blobs)
+    await download(sources, blob, dir, (count) => {
+      done += count;
+      onProgress?.(done, total);
+    });
+}
+
+/** The manifest for this device's processor, and the digest of what the name stands for. */
+async function manifestFor(
+  image: string,
+  reference: string,
+  source: ImageSource,
+  platform: Platform,
+): Promise<{ digest: string; manifest: Manifest }> {
+  const content = await source.manifest(reference);
+  const digest = hashOf(content);
+  if (reference.startsWith('sha256:') && reference !== digest) throw damaged(image);
+  const found = readManifest(content, image);
+  if (!('manifests' in found)) return { digest, manifest: found };
+  const { digest: chosen } = chooseManifest(found.manifests, platform, image);
+  const own = await source.manifest(chosen);
+  if (hashOf(own) !== chosen) throw damaged(image);
+  return { digest, manifest: readOnlyManifest(own, image) };
+}
+
+/** It is kept only if it is for this device. */
+async function configFor(image: string, path: string, platform: Platform): Promise<ImageConfig> {
+  try {
+    const config = readConfig(await readFile(path), image);
+    const problem = platformProblem(config, platform, image);
+    if (problem) throw new Error(problem);
+    return config;
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
   }
-  return `sha256:${hash.digest('hex')}`;
+}
+
+const damaged = (image: string) => new Error(`the manifest of "${image}" is damaged: add the image again`);
+
+async function forgetAbandoned(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    const path = join(dir, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile() && Date.now() - found.mtimeMs > ABANDONED_MS) await rm(path, { force: true });
+  }
+}
+
+async function takeShared(
+  shared: BlobCache | undefined,
+  blobs: readonly Descriptor[],
+  dir: string,
+): Promise<void> {
+  for (const { digest } of blobs) {
+    const own = shared?.path(digest);
+    if (own) await rename(own, pathOf(dir, digest)); // checked like all else
+  }
+}
+
+async function requireRoom(
+  image: string,
+  missing: readonly Descriptor[],
+  dir: string,
+  engineDir: string | undefined,
+): Promise<void> {
+  const there = await Promise.all(missing.map((blob) => bytesOf(dir, blob)));
+  const thereBytes = there.reduce((sum, bytes) => sum + bytes, 0);
+  const data = await placeOf(dir);
+  // An agent in a container of its own may not see the engine's.
+  const engine = engineDir === undefined ? undefined : await placeOf(engineDir).catch(() => undefined);
+  const problem = roomProblem(image, { missing, thereBytes }, data, engine);
+  if (problem) throw new RuntimeError('disk-full', problem);
+}
+
+async function placeOf(path: string): Promise<Place> {
+  const [{ bavail, bsize }, { dev }] = await Promise.all([statfs(path), stat(path)]);
+  return { path, device: dev, freeBytes: bavail * bsize };
 }
 
 /** As `docker load` takes it, made while it is sent. */
-async function load(engine: string, image: string, { config, layers }: Manifest, dir: string): Promise<void> {
-  const [name, tag] = partsOfName(image);
-  const manifest = [{ Config: fileName(config), RepoTags: [`${name}:${tag}`], Layers: layers.map(fileName) }];
+async function load(
+  engine: string,
+  image: string,
+  names: readonly string[],
+  { config, layers }: Manifest,
+  blobs: readonly Descriptor[],
+  dir: string,
+): Promise<void> {
+  const manifest = [{ Config: fileName(config), RepoTags: names, Layers: layers.map(fileName) }];
   async function* archive(): AsyncGenerator<Buffer> {
     const text = Buffer.from(JSON.stringify(manifest));
     yield tarHeader({ path: 'manifest.json', type: 'file', mode: 0o644, size: text.length });
     yield padded(text);
-    for (const blob of new Map([config, ...layers].map((each) => [each.digest, each])).values()) {
+    for (const blob of blobs) {
       yield tarHeader({ path: fileName(blob), type: 'file', mode: 0o644, size: blob.size });
       yield* createReadStream(pathOf(dir, blob.digest)) as AsyncIterable<Buffer>;
       yield Buffer.alloc(-blob.size & 511);
     }
     yield Buffer.alloc(1024);
   }
-  await loadImages(engine, `"${image}"`, archive());
+  try {
+    await loadImages(engine, `"${image}"`, archive());
+  } catch (error) {
+    const { message } = error as Error;
+    throw /no space left/.test(message) ? new RuntimeError('disk-full', message) : error;
+  }
+}
+
+/** The same layer can be in an image twice. */
+function unique(blobs: readonly Descriptor[]): Descriptor[] {
+  return [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
 }
 
 const hashOf = (content: Buffer) => `sha256:${createHash('sha256').update(content).digest('hex')}`;
-const hexOf = (digest: string) => digest.slice('sha256:'.length);
-const pathOf = (dir: string, digest: string) => join(dir, hexOf(digest));
-const fileName = ({ digest }: Descriptor) => `${hexOf(digest)}`;
+const fileName = ({ digest }: Descriptor) => digest.slice('sha256:'.length);
 const padded = (content: Buffer) => Buffer.concat([content, Buffer.alloc(-content.length & 511)]);
-const mebibytes = (bytes: number) => `${Math.ceil(bytes / 1024 / 1024)} MiB`;

@@ -22,6 +22,7 @@ import {
 import { grpcService } from '../../proto/grpc.ts';
 import type { JoinToken } from '../../proto/join-token.ts';
 import { newSealingKey } from '../../proto/seal.ts';
+import { monotonicMs } from '../monotonic.ts';
 import type { Identity } from '../state/agent-state.ts';
 import { certificateRequest } from './certificate-request.ts';
 import { KEEP_ALIVE_SECONDS } from './link.ts';
@@ -99,7 +100,7 @@ function spkiOf(key: KeyObject): Buffer {
 async function approval(at: Hub, request: EnrolRequest, { onCutOff }: EnrolOptions): Promise<EnrolResponse> {
   const asked = create(AwaitApprovalRequestSchema, { request });
   for (let delayMs = RETRY_MS.first; ; delayMs = Math.min(delayMs * 2, RETRY_MS.longest)) {
-    const startedAt = performance.now();
+    const startedAt = monotonicMs();
     try {
       const answer = await call<AwaitApprovalResponse>(at, 'awaitApproval', asked, Number.POSITIVE_INFINITY);
       if (answer.response) return answer.response;
@@ -108,7 +109,7 @@ async function approval(at: Hub, request: EnrolRequest, { onCutOff }: EnrolOptio
       if (!isCutOff(error as Error)) throw error;
       onCutOff?.(error as Error);
     }
-    if (performance.now() - startedAt > RETRY_MS.longest) delayMs = RETRY_MS.first;
+    if (monotonicMs() - startedAt > RETRY_MS.longest) delayMs = RETRY_MS.first;
     // Half of it by chance: all who wait lose their hub at once.
     await sleep(delayMs * (0.5 + Math.random() / 2));
   }

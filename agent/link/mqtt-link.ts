@@ -19,6 +19,13 @@ import {
   type UpMessage,
 } from './link.ts';
 
+/**
+ * What writes MQTT's packets keeps the encoded length of each, as a buffer of two bytes, once for all packets that are as
+ * long. Node cuts such buffers from blocks of 64 KiB, and one of them keeps all of its block: an agent whose messages have
+ * some hundred lengths would hold tens of megabytes, and ever more. From small blocks it holds next to nothing.
+ */
+Buffer.poolSize = 256;
+
 /** The link over MQTT 3.1.1 on TLS, through whichever broker the hub uses. */
 export class MqttLink implements Link {
   readonly name = 'mqtt';

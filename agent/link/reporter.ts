@@ -10,6 +10,8 @@ export interface Reported {
   readonly uid: string;
   /** Undefined: deleted, and nothing of it is left here. */
   readonly status: object | undefined;
+  /** Of a pod that the device runs by itself: what the hub is to show. Then no status means that it is not known yet. */
+  readonly staticPod?: object;
 }
 
 export interface ReporterOptions {
@@ -102,7 +104,7 @@ export class Reporter {
     const objects = [...this.#changed.values()];
     this.#changed.clear();
     for (const { object, json } of objects) {
-      if (object.status) this.#told.set(keyOf(object), json);
+      if (object.status || object.staticPod) this.#told.set(keyOf(object), json);
       else this.#told.delete(keyOf(object));
     }
     this.#report(objects, false);
@@ -128,12 +130,14 @@ export class Reporter {
       value: {
         sequence: this.#sequence,
         complete,
-        objects: objects.map(({ object: { kind, namespace, name, uid, status }, json }) => ({
+        objects: objects.map(({ object: { kind, namespace, name, uid, status, staticPod }, json }) => ({
           kind,
           namespace,
           name,
           uid,
-          ...(status ? { status: Buffer.from(json) } : { gone: true }),
+          ...(status && { status: Buffer.from(json) }),
+          ...(staticPod && { staticPod: Buffer.from(canonicalJson(staticPod)) }),
+          ...(!status && !staticPod && { gone: true }),
         })),
         events: events.map(eventMessage),
         droppedEvents: dropped,

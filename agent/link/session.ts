@@ -8,6 +8,7 @@ import type {
   Version,
 } from '../../proto/gen/holdfast/v1/link_pb.ts';
 import { formatVersion, SnapshotRefused } from '../../proto/snapshot.ts';
+import { monotonicMs } from '../monotonic.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import type { Connection, Link } from './link.ts';
 import type { Reporter } from './reporter.ts';
@@ -74,10 +75,10 @@ export class Session {
     const { signal } = this.#abort;
     let delayMs = RETRY_MS.first;
     while (!signal.aborted) {
-      const startedAt = performance.now();
+      const startedAt = monotonicMs();
       this.#current = this.#connectOnce(signal).catch((error: unknown) => this.#disconnected(error as Error));
       await this.#current;
-      if (performance.now() - startedAt > GOOD_AFTER_MS) delayMs = RETRY_MS.first;
+      if (monotonicMs() - startedAt > GOOD_AFTER_MS) delayMs = RETRY_MS.first;
       // Full jitter above half: a fleet that lost its hub together does not come back together.
       const jittered = delayMs * (0.5 + Math.random() / 2);
       await sleep(jittered, undefined, { signal }).catch(() => {});

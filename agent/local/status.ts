@@ -12,6 +12,8 @@ export interface LocalStatus {
   readonly engineError: string | undefined;
   /** `epoch.revision` of the desired state that is held. */
   readonly desired: string;
+  /** Files of the device's own pods that are not valid; agents before this one do not say. */
+  readonly staticPodProblems?: readonly { readonly file: string; readonly problem: string }[];
   readonly pods: readonly { readonly namespace: string; readonly name: string; readonly status: PodStatus }[];
 }
 
@@ -32,6 +34,7 @@ export function formatStatus(status: LocalStatus): string {
     `Hub:      ${connection}`,
     `Engine:   ${status.engineError ?? 'running'}`,
     `Desired:  ${status.desired}`,
+    ...(status.staticPodProblems ?? []).map(({ file, problem }) => `Invalid:  ${file}: ${problem}`),
     '',
     ...table([['NAMESPACE', 'POD', 'READY', 'STATUS', 'RESTARTS'], ...rows]),
   ].join('\n');

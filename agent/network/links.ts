@@ -2,6 +2,8 @@ import { execFile, type PromiseWithChild } from 'node:child_process';
 import { readlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { monotonicMs } from '../monotonic.ts';
+import { macOf } from '../runtime/mac-address.ts';
 import { exists, linkName } from './joined.ts';
 
 /*
@@ -19,8 +21,8 @@ const run = promisify(execFile) as (
 const MAKES_NETWORK_MS = 2_000;
 const LOOK_EVERY_MS = 1;
 const COMMAND_MS = 10_000;
-/** Of the network of whoever opens it. Not there where the kernel has no IPv6. */
-const NO_IPV6 = '/proc/sys/net/ipv6/conf/all/disable_ipv6';
+/** Not there where the kernel has no IPv6. */
+const IPV6 = '/proc/sys/net/ipv6';
 
 export interface Joining {
   readonly containerId: string;
@@ -47,21 +49,22 @@ export async function canJoin(): Promise<boolean> {
   }
 }
 
-/** Goes on where an agent before this one was cut off. Rejects with what the commands say. */
+/**
+ * Goes on where an agent before this one was cut off. Rejects with what the commands say. Two programs in all, and the
+ * first does what it can: to start one keeps an agent from everything else for 3 ms.
+ */
 export async function join({ containerId, pid, bridge, ip, prefix, gateway }: Joining): Promise<void> {
   await networkOf(pid);
   const link = linkName(containerId);
-  if (!(await exists(`/sys/class/net/${link}`)))
-    await inputTo(
-      ['ip', '-batch', '-'],
-      [`link add ${link} type veth peer name eth0 address ${macOf(ip)} netns ${pid}`],
-    );
-  const within = ['nsenter', `--net=/proc/${pid}/ns/net`];
-  // As in the engine's own networks: addresses that lead nowhere only mislead who looks names up.
-  if (await exists(NO_IPV6)) await inputTo([...within, 'tee', NO_IPV6], ['1']);
+  const isThere = await exists(`/sys/class/net/${link}`);
   await inputTo(
-    [...within, 'ip', '-batch', '-'],
+    ['nsenter', `--net=/proc/${pid}/ns/net`, 'ip', '-batch', '-'],
     [
+      ...(isThere
+        ? []
+        : [`link add eth0 address ${macOf(ip)} type veth peer name ${link} netns ${process.pid}`]),
+      // As in the engine's own networks: addresses that lead nowhere only mislead who looks names up.
+      ...((await exists(IPV6)) ? ['link set eth0 addrgenmode none'] : []),
       `addr replace ${ip}/${prefix} dev eth0`,
       'link set lo up',
       'link set eth0 up',
@@ -71,14 +74,9 @@ export async function join({ containerId, pid, bridge, ip, prefix, gateway }: Jo
   await inputTo(['ip', '-batch', '-'], [`link set ${link} master ${bridge} up`]);
 }
 
-/** As the engine's: who has talked to the address before finds it again at once, whoever has it now. */
-function macOf(ip: string): string {
-  return ['02', '42', ...ip.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':');
-}
-
 async function networkOf(pid: number): Promise<void> {
   const own = await readlink('/proc/self/ns/net');
-  const endsAt = performance.now() + MAKES_NETWORK_MS;
+  const endsAt = monotonicMs() + MAKES_NETWORK_MS;
   for (;;) {
     const its = await readlink(`/proc/${pid}/ns/net`).catch((error: unknown) => {
       throw new Error(
@@ -89,7 +87,7 @@ async function networkOf(pid: number): Promise<void> {
       );
     });
     if (its !== own) return;
-    if (performance.now() > endsAt) throw new Error('the container has made no network of its own');
+    if (monotonicMs() > endsAt) throw new Error('the container has made no network of its own');
     await sleep(LOOK_EVERY_MS); // a change that the kernel tells nobody of
   }
 }

@@ -80,7 +80,8 @@ export class PodNetwork {
     }
   }
 
-  #canJoin({ bridge }: EngineNetwork): Promise<boolean> {
+  async #canJoin({ bridge, lasts }: EngineNetwork): Promise<boolean> {
+    if (!lasts) return false;
     this.#joins ??= seesBridge(bridge).then(async (sees) => sees && (await import('./links.ts')).canJoin());
     return this.#joins;
   }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { arch, cpus, hostname, networkInterfaces, release, totalmem } from 'node:os';
-import type { NodeCondition, NodeStatus } from 'kubernetes-types/core/v1.d.ts';
+import type { ContainerImage, NodeCondition, NodeStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { EngineInfo } from '../runtime/runtime.ts';
+import { hugePages } from './huge-pages.ts';
 
 /** What one must ask other programs for; see slow-facts.ts. */
 export interface SlowFacts {
@@ -20,7 +21,12 @@ export interface NodeFacts {
   /** Why the engine does not answer; undefined when it does. */
   readonly engineError: string | undefined;
   readonly slow: SlowFacts | undefined;
+  readonly capacity: Readonly<Record<string, string>>;
+  /** What of it is for pods. */
+  readonly allocatable: Readonly<Record<string, string>>;
   readonly bootId: string;
+  /** Undefined while the engine was not asked. */
+  readonly images: readonly ContainerImage[] | undefined;
   /** Besides that it is ready. */
   readonly conditions: readonly NodeCondition[];
   /** RFC 3339. */
@@ -30,11 +36,11 @@ export interface NodeFacts {
 const MAX_PODS = 110; // Kubernetes' default
 /** Asked for once: to ask takes a millisecond, and every report of the node needs them. */
 const CPU_COUNT = cpus().length;
+const HUGE_PAGES = hugePages();
 
 /** What the device says of its Node object: labels, and status. Pure but for what `node:os` knows. */
 export function nodeReport(facts: NodeFacts): { labels: Record<string, string>; status: NodeStatus } {
-  const { node, hostIp, engine, slow } = facts;
-  const capacity = capacityOf(slow);
+  const { node, hostIp, engine, slow, capacity, allocatable } = facts;
   return {
     labels: {
       'kubernetes.io/arch': goArchitecture(),
@@ -48,8 +54,10 @@ export function nodeReport(facts: NodeFacts): { labels: Record<string, string>; 
         { type: 'Hostname', address: hostname() },
       ],
       capacity,
-      allocatable: capacity,
+      allocatable,
       conditions: [readyCondition(facts), ...facts.conditions],
+      daemonEndpoints: { kubeletEndpoint: { Port: 0 } }, // it listens nowhere: the hub is asked for logs and the like
+      ...(facts.images && { images: [...facts.images] }),
       nodeInfo: {
         architecture: goArchitecture(),
         bootID: facts.bootId,
@@ -66,12 +74,13 @@ export function nodeReport(facts: NodeFacts): { labels: Record<string, string>; 
   };
 }
 
-/** All of it is for pods. */
+/** What the device has, but for what its owner gives to pods besides. */
 export function capacityOf(slow: SlowFacts | undefined): Record<string, string> {
   return {
     cpu: String(CPU_COUNT),
     memory: `${Math.floor(totalmem() / 1024)}Ki`,
     pods: String(MAX_PODS),
+    ...HUGE_PAGES,
     ...(slow?.diskBytes && { 'ephemeral-storage': `${Math.floor(slow.diskBytes / 1024)}Ki` }),
   };
 }

@@ -1,10 +1,12 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SlowFacts } from './facts.ts';
 
 const TIMEOUT_MS = 30_000;
 /** Changes with the operating system: what else the facts tell of does not change while the device is the same. */
 const OS_RELEASE = '/etc/os-release';
+/** What boards without a BIOS are called. */
+const DEVICE_TREE_MODEL = '/proc/device-tree/model';
 
 interface KeptFacts {
   /** The agent and the system that they were found out by. */
@@ -18,9 +20,19 @@ export async function slowFacts(dir: string, agentVersion: string): Promise<Slow
   const basis = `${agentVersion} ${statSync(OS_RELEASE, { throwIfNoEntry: false })?.mtimeMs}`;
   const kept = readKept(file);
   if (kept?.basis === basis) return kept.facts;
-  const facts = await gatherSlowFacts();
+  const facts = { ...(await gatherSlowFacts()), ...diskOf(dir) };
   writeFileSync(file, JSON.stringify({ basis, facts } satisfies KeptFacts), { mode: 0o600 });
   return facts;
+}
+
+/** The disk that pods write to. */
+function diskOf(dir: string): Partial<SlowFacts> {
+  try {
+    const { blocks, bsize } = statfsSync(dir);
+    return { diskBytes: blocks * bsize };
+  } catch {
+    return {};
+  }
 }
 
 /** Undefined also for what cannot be read: then they are found out anew. */
@@ -57,8 +69,17 @@ export async function printSlowFacts(): Promise<void> {
     osImage: [os.distro, os.release, os.codename && `(${os.codename})`].filter(Boolean).join(' '),
     machineId: uuid.os,
     systemUuid: uuid.hardware || uuid.os,
-    model: system.model && system.model !== '-' ? system.model : '',
+    model: deviceTreeModel(DEVICE_TREE_MODEL) || (system.model && system.model !== '-' ? system.model : ''),
     diskBytes: root?.size ?? 0,
   };
   process.stdout.write(JSON.stringify(facts));
+}
+
+/** Empty where there is none. */
+export function deviceTreeModel(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').replaceAll('\0', '').trim();
+  } catch {
+    return '';
+  }
 }

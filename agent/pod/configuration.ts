@@ -1,19 +1,39 @@
 import { ConfigurationError } from './configuration-error.ts';
-import type { Configuration, Pod } from './pod.ts';
+import type { ConfigMap, Configuration, Pod } from './pod.ts';
 
-/** A ConfigMap's keys and values, as bytes. Throws ConfigurationError when it is missing and not optional. */
+/** A ConfigMap's texts, which are all that variables are made of. Throws ConfigurationError when it is missing and not optional. */
+export function configMapTexts(
+  pod: Pod,
+  name: string,
+  optional: boolean | undefined,
+  configuration: Configuration,
+): Record<string, Buffer> {
+  return mapValues(configMapOf(pod, name, optional, configuration)?.data ?? {}, (text) => Buffer.from(text));
+}
+
+/** The same with what is not text, as in files. */
 export function configMapData(
   pod: Pod,
   name: string,
   optional: boolean | undefined,
   configuration: Configuration,
 ): Record<string, Buffer> {
-  const configMap = configuration.configMap(pod.metadata.namespace, name);
-  if (!configMap && !optional) throw new ConfigurationError(`configmap "${name}" not found`);
+  const configMap = configMapOf(pod, name, optional, configuration);
   return {
     ...mapValues(configMap?.data ?? {}, (text) => Buffer.from(text)),
     ...mapValues(configMap?.binaryData ?? {}, (text) => Buffer.from(text, 'base64')),
   };
+}
+
+function configMapOf(
+  pod: Pod,
+  name: string,
+  optional: boolean | undefined,
+  configuration: Configuration,
+): ConfigMap | undefined {
+  const configMap = configuration.configMap(pod.metadata.namespace, name);
+  if (!configMap && !optional) throw new ConfigurationError(`configmap "${name}" not found`);
+  return configMap;
 }
 
 export function secretData(

@@ -1,5 +1,5 @@
 import { lstat, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Pod } from './pod.ts';
 import { parseQuantity } from './quantity.ts';
 import { type VolumeRoots, volumeDirectory } from './volumes.ts';
@@ -20,12 +20,23 @@ export function emptyDirOverLimit(pod: Pod, usedBytes: ReadonlyMap<string, numbe
   return undefined;
 }
 
-/** Bytes on disk of those that have a limit, by the volume's name. Costs a look at each file. */
-export async function measureEmptyDirs(pod: Pod, roots: VolumeRoots): Promise<Map<string, number>> {
-  const used = new Map<string, number>();
-  for (const { name } of limitsOf(pod))
-    used.set(name, await bytesBelow(volumeDirectory(pod, name, roots.data)));
+/** What a directory holds. */
+export interface DiskUse {
+  readonly bytes: number;
+  readonly inodes: number;
+}
+
+/** What they hold, by the volume's name. Costs a look at each file. */
+export async function measureEmptyDirs(pod: Pod, roots: VolumeRoots): Promise<Map<string, DiskUse>> {
+  const used = new Map<string, DiskUse>();
+  for (const path of emptyDirsOf(pod, roots)) used.set(basename(path), await useBelow(path));
   return used;
+}
+
+/** Where those on disk are. */
+export function emptyDirsOf(pod: Pod, roots: VolumeRoots): string[] {
+  const onDisk = (pod.spec.volumes ?? []).filter(({ emptyDir }) => emptyDir && emptyDir.medium !== 'Memory');
+  return onDisk.map(({ name }) => volumeDirectory(pod, name, roots.data));
 }
 
 function limitsOf({ spec }: Pod): { name: string; limit: string }[] {
@@ -35,7 +46,7 @@ function limitsOf({ spec }: Pod): { name: string; limit: string }[] {
 }
 
 /** What goes while it is looked at counts nothing; what has several names counts once. */
-async function bytesBelow(root: string): Promise<number> {
+async function useBelow(root: string): Promise<DiskUse> {
   const seen = new Set<number>();
   let bytes = 0;
   const directories = [root];
@@ -48,5 +59,5 @@ async function bytesBelow(root: string): Promise<number> {
       if (found.isDirectory()) directories.push(join(path, entry.name));
     }
   }
-  return bytes;
+  return { bytes, inodes: seen.size };
 }

@@ -1,5 +1,5 @@
 import type { EnvFromSource, EnvVar } from 'kubernetes-types/core/v1.d.ts';
-import { configMapData, secretData } from './configuration.ts';
+import { configMapTexts, secretData } from './configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { fieldValue, type Placement, resourceValue } from './downward.ts';
 import type { Configuration, Container, Pod } from './pod.ts';
@@ -50,7 +50,7 @@ function importedVariables(
   { configuration }: EnvironmentContext,
 ): [string, string][] {
   const data = configMapRef
-    ? configMapData(pod, configMapRef.name ?? '', configMapRef.optional, configuration)
+    ? configMapTexts(pod, configMapRef.name ?? '', configMapRef.optional, configuration)
     : secretData(pod, secretRef?.name ?? '', secretRef?.optional, configuration);
   return Object.entries(data).map(([key, value]) => [prefix + key, value.toString()]);
 }
@@ -69,7 +69,7 @@ function variableValue(
   const { configMapKeyRef, secretKeyRef } = valueFrom;
   const reference = configMapKeyRef ?? secretKeyRef;
   if (!reference) throw new ConfigurationError(`env "${name}" has a source that this agent does not know`);
-  const read = configMapKeyRef ? configMapData : secretData;
+  const read = configMapKeyRef ? configMapTexts : secretData;
   const found = read(pod, reference.name ?? '', reference.optional, configuration)[reference.key];
   if (found !== undefined || reference.optional) return found?.toString();
   const kind = configMapKeyRef ? 'ConfigMap' : 'Secret';

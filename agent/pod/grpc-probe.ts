@@ -1,4 +1,5 @@
 import { connect } from 'node:http2';
+import { PROBE_USER_AGENT } from './probe-user-agent.ts';
 
 /*
  * One question of gRPC's health protocol (grpc.health.v1.Health/Check), over HTTP/2 in clear text as the kubelet asks
@@ -32,7 +33,7 @@ export async function tryGrpc(
         ':path': PATH,
         'content-type': 'application/grpc',
         te: 'trailers',
-        'user-agent': 'holdfast-probe',
+        'user-agent': PROBE_USER_AGENT,
       });
       let grpcStatus: string | undefined;
       let grpcMessage = '';

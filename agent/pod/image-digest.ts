@@ -1,7 +1,9 @@
 import type { FoundImage } from '../runtime/runtime.ts';
 
+type Named = Pick<FoundImage, 'id' | 'digests'>;
+
 /** The digest that a name stands for on this device. Of a name with a tag the one that its registry gave it, if one did. */
-export function digestOf(image: string, { id, digests }: FoundImage): string {
+export function digestOf(image: string, { id, digests }: Named): string {
   const named = digestIn(image);
   if (named !== undefined) return named;
   const slash = image.lastIndexOf('/');
@@ -12,7 +14,7 @@ export function digestOf(image: string, { id, digests }: FoundImage): string {
 }
 
 /** Why what was found is not what the name says; undefined when it is, or when the name says nothing of it. */
-export function digestProblem(image: string, found: FoundImage | undefined): string | undefined {
+export function digestProblem(image: string, found: Named | undefined): string | undefined {
   if (!found) return `the engine has downloaded image "${image}", and does not have it`;
   const named = digestIn(image);
   const there = [found.id, ...found.digests.map(digestIn)];

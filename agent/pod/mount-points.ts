@@ -1,4 +1,5 @@
 import { readFile, rmdir, unlink } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 
 /* File systems that this agent mounts itself, with the system's own `mount`, as the kubelet does. */
 
@@ -24,6 +25,28 @@ export async function bindDescriptor(descriptor: number, path: string): Promise<
   const source = `/proc/${process.pid}/fd/${descriptor}`;
   // Made canonical, the source would be a path again, and somebody could have changed where that leads.
   await mount('--no-canonicalize', '--bind', source, path);
+}
+
+/**
+ * Directories one above the other, the uppermost first, as one that nobody can write to. They are named as engines do it, by
+ * short links from where all layers are, where there are such: the kernel takes 4 KiB of names.
+ */
+export async function mountLayers(path: string, layers: readonly string[]): Promise<void> {
+  await refuseUnseen(path);
+  const [first = '', ...below] = layers;
+  // It wants two at least.
+  if (below.length === 0) return mount('--bind', '-o', 'ro', first, path);
+  const root = dirname(dirname(first));
+  const names = await Promise.all(layers.map((layer) => shortName(root, layer)));
+  const options = `ro,lowerdir=${names.join(':')}`;
+  return runIn(root, 'mount', '-t', 'overlay', '-o', options, 'overlay', path);
+}
+
+/** Of `ROOT/ID/diff`, as overlay2 has it: `l/ABC`, which is in `ROOT/ID/link`. */
+async function shortName(root: string, layer: string): Promise<string> {
+  if (dirname(dirname(layer)) !== root) return layer;
+  const link = await readFile(join(dirname(layer), 'link'), 'utf8').catch(() => undefined);
+  return link ? join('l', link.trim()) : relative(root, layer);
 }
 
 export async function isMounted(path: string): Promise<boolean> {
@@ -89,10 +112,14 @@ function mount(...args: string[]): Promise<void> {
   return run('mount', ...args);
 }
 
-async function run(program: string, ...args: string[]): Promise<void> {
+function run(program: string, ...args: string[]): Promise<void> {
+  return runIn('/', program, ...args);
+}
+
+async function runIn(cwd: string, program: string, ...args: string[]): Promise<void> {
   const { execFile } = await import('node:child_process'); // most pods need nothing mounted
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  execFile(program, args, { encoding: 'utf8' }, (error, _, complaint) => {
+  execFile(program, args, { encoding: 'utf8', cwd }, (error, _, complaint) => {
     if (error) reject(new Error(`${program}: ${complaint.trim() || error.message}`));
     else resolve();
   });

@@ -1,7 +1,16 @@
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { crashesAfter, restartDelayMs } from './back-off.ts';
 import type { GuardRails } from './guard-rails.ts';
-import { type Container, type EphemeralContainer, isInit, isSidecar, type Pod, specHash } from './pod.ts';
+import {
+  type Container,
+  type EphemeralContainer,
+  isInit,
+  isSidecar,
+  ownContainersOf,
+  type Pod,
+  specHash,
+} from './pod.ts';
+import { ownRestart } from './restart-rules.ts';
 import type { Turn } from './turn.ts';
 
 /* What is known of a pod at one moment: what its plan and its status are made from. All times are monotonic, in ms. */
@@ -14,6 +23,9 @@ export interface Failure {
   readonly reason: string;
   readonly message: string;
 }
+
+/** Why an image is not had that its registry keeps from who asks: a copy that is there is not for them either. */
+export const PULL_DENIED = 'ImagePullDenied';
 
 /** What is known of an image. Presence is found out by using it: `absent` is set when a container could not be made. */
 export interface ImageState {
@@ -40,6 +52,10 @@ export interface Health {
 export interface Verdict {
   readonly reason: string;
   readonly message: string;
+  /** How long its containers get to end, if not as the pod says. */
+  readonly graceSeconds?: number;
+  /** What it wrote is removed as soon as it has ended: the device needs the room. */
+  readonly freesDisk?: true;
 }
 
 export interface PodInput {
@@ -66,6 +82,12 @@ export interface PodInput {
   readonly startedAtMs: number;
   /** It has ended for good, or must. Remembered, for an ended container may be removed by somebody else. */
   readonly finished: boolean;
+  /** It was ended, or not taken on, for want of something. */
+  readonly verdict: Verdict | undefined;
+  /** What must come before it is taken on; undefined: it is. */
+  readonly waitsFor: string | undefined;
+  /** Whether what it wrote has been removed. */
+  readonly discarded: boolean;
   /** The highest attempt that this agent knows of, for containers that were removed behind its back. */
   readonly lastAttempt: ReadonlyMap<string, number>;
   /** Whether it may run, where two pods want one place. */
@@ -95,6 +117,9 @@ export function infraOf(containers: readonly ObservedContainer[]): ObservedConta
 /** Whether an ended container is to run again. */
 export function restarts(pod: Pod, container: string, exitCode: number): boolean {
   if (isSidecar(pod, container)) return true;
+  const spec = ownContainersOf(pod).find(({ name }) => name === container);
+  const own = spec && ownRestart(spec, exitCode);
+  if (own !== undefined) return own;
   const policy = pod.spec.restartPolicy ?? 'Always';
   if (isInit(pod, container)) return exitCode !== 0 && policy !== 'Never';
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
@@ -120,7 +145,8 @@ function endForGood(
 }
 
 /** Why it must end now although nobody deleted it; undefined when it may go on. */
-export function verdictOf({ pod, startedAtMs, nowMs }: PodInput): Verdict | undefined {
+export function verdictOf({ pod, verdict, startedAtMs, nowMs }: PodInput): Verdict | undefined {
+  if (verdict) return verdict;
   const deadlineMs = deadlineOf(pod, startedAtMs);
   if (nowMs < deadlineMs) return undefined;
   return {

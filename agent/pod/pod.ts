@@ -11,6 +11,7 @@ import type {
   PodStatus,
   Secret,
   ServiceSpec,
+  Volume,
 } from 'kubernetes-types/core/v1.d.ts';
 import { canonicalJson } from '../../proto/canonical-json.ts';
 
@@ -63,6 +64,32 @@ export function allContainersOf(pod: Pod): readonly (Container | EphemeralContai
   return [...ownContainersOf(pod), ...(pod.spec.ephemeralContainers ?? [])];
 }
 
+/** An image that the pod needs. */
+export interface NeededImage {
+  readonly image: string;
+  readonly imagePullPolicy?: string | undefined;
+}
+
+/** A volume that is the files of an image; the types that we build on do not have it yet. */
+export type ImageVolume = Volume & {
+  readonly image?: { readonly reference?: string; readonly pullPolicy?: string };
+};
+
+/** What its volumes are the files of, or those of them that have these names. */
+export function volumeImagesOf({ spec }: Pod, names?: ReadonlySet<string>): readonly NeededImage[] {
+  return (spec.volumes ?? []).flatMap(({ name, image }: ImageVolume) =>
+    image && (names?.has(name) ?? true)
+      ? { image: image.reference ?? '', imagePullPolicy: image.pullPolicy }
+      : [],
+  );
+}
+
+/** All that it needs: what its containers run, and its volumes. */
+export function imagesOf(pod: Pod): readonly NeededImage[] {
+  const run = allContainersOf(pod).map(({ image = '', imagePullPolicy }) => ({ image, imagePullPolicy }));
+  return [...run, ...volumeImagesOf(pod)];
+}
+
 /** What the pod itself consists of, in the order in which it begins. */
 export function ownContainersOf({ spec }: Pod): readonly Container[] {
   return [...(spec.initContainers ?? []), ...spec.containers];
@@ -70,7 +97,11 @@ export function ownContainersOf({ spec }: Pod): readonly Container[] {
 
 /** An init container that goes on running beside the others: https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/ */
 export function isSidecar({ spec }: Pod, container: string): boolean {
-  return spec.initContainers?.some(({ name, restartPolicy }) => name === container && restartPolicy) ?? false;
+  return (
+    spec.initContainers?.some(
+      ({ name, restartPolicy }) => name === container && restartPolicy === 'Always',
+    ) ?? false
+  );
 }
 
 /** One that must succeed before the pod's own work begins. */

@@ -1,7 +1,7 @@
-import { get as httpGet } from 'node:http';
 import { connect } from 'node:net';
 import type { Probe } from 'kubernetes-types/core/v1.d.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import { type Runtime, RuntimeError } from '../runtime/runtime.ts';
+import { tryHttp } from './http-probe.ts';
 import type { Container } from './pod.ts';
 
 /** What is probed: one running container. */
@@ -17,19 +17,28 @@ export type ProbeAction = Pick<Probe, 'exec' | 'httpGet' | 'tcpSocket' | 'grpc'>
 
 const MOST_OUTPUT = 200;
 
-/** One try. Returns why it failed, undefined when it did not; rejects never: to be too slow is to fail as well. */
+/**
+ * One try. Returns why it failed, undefined when it did not: to be too slow is to fail as well. Rejects only where the engine
+ * could not be asked, which says nothing of the container. `warn` takes what is strange about one that did not fail.
+ */
 export async function attempt(
   action: ProbeAction,
   target: ProbeTarget,
   runtime: Pick<Runtime, 'exec'>,
   timeoutMs: number,
   ended: AbortSignal,
+  warn: (text: string) => void = () => {},
 ): Promise<string | undefined> {
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = AbortSignal.any([ended, timeout]);
   try {
     if (action.exec) return await tryExec(action.exec.command ?? [], target, runtime, signal);
-    if (action.httpGet) return await tryHttp(action.httpGet, target, signal);
+    if (action.httpGet) {
+      const where = { host: target.ip, port: portOf(action.httpGet.port, target) };
+      const { failure, warning } = await tryHttp(action.httpGet, where, signal);
+      if (warning !== undefined) warn(warning);
+      return failure;
+    }
     if (action.tcpSocket) return await tryTcp(action.tcpSocket, target, signal);
     if (action.grpc) {
       const { tryGrpc } = await import('./grpc-probe.ts'); // few pods speak it
@@ -37,6 +46,7 @@ export async function attempt(
     }
     return 'there is nothing to try';
   } catch (error) {
+    if (error instanceof RuntimeError && error.kind === 'engine-down') throw error;
     return timeout.aborted ? `it took longer than ${timeoutMs} ms` : (error as Error).message;
   }
 }
@@ -50,34 +60,6 @@ async function tryExec(
   const { exitCode, output } = await runtime.exec(id, command, signal);
   const said = output.trim().slice(0, MOST_OUTPUT);
   return exitCode === 0 ? undefined : `the command ended with exit code ${exitCode}${said && `: ${said}`}`;
-}
-
-async function tryHttp(
-  action: NonNullable<Probe['httpGet']>,
-  target: ProbeTarget,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  // As the kubelet: a probe asks whether the container answers, not who it is.
-  const get = action.scheme === 'HTTPS' ? (await import('node:https')).get : httpGet;
-  const headers = Object.fromEntries((action.httpHeaders ?? []).map(({ name, value }) => [name, value]));
-  const options = {
-    host: action.host || target.ip,
-    port: portOf(action.port, target),
-    path: action.path ?? '/',
-    headers: { 'User-Agent': 'holdfast-probe', ...headers },
-    signal,
-    agent: false as const,
-    rejectUnauthorized: false,
-  };
-  const status = await new Promise<number>((resolve, reject) => {
-    const request = get(options, (response) => {
-      const { statusCode = 0 } = response;
-      response.destroy();
-      resolve(statusCode);
-    });
-    request.once('error', reject);
-  });
-  return status >= 200 && status < 400 ? undefined : `it answered with status ${status}`;
 }
 
 function tryTcp(
@@ -101,6 +83,7 @@ function tryTcp(
 
 function portOf(port: number | string, { container }: ProbeTarget): number {
   if (typeof port === 'number') return port;
-  const named = container.ports?.find(({ name }) => name === port);
-  return named?.containerPort ?? Number(port);
+  const named = container.ports?.find(({ name }) => name === port)?.containerPort ?? Number(port);
+  if (Number.isNaN(named)) throw new Error(`couldn't find port: ${port}`);
+  return named;
 }

@@ -9,6 +9,10 @@ export interface ProbesOptions {
   readonly onChange: (id: string) => void;
   /** Called for each try that fails. */
   readonly onFailure: (id: string, kind: ProbeKind, why: string) => void;
+  /** Called for each try that succeeds, and perhaps should not. */
+  readonly onWarning: (id: string, kind: ProbeKind, text: string) => void;
+  /** From 0 up to 1. */
+  readonly random?: () => number;
 }
 
 export type ProbeKind = 'startup' | 'liveness' | 'readiness';
@@ -36,15 +40,21 @@ export class Probes {
     this.#options = options;
   }
 
-  /** Begins to probe a container; one that is probed already, or has no probes, costs nothing. */
-  watch(target: ProbeTarget): void {
+  /**
+   * Begins to probe a container; one that is probed already, or has no probes, costs nothing. Those that ran before this agent
+   * have their turns at any time of the period, as with the kubelet: what all of them ask at once, a slow device answers too late.
+   */
+  watch(target: ProbeTarget, ranBefore = false): void {
     if (this.#watched.has(target.id)) return;
     const { livenessProbe, readinessProbe, startupProbe } = target.container;
     if (!livenessProbe && !readinessProbe && !startupProbe) return;
+    const { runtime, random = Math.random } = this.#options;
+    const share = ranBefore ? random() : undefined;
     this.#watched.set(
       target.id,
-      new ContainerProbes(target, this.#options.runtime, {
+      new ContainerProbes(target, runtime, share, {
         changed: () => this.#options.onChange(target.id),
+        warned: (kind, text) => this.#options.onWarning(target.id, kind, text),
         failed: (kind, why) => this.#options.onFailure(target.id, kind, why),
         replace: (graceSeconds) => this.replace(target.id, graceSeconds),
       }),
@@ -75,19 +85,28 @@ export class Probes {
 interface Listener {
   changed(): void;
   failed(kind: ProbeKind, why: string): void;
+  warned(kind: ProbeKind, text: string): void;
   replace(graceSeconds: number | undefined): void;
 }
 
 class ContainerProbes {
   readonly #target: ProbeTarget;
   readonly #runtime: Pick<Runtime, 'exec'>;
+  /** Of its period, after which its turns are; undefined: they follow its start. */
+  readonly #share: number | undefined;
   readonly #listener: Listener;
   readonly #abort = new AbortController();
   health: Health;
 
-  constructor(target: ProbeTarget, runtime: Pick<Runtime, 'exec'>, listener: Listener) {
+  constructor(
+    target: ProbeTarget,
+    runtime: Pick<Runtime, 'exec'>,
+    share: number | undefined,
+    listener: Listener,
+  ) {
     this.#target = target;
     this.#runtime = runtime;
+    this.#share = share;
     this.#listener = listener;
     const { startupProbe, readinessProbe } = target.container;
     this.health = { started: !startupProbe, ready: !readinessProbe };
@@ -108,26 +127,40 @@ class ContainerProbes {
   #loop(kind: ProbeKind, probe: Probe): void {
     const settings = { ...DEFAULTS, ...probe };
     const { signal } = this.#abort;
+    const periodMs = settings.periodSeconds * 1000;
+    let share = this.#share ?? 1;
     let successes = 0;
     let failures = 0;
     const runOnce = async () => {
       const timeoutMs = settings.timeoutSeconds * 1000;
-      const failure = await attempt(probe, this.#target, this.#runtime, timeoutMs, signal);
-      if (signal.aborted) return;
+      const warn = (text: string) => this.#listener.warned(kind, text);
+      const tried = attempt(probe, this.#target, this.#runtime, timeoutMs, signal, warn);
+      const result = await tried.then(
+        (failure) => ({ failure }),
+        () => undefined, // it says nothing: the kubelet forgets such a one as well
+      );
+      if (signal.aborted || (result && take(result.failure))) return;
+      timer(periodMs * share);
+      share = 1;
+    };
+    /** True when the probe's work is done. */
+    const take = (failure: string | undefined): boolean => {
       const ok = failure === undefined;
       if (!ok) this.#listener.failed(kind, failure);
       successes = ok ? successes + 1 : 0;
       failures = ok ? 0 : failures + 1;
       const settled = ok ? successes >= settings.successThreshold : failures >= settings.failureThreshold;
-      if (settled && this.#settle(kind, ok, probe)) return;
-      timer(settings.periodSeconds * 1000);
+      return settled && this.#settle(kind, ok, probe);
     };
     let timeout: NodeJS.Timeout;
     const timer = (delayMs: number) => {
       timeout = setTimeout(() => void runOnce(), delayMs);
     };
     signal.addEventListener('abort', () => clearTimeout(timeout), { once: true });
-    timer(settings.initialDelaySeconds * 1000);
+    // Whether it is ready must be known at once; how long it needs to begin with holds for each agent.
+    const isSpread = kind === 'liveness' && this.#share !== undefined;
+    timer(settings.initialDelaySeconds * 1000 + (isSpread ? periodMs * share : 0));
+    if (isSpread) share = 1;
   }
 
   /** Takes a probe's verdict on; true when the probe's work is done. */

@@ -1,6 +1,11 @@
 import { allContainersOf, type Pod } from './pod.ts';
 
-/** Every ConfigMap and Secret that the pod's volumes and variables name, as `kind/namespace/name`. */
+/** Who asks registries for the pod's images: what pods with the same Secrets have in common. */
+export function pullerOf({ metadata, spec }: Pod): string {
+  return `${metadata.namespace}/${(spec.imagePullSecrets ?? []).map(({ name }) => name).join(',')}`;
+}
+
+/** Every ConfigMap and Secret that the pod names, for what runs in it or to pull its images, as `kind/namespace/name`. */
 export function configurationNames(pod: Pod): string[] {
   const { metadata, spec } = pod;
   const volumes = (spec.volumes ?? []).flatMap(({ configMap, secret, projected, persistentVolumeClaim }) => [
@@ -22,6 +27,7 @@ export function configurationNames(pod: Pod): string[] {
       secretRef && `Secret/${secretRef.name}`,
     ]),
   ]);
-  const names = [...volumes, ...variables].filter((name) => name !== undefined && name !== '');
+  const pulls = (spec.imagePullSecrets ?? []).map(({ name }) => name && `Secret/${name}`);
+  const names = [...volumes, ...variables, ...pulls].filter((name) => name !== undefined && name !== '');
   return [...new Set(names)].map((name) => (name as string).replace('/', `/${metadata.namespace}/`));
 }

@@ -10,6 +10,7 @@ import {
   type ImageState,
   infraOf,
   type PodInput,
+  PULL_DENIED,
   restartOf,
   restarts,
   verdictOf,
@@ -21,7 +22,9 @@ import {
   isSidecar,
   ownContainersOf,
   type Pod,
+  volumeImagesOf,
 } from './pod.ts';
+import { qosClassOf } from './quality.ts';
 
 /*
  * What Kubernetes' PodStatus says of a pod here: pure, from the same observation that the plan is made from.
@@ -44,21 +47,27 @@ export function podStatus(input: StatusInput): PodStatus {
   const statusOf = (container: Container) => containerStatus(input, container);
   const containerStatuses = pod.spec.containers.map(statusOf);
   const initStatuses = initContainers?.map(statusOf) ?? [];
-  const verdict = verdictOf(input);
+  const works = containers.some(({ role, state }) => role === 'container' && state === 'running');
+  // As from the kubelet: a pod is not over before its containers have ended.
+  const verdict = works ? undefined : verdictOf(input);
   const phase = verdict ? 'Failed' : phaseOf(input, containerStatuses);
   const podIp = podIpOf(pod, containers, hostIp);
   const failure = input.failures.get('');
+  // As from the kubelet: of containers of a pod that was refused, or cleared away, nothing is told.
+  const tellsContainers = !input.verdict || containers.some(({ role }) => role === 'container');
   return {
     phase,
     conditions: conditionsOf(input, phase, containerStatuses, initStatuses),
     ...(failure && phase === 'Pending' && { message: failure.message }),
-    ...verdict,
+    ...(verdict && { reason: verdict.reason, message: verdict.message }),
     hostIP: hostIp,
     hostIPs: [{ ip: hostIp }],
     ...(podIp && { podIP: podIp, podIPs: [{ ip: podIp }] }),
     startTime,
-    ...(initContainers && { initContainerStatuses: initStatuses }),
-    containerStatuses,
+    ...(tellsContainers && {
+      ...(initContainers && { initContainerStatuses: initStatuses }),
+      containerStatuses,
+    }),
     ...(ephemeralContainers && {
       ephemeralContainerStatuses: ephemeralContainers.map((each) => ephemeralStatus(input, each)),
     }),
@@ -87,7 +96,7 @@ function containerStatus(input: StatusInput, container: Container): ContainerSta
     name,
     image: container.image ?? '',
     imageID: newest?.imageId ?? '',
-    ...(newest && { containerID: `docker://${newest.id}` }),
+    ...(newest && { containerID: idOf(newest) }),
     restartCount: newest?.attempt ?? 0,
     ready: isDone || (running && started && ready),
     started: running && started,
@@ -103,7 +112,7 @@ function ephemeralStatus(input: StatusInput, container: EphemeralContainer): Con
     name: container.name,
     image: container.image ?? '',
     imageID: made?.imageId ?? '',
-    ...(made && { containerID: `docker://${made.id}` }),
+    ...(made && { containerID: idOf(made) }),
     restartCount: 0,
     ready: false,
     state: ephemeralStateOf(input, container, made),
@@ -165,11 +174,17 @@ function stateOf(
   return notYet(input, container);
 }
 
-function notYet({ pod, failures, image, nowMs, turn }: StatusInput, container: Container): ContainerState {
+function notYet(
+  { pod, failures, image, nowMs, turn, waitsFor }: StatusInput,
+  container: Container,
+): ContainerState {
   const failure = failures.get(container.name) ?? failures.get('');
   if (failure) return waitingFor(failure);
   if (turn !== 'run') return { waiting: { reason: 'WaitingForUpdate', message: WAITS_FOR_TURN[turn] } };
-  const pull = imageFailure(image(container.image ?? ''), container.image ?? '', nowMs);
+  if (waitsFor !== undefined) return { waiting: { reason: 'ContainerCreating', message: waitsFor } };
+  const mounted = new Set(container.volumeMounts?.map(({ name }) => name));
+  const needed = [container.image ?? '', ...volumeImagesOf(pod, mounted).map((each) => each.image)];
+  const pull = needed.map((name) => imageFailure(image(name), name, nowMs)).find(Boolean);
   const reason = pod.spec.initContainers?.length ? 'PodInitializing' : 'ContainerCreating';
   return pull ?? { waiting: { reason } };
 }
@@ -185,8 +200,9 @@ function imageFailure(
   name: string,
   nowMs: number,
 ): ContainerState | undefined {
-  if (!failure || !absent) return undefined;
+  if (!failure || !(absent || failure.reason === PULL_DENIED)) return undefined;
   const fresh = !pulling && nowMs - failure.atMs < FRESH_FAILURE_MS;
+  if (failure.reason === 'InvalidImageName') return waitingFor(failure);
   if (fresh) return { waiting: { reason: 'ErrImagePull', message: failure.message } };
   return {
     waiting: { reason: 'ImagePullBackOff', message: `Back-off pulling image "${name}": ${failure.message}` },
@@ -198,18 +214,26 @@ function waitingFor({ reason, message }: Failure): ContainerState {
 }
 
 function terminated(ended: ObservedContainer): ContainerState {
-  const { exitCode, oomKilled, error, message = error } = ended;
+  const { exitCode, error, message = error } = ended;
   return {
     terminated: {
       exitCode,
-      reason: oomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
+      reason: reasonOf(ended),
       ...(message && { message }),
       startedAt: formatTime(ended.startedAtMs),
       finishedAt: formatTime(ended.finishedAtMs),
-      containerID: `docker://${ended.id}`,
+      containerID: idOf(ended),
     },
   };
 }
+
+function reasonOf({ isUnstartable, oomKilled, exitCode }: ObservedContainer): string {
+  if (isUnstartable) return 'StartError';
+  if (oomKilled) return 'OOMKilled';
+  return exitCode === 0 ? 'Completed' : 'Error';
+}
+
+const idOf = ({ engine, id }: ObservedContainer) => `${engine}://${id}`;
 
 /** A pod that has done its work still runs while its sidecars do. */
 function phaseOf(input: StatusInput, statuses: readonly ContainerStatus[]): string {
@@ -260,7 +284,15 @@ function conditionsOf(
     condition('Ready', ready && pod.metadata.deletionTimestamp === undefined, why),
     condition('ContainersReady', ready, why),
     condition('PodScheduled', true),
+    ...disruption(input),
   ];
+}
+
+/** What tells a pod that was evicted from one that failed by itself: Jobs ask for it. */
+function disruption({ verdict }: StatusInput): PodCondition[] {
+  if (verdict?.reason !== 'Evicted') return [];
+  const { message } = verdict;
+  return [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message }];
 }
 
 /** Why a pod that is over is not ready. */
@@ -268,20 +300,6 @@ const OVER: Readonly<Record<string, { reason: string }>> = {
   Succeeded: { reason: 'PodCompleted' },
   Failed: { reason: 'PodFailed' },
 };
-
-/** https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/ */
-function qosClassOf(pod: Pod): string {
-  const resources = ownContainersOf(pod).map((container) => container.resources ?? {});
-  const none = resources.every(
-    ({ limits, requests }) =>
-      !limits?.['cpu'] && !limits?.['memory'] && !requests?.['cpu'] && !requests?.['memory'],
-  );
-  if (none) return 'BestEffort';
-  const guaranteed = resources.every(({ limits, requests }) =>
-    ['cpu', 'memory'].every((name) => limits?.[name] && (requests?.[name] ?? limits[name]) === limits[name]),
-  );
-  return guaranteed ? 'Guaranteed' : 'Burstable';
-}
 
 function formatTime(atMs: number | undefined): string {
   return `${new Date(atMs ?? 0).toISOString().slice(0, 19)}Z`;

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, type FileHandle, mkdir, open, realpath, stat, writeFile } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { Mount } from '../runtime/runtime.ts';
 import { ConfigurationError } from './configuration-error.ts';
@@ -26,11 +26,21 @@ export interface PlacedMounts {
   readonly release: () => Promise<void>;
 }
 
-/** Finds, or makes, the parts of volumes that a container mounts. `place`: a path of the agent's own, by number. */
+/** One start of a container. */
+export interface Attempt {
+  readonly container: string;
+  readonly attempt: number;
+}
+
+const nameOf = ({ container, attempt }: Attempt) => `${container}.${attempt}`;
+
+/** Finds, or makes, the parts of volumes that a container mounts. `directory`: of the agent's own, for its pod. */
 export async function placeMounts(
   planned: readonly PlannedMount[],
-  place: (index: number) => string,
+  directory: string,
+  attempt: Attempt,
 ): Promise<PlacedMounts> {
+  const place = (index: number) => join(directory, `${nameOf(attempt)}.${index}`);
   const places: string[] = [];
   const release = async () => {
     for (const path of places) await unmountPlace(path);
@@ -51,6 +61,13 @@ export async function placeMounts(
     throw error;
   }
   return { mounts, release };
+}
+
+/** Takes away what an agent that ended in between has left, but for what containers that are yet to start need. */
+export async function releaseLeft(directory: string, needed: readonly Attempt[]): Promise<void> {
+  const kept = new Set(needed.map(nameOf));
+  for (const place of await readdir(directory).catch(() => []))
+    if (!kept.has(place.slice(0, place.lastIndexOf('.')))) await unmountPlace(join(directory, place));
 }
 
 /** Nobody but this agent writes there: what is found stays what it is. */

@@ -14,11 +14,18 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { RuntimeError } from '../runtime/runtime.ts';
 import { ConfigurationError } from './configuration-error.ts';
-import { isMounted, mountMemory, unmountBelow } from './mount-points.ts';
+import { isMounted, mountLayers, mountMemory, unmountBelow } from './mount-points.ts';
 import type { Pod } from './pod.ts';
 import type { ProjectedFile } from './projected-files.ts';
-import { planVolume, type VolumeContext, type VolumePlan } from './volumes.ts';
+import {
+  planVolume,
+  podsDirectories,
+  type VolumeContext,
+  type VolumePlan,
+  type VolumeRoots,
+} from './volumes.ts';
 
 /** The kubelet's names: applications watch `..data` to learn of a new configuration. */
 const DATA_LINK = '..data';
@@ -27,6 +34,7 @@ const ROOT = 0;
 const SET_GROUP = 0o2000;
 
 type MemoryPlan = Extract<VolumePlan, { type: 'memory' }>;
+type ImagePlan = Extract<VolumePlan, { type: 'image' }>;
 
 /** A volume that could not be made, as the kubelet tells it. */
 export class VolumeError extends Error {
@@ -36,18 +44,25 @@ export class VolumeError extends Error {
   }
 }
 
+/** Where the engine has the files of an image, layer by layer, the uppermost first. Rejects when that cannot be known. */
+export type LayersOf = (image: string) => Promise<readonly string[]>;
+const noLayers: LayersOf = async (image) => {
+  throw new ConfigurationError(`nobody knows where the files of "${image}" are`);
+};
+
 /** Makes all volumes of the pod. `mayUse` rejects for paths of the device that pods must not have. Throws VolumeError. */
 export async function makeVolumes(
   pod: Pod,
   context: VolumeContext,
-  mayUse: (path: string) => Promise<void> = async () => {},
+  mayUse: (path: string, kind: string) => Promise<void> = async () => {},
+  layersOf: LayersOf = noLayers,
 ): Promise<void> {
   for (const volume of pod.spec.volumes ?? []) {
     try {
       const plan = planVolume(pod, volume, context);
-      if (plan.type === 'host') await mayUse(plan.path);
-      await makeVolume(plan);
-      if (plan.type === 'host') await mayUse(plan.path);
+      if (plan.type === 'host') await mayUse(plan.path, plan.kind);
+      await makeVolume(plan, layersOf);
+      if (plan.type === 'host') await mayUse(plan.path, plan.kind);
     } catch (error) {
       throw new VolumeError(volume.name, error as Error);
     }
@@ -55,7 +70,7 @@ export async function makeVolumes(
 }
 
 /** Makes the volume what the plan says. Writes only what differs: at rest nothing is written. */
-export async function makeVolume(plan: VolumePlan): Promise<void> {
+export async function makeVolume(plan: VolumePlan, layersOf: LayersOf = noLayers): Promise<void> {
   switch (plan.type) {
     case 'directory':
       await makeSharedDirectory(plan.path, plan.group);
@@ -66,9 +81,18 @@ export async function makeVolume(plan: VolumePlan): Promise<void> {
     case 'host':
       await checkHostPath(plan.path, plan.kind);
       return;
+    case 'image':
+      await makeImage(plan, layersOf);
+      return;
     case 'files':
       await makeFiles(plan.path, plan.files, plan.group);
   }
+}
+
+/** The uids of pods of which a directory is there: an agent may end between removing one and the other. */
+export async function podsWithDirectories(roots: VolumeRoots): Promise<Set<string>> {
+  const found = podsDirectories(roots).map((path) => readdir(path).catch(() => []));
+  return new Set((await Promise.all(found)).flat());
 }
 
 /** Nothing of what is mounted in them is touched. */
@@ -112,6 +136,17 @@ async function makeMemory({ path, group, sizeBytes, isLimited }: MemoryPlan): Pr
   await share(path, group);
 }
 
+/** https://kubernetes.io/docs/concepts/storage/volumes/#image */
+async function makeImage({ path, image, mayPull }: ImagePlan, layersOf: LayersOf): Promise<void> {
+  if (await isMounted(path)) return;
+  const layers = await layersOf(image).catch((error: Error) => {
+    if (mayPull || !(error instanceof RuntimeError && error.kind === 'image-absent')) throw error;
+    throw new ConfigurationError(`Container image "${image}" is not present with pull policy of Never`);
+  });
+  await makeDirectory(path);
+  await mountLayers(path, layers);
+}
+
 /** https://kubernetes.io/docs/concepts/storage/volumes/#hostpath-volume-types */
 async function checkHostPath(path: string, kind: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
@@ -121,7 +156,11 @@ async function checkHostPath(path: string, kind: string): Promise<void> {
     return;
   }
   if (!found && kind === 'FileOrCreate') {
-    await writeFile(path, '', { flag: 'a' });
+    await writeFile(path, '', { flag: 'a' }).catch(({ code }: NodeJS.ErrnoException) => {
+      throw new ConfigurationError(
+        `hostPath of type FileOrCreate: ${path} cannot be made (${code}): its directory must be there`,
+      );
+    });
     await chmod(path, 0o644);
     return;
   }
@@ -159,7 +198,15 @@ async function makeFiles(
 ): Promise<void> {
   await makeDirectory(path);
   await makeReadable(path, group);
-  if (await isCurrent(path, files, group)) return;
+  if (!(await isCurrent(path, files, group))) await replaceData(path, files, group);
+  await tidy(path, files); // also what an agent that was cut off has left
+}
+
+async function replaceData(
+  path: string,
+  files: readonly ProjectedFile[],
+  group: number | undefined,
+): Promise<void> {
   // Not join(): it would take the two dots that begin the name for the parent directory.
   const fresh = await mkdtemp(`${path}/..`);
   await makeReadable(fresh, group);
@@ -170,12 +217,9 @@ async function makeFiles(
     if (owner !== undefined || group !== undefined) await chown(target, owner ?? ROOT, group ?? ROOT);
     await chmod(target, mode);
   }
-  const previous = await readlink(join(path, DATA_LINK)).catch(() => undefined);
   await rm(join(path, DATA_LINK_NEXT), { force: true });
   await symlink(basename(fresh), join(path, DATA_LINK_NEXT));
   await rename(join(path, DATA_LINK_NEXT), join(path, DATA_LINK));
-  await linkNames(path, files);
-  if (previous) await rm(join(path, previous), { recursive: true, force: true });
 }
 
 /** Whatever this agent's own mask is. */
@@ -192,15 +236,15 @@ async function makeReadableBelow(root: string, directory: string, group: number 
   await makeReadable(path, group);
 }
 
-async function linkNames(path: string, files: readonly ProjectedFile[]): Promise<void> {
+/** Each file has its link, and there is nothing else but the data that they lead to. */
+async function tidy(path: string, files: readonly ProjectedFile[]): Promise<void> {
   const names = new Set(files.map(({ path: file }) => file.split('/')[0] ?? ''));
-  for (const name of names) {
-    const present = await lstat(join(path, name)).catch(() => undefined);
-    if (!present) await symlink(join(DATA_LINK, name), join(path, name));
-  }
-  for (const name of await readdir(path)) {
-    if (!name.startsWith('..') && !names.has(name)) await rm(join(path, name), { force: true });
-  }
+  const present = new Set(await readdir(path));
+  for (const name of names) if (!present.has(name)) await symlink(join(DATA_LINK, name), join(path, name));
+  const kept = new Set([...names, DATA_LINK, await readlink(join(path, DATA_LINK))]);
+  // Not join(), for the same reason.
+  for (const name of present)
+    if (!kept.has(name)) await rm(`${path}/${name}`, { recursive: true, force: true });
 }
 
 async function isCurrent(

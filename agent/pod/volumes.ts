@@ -5,7 +5,7 @@ import type { Mount } from '../runtime/runtime.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import type { Placement } from './downward.ts';
 import { expand } from './environment.ts';
-import type { ClaimedVolume, Configuration, Container, Pod } from './pod.ts';
+import type { ClaimedVolume, Configuration, Container, ImageVolume, Pod } from './pod.ts';
 import { type ProjectedFile, type ProjectionSources, projectedFiles } from './projected-files.ts';
 import { parseQuantity } from './quantity.ts';
 
@@ -46,6 +46,8 @@ export type VolumePlan =
       readonly isLimited: boolean;
     }
   | { readonly type: 'host'; readonly path: string; readonly kind: string }
+  /** The files of an image, as they are. */
+  | { readonly type: 'image'; readonly path: string; readonly image: string; readonly mayPull: boolean }
   | {
       readonly type: 'files';
       readonly path: string;
@@ -64,9 +66,12 @@ export interface PlannedMount extends Mount {
 /** Volumes that this agent writes, and containers only read. */
 const WRITTEN_BY_AGENT = ['configMap', 'secret', 'downwardAPI', 'projected'] as const;
 
+/** Where the directories of all pods are. */
+export const podsDirectories = ({ data, memory }: VolumeRoots) => [join(data, 'pods'), join(memory, 'pods')];
+
 /** The pod's own directories: all of it may be removed once the pod is gone. */
 export function podDirectories(uid: string, roots: VolumeRoots): string[] {
-  return [join(roots.data, 'pods', uid), join(roots.memory, 'pods', uid)];
+  return podsDirectories(roots).map((directory) => join(directory, uid));
 }
 
 export function volumeDirectory({ metadata }: Pod, volume: string, root: string): string {
@@ -78,15 +83,9 @@ export function tokensFile(uid: string, { memory }: VolumeRoots): string {
   return join(memory, 'pods', uid, 'tokens.json');
 }
 
-/** Where the part of a volume is, while a container that mounts it is made. */
-export function subPathPlace(
-  uid: string,
-  container: string,
-  attempt: number,
-  index: number,
-  { memory }: VolumeRoots,
-): string {
-  return join(memory, 'pods', uid, 'sub-paths', `${container}.${attempt}.${index}`);
+/** Where parts of volumes are, while containers that mount them are made. */
+export function subPathsDirectory(uid: string, { memory }: VolumeRoots): string {
+  return join(memory, 'pods', uid, 'sub-paths');
 }
 
 /** The `/etc/hosts` of the pod's containers, where this agent writes it. */
@@ -99,6 +98,9 @@ export function planVolume(pod: Pod, volume: Volume, context: VolumeContext): Vo
   const path = pathOf(pod, volume, context);
   if (volume.persistentVolumeClaim) return planClaimed(claimedVolume(pod, volume, context), path);
   if (volume.hostPath) return { type: 'host', path, kind: volume.hostPath.type ?? '' };
+  const { image } = volume as ImageVolume;
+  if (image)
+    return { type: 'image', path, image: image.reference ?? '', mayPull: image.pullPolicy !== 'Never' };
   const { fsGroup } = pod.spec.securityContext ?? {};
   const group = fsGroup === undefined ? {} : { group: fsGroup };
   if (volume.emptyDir?.medium === 'Memory')
@@ -122,12 +124,14 @@ export function mountsOf(
     const volume = pod.spec.volumes?.find(({ name }) => name === mount.name);
     if (!volume) throw new ConfigurationError(`volume "${mount.name}" is not in the pod's spec`);
     refuseRecursive(mount);
+    // What is in an image somebody else has written, links as well.
+    const isImage = (volume as ImageVolume).image !== undefined;
     const isOurs = WRITTEN_BY_AGENT.some((source) => volume[source] !== undefined);
     const subPath = subPathOf(mount, values);
     return {
       source: pathOf(pod, volume, context),
       target: mount.mountPath,
-      readOnly: (mount.readOnly ?? volume.persistentVolumeClaim?.readOnly ?? false) || isOurs,
+      readOnly: (mount.readOnly ?? volume.persistentVolumeClaim?.readOnly ?? false) || isOurs || isImage,
       ...propagationOf(mount, container),
       ...(subPath && { subPath }),
       isOurs,
@@ -193,12 +197,12 @@ function pathOf(pod: Pod, volume: Volume, context: MountContext): string {
   return volumeDirectory(pod, volume.name, root);
 }
 
-function isInMemory({ secret, emptyDir, projected }: Volume): boolean {
-  if (secret || emptyDir?.medium === 'Memory') return true;
+function isInMemory({ secret, emptyDir, projected, image }: ImageVolume): boolean {
+  if (secret || image || emptyDir?.medium === 'Memory') return true;
   return projected?.sources?.some((source) => source.secret || source.serviceAccountToken) ?? false;
 }
 
-const KNOWN_SOURCES = ['emptyDir', ...WRITTEN_BY_AGENT];
+const KNOWN_SOURCES = ['emptyDir', 'image', ...WRITTEN_BY_AGENT];
 const KNOWN_MEDIA = ['', 'Memory'];
 
 function refuseUnknown(volume: Volume): void {

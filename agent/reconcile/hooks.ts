@@ -53,7 +53,9 @@ export class Hooks {
         }).catch(() => {});
         return undefined;
       }
-      const failure = await attempt(hook, target, this.#runtime, timeoutMs, abort.signal);
+      const failure = await attempt(hook, target, this.#runtime, timeoutMs, abort.signal).catch(
+        ({ message }: Error) => message,
+      );
       return abort.signal.aborted ? undefined : failure;
     } finally {
       if (this.#abort.get(target.id) === abort) this.#abort.delete(target.id);

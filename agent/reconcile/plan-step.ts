@@ -16,6 +16,8 @@ export type Action =
   | { readonly type: 'terminate'; readonly id: string; readonly graceMs: number; readonly isWholePod?: true }
   | { readonly type: 'kill'; readonly id: string }
   | { readonly type: 'remove'; readonly id: string }
+  /** Removes what a pod wrote that has been evicted for it. */
+  | { readonly type: 'discard' }
   /** Nothing of the pod is left but its directory. */
   | { readonly type: 'clean-up' };
 

@@ -1,4 +1,4 @@
-import type { PodInput } from '../pod/observation.ts';
+import type { PodInput, Verdict } from '../pod/observation.ts';
 import { graceSecondsOf, isSidecar, type Pod } from '../pod/pod.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { merge, NOTHING, type PodPlan, step, waitUntil } from './plan-step.ts';
@@ -29,9 +29,24 @@ export function planEnd(input: PodInput): PodPlan {
 }
 
 /** It has done its work, or must end: its containers are kept, for their logs; its network until that is remembered. */
-export function planFinish(input: PodInput): PodPlan {
+export function planFinish(input: PodInput, verdict?: Verdict): PodPlan {
   const running = input.containers.some(({ role, state }) => role === 'container' && state === 'running');
-  return running || input.finished ? planHalt(input) : NOTHING;
+  if (running) return planStop(withGrace(input, verdict));
+  if (!input.finished) return NOTHING;
+  return verdict?.freesDisk ? planDiscard(input) : planHalt(input);
+}
+
+/** Nothing of what it wrote stays but its status. */
+function planDiscard({ containers, discarded }: PodInput): PodPlan {
+  if (containers.length > 0) return removal(containers);
+  return discarded ? NOTHING : step({ type: 'discard' });
+}
+
+function withGrace(input: PodInput, verdict: Verdict | undefined): PodInput {
+  const { pod } = input;
+  const deletionGracePeriodSeconds = verdict?.graceSeconds;
+  if (!pod || deletionGracePeriodSeconds === undefined) return input;
+  return { ...input, pod: { ...pod, metadata: { ...pod.metadata, deletionGracePeriodSeconds } } };
 }
 
 /** Nothing of it is to run; what was there is kept for its logs. */

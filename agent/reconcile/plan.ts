@@ -10,6 +10,7 @@ import {
   infraOf,
   joinsOf,
   type PodInput,
+  PULL_DENIED,
   restartOf,
   restarts,
   verdictOf,
@@ -19,13 +20,16 @@ import {
   type Container,
   type EphemeralContainer,
   graceSecondsOf,
+  imagesOf,
   isDeleted,
   isInit,
   isSidecar,
+  type NeededImage,
   needsInfra,
   ownContainersOf,
   type Pod,
   specHash,
+  volumeImagesOf,
 } from '../pod/pod.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { type Action, merge, NOTHING, type PodPlan, step, waitUntil } from './plan-step.ts';
@@ -41,7 +45,8 @@ import { planEnd, planFinish, planHalt, planStop, planTermination } from './plan
 export function planPod(input: PodInput): PodPlan {
   const { pod, containers } = input;
   if (!pod || isDeleted(pod)) return planEnd(input);
-  if (input.finished || verdictOf(input) || hasEnded(pod, containers)) return planFinish(input);
+  const verdict = verdictOf(input);
+  if (input.finished || verdict || hasEnded(pod, containers)) return planFinish(input, verdict);
   if (denialOf(pod, input.rails)) return planHalt(input);
   const deadline = waitUntil(deadlineOf(pod, input.startedAtMs));
   if (input.turn === 'hold') return merge([planDownload(input, pod), deadline]);
@@ -50,9 +55,10 @@ export function planPod(input: PodInput): PodPlan {
 }
 
 function planWork(input: PodInput, pod: Pod): PodPlan {
+  if (input.waitsFor !== undefined) return NOTHING; // who it waits for wakes it
   const infra = wantsInfra(input, pod) ? planInfra(input) : undefined;
   if (infra) return infra;
-  if (!input.prepared) return planPreparation(input);
+  if (!input.prepared) return planPreparation(input, pod);
   return merge([
     ...containersInTurn(input, pod).map((container) => planContainer(input, pod, container)),
     ...(pod.spec.ephemeralContainers ?? []).map((container) => planEphemeral(input, pod, container)),
@@ -90,16 +96,15 @@ export function retryAtMs(failure: Failure | undefined): number {
 /** All images ahead of time, as long as the disk has room for them beside the old ones; nothing else happens yet. */
 function planDownload(input: PodInput, pod: Pod): PodPlan {
   const minFreeDisk = podUpdateOf(pod)?.minFreeDisk;
-  return merge(
-    ownContainersOf(pod).map((container) => {
-      const name = container.image ?? '';
-      const { present, absent, pulling } = input.image(name);
-      const isKnown = present || absent || pulling;
-      return (
-        planPull(input, container, undefined, minFreeDisk) ??
-        (isKnown ? NOTHING : step({ type: 'check-image', image: name }))
-      );
-    }),
+  return merge(imagesOf(pod).map((needed) => planPresence(input, needed, minFreeDisk) ?? NOTHING));
+}
+
+/** What must be done before it is known to be there; undefined when it is, or can not be had. */
+function planPresence(input: PodInput, needed: NeededImage, minFreeDisk?: string): PodPlan | undefined {
+  const { present, absent, pulling } = input.image(needed.image);
+  const pull = planPull(input, needed, undefined, minFreeDisk);
+  return (
+    pull ?? (present || absent || pulling ? undefined : step({ type: 'check-image', image: needed.image }))
   );
 }
 
@@ -111,7 +116,7 @@ function planYield(input: PodInput, pod: Pod): PodPlan {
   const going = turn === 'clear' ? containers : containers.filter(({ role }) => role === 'infra');
   if (going.length > 0) return merge(going.map(({ id }) => step({ type: 'remove', id })));
   if (turn !== 'clear') return NOTHING;
-  const images = new Set(ownContainersOf(pod).map(({ image = '' }) => image));
+  const images = new Set(imagesOf(pod).map(({ image }) => image));
   const unneeded = [...images].filter((image) => !keptImages.has(image) && !input.image(image).absent);
   return merge(unneeded.map((image) => step({ type: 'remove-image', image })));
 }
@@ -131,7 +136,11 @@ function planInfra(input: PodInput): PodPlan | undefined {
     return !infra.makesNetwork || input.connected.has(infra.id)
       ? undefined
       : retrying(input, '', { type: 'connect', id: infra.id });
-  if (infra?.state === 'created') return step({ type: 'start', id: infra.id, container: '' });
+  if (infra?.state === 'created') {
+    // An engine that was killed meanwhile may never start it: another one is made.
+    if (input.failures.has('')) return retrying(input, '', { type: 'remove', id: infra.id });
+    return step({ type: 'start', id: infra.id, container: '' });
+  }
   const stranded = input.containers.filter(({ role, state }) => role === 'container' && state === 'running');
   if (stranded.length > 0) return planStop(input);
   if (infra) return step({ type: 'remove', id: infra.id });
@@ -141,7 +150,10 @@ function planInfra(input: PodInput): PodPlan | undefined {
   return retrying(input, '', { type: 'run-infra', attempt: nextAttempt(input, '', undefined) });
 }
 
-function planPreparation(input: PodInput): PodPlan {
+/** Volumes that are images' files can be made when those are there. */
+function planPreparation(input: PodInput, pod: Pod): PodPlan {
+  const lacking = volumeImagesOf(pod).flatMap((needed) => planPresence(input, needed) ?? []);
+  if (lacking.length > 0) return merge(lacking);
   return retrying(input, '', { type: 'prepare' });
 }
 
@@ -206,7 +218,8 @@ function planRun(
   before: ObservedContainer | undefined,
   crashes: number,
 ): PodPlan {
-  const pull = planPull(input, container, before);
+  const { image = '', imagePullPolicy } = container;
+  const pull = planPull(input, { image, imagePullPolicy }, before);
   if (pull) return pull;
   const attempt = nextAttempt(input, container.name, before);
   return retrying(input, container.name, { type: 'run', container: container.name, attempt, crashes });
@@ -214,22 +227,21 @@ function planRun(
 
 /**
  * The pull that must come first, if one must. `Always` pulls once when the pod comes to the device: a restart, perhaps
- * without a connection or on a metered one, uses what is there.
+ * without a connection or on a metered one, uses what is there; so does a pod whose registry can not be reached, but not one
+ * that the registry refuses.
  */
 function planPull(
   { image, firstSeenAtMs, nowMs }: PodInput,
-  container: Container,
+  { image: name, imagePullPolicy: policy = 'IfNotPresent' }: NeededImage,
   before: ObservedContainer | undefined,
   minFreeDisk?: string,
 ): PodPlan | undefined {
-  const name = container.image ?? '';
-  const policy = container.imagePullPolicy ?? 'IfNotPresent';
   const { absent, pulling, triedAtMs = Number.NEGATIVE_INFINITY, failure } = image(name);
   if (pulling) return NOTHING;
   if (policy === 'Never') return undefined;
   const asked = policy === 'Always' && before === undefined && triedAtMs < firstSeenAtMs;
   if (!absent && !asked) return undefined;
-  const waits = absent || failure?.reason === INSUFFICIENT_DISK;
+  const waits = absent || failure?.reason === INSUFFICIENT_DISK || failure?.reason === PULL_DENIED;
   const atMs = waits ? retryAtMs(failure) : 0;
   if (nowMs < atMs) return waitUntil(atMs);
   return step({ type: 'pull', image: name, ...(minFreeDisk !== undefined && { minFreeDisk }) });

@@ -1,9 +1,12 @@
 import { DENIED, denialOf } from '../pod/guard-rails.ts';
 import { attemptsOf, type PodInput, restartOf, restarts } from '../pod/observation.ts';
-import { fieldPathOf, isDeleted, ownContainersOf, type Pod } from '../pod/pod.ts';
+import { fieldPathOf, imagesOf, isDeleted, ownContainersOf, type Pod } from '../pod/pod.ts';
 import type { ProbeKind } from '../pod/probes.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
+import type { DesiredState } from '../state/desired-state.ts';
 import type { EventRecorder } from './event-recorder.ts';
+import type { PullEnd } from './images.ts';
+import { eventsOfPull, progressMessage } from './pull-events.ts';
 
 /** What was told of a pod, so that it is told once. */
 interface Told {
@@ -15,12 +18,12 @@ interface Told {
 /** Events about what a pod is waiting for, and what is wrong with it; those about what is done with it are the executor's. */
 export class PodEvents {
   readonly #events: EventRecorder;
-  readonly #podOf: (uid: string) => Pod | undefined;
+  readonly #desired: Pick<DesiredState, 'pods'>;
   readonly #told = new Map<string, Told>();
 
-  constructor(events: EventRecorder, podOf: (uid: string) => Pod | undefined) {
+  constructor(events: EventRecorder, desired: Pick<DesiredState, 'pods'>) {
     this.#events = events;
-    this.#podOf = podOf;
+    this.#desired = desired;
   }
 
   /** Tells what is new. */
@@ -32,14 +35,41 @@ export class PodEvents {
   }
 
   probeFailed(container: ObservedContainer | undefined, kind: ProbeKind, why: string): void {
-    const pod = container && this.#podOf(container.podUid);
+    this.#probeEvent(container, kind, 'Unhealthy', `failed: ${why}`);
+  }
+
+  probeWarned(container: ObservedContainer | undefined, kind: ProbeKind, text: string): void {
+    this.#probeEvent(container, kind, 'ProbeWarning', `warning: ${text}`);
+  }
+
+  #probeEvent(container: ObservedContainer | undefined, kind: ProbeKind, reason: string, text: string): void {
+    const pod = container && this.#desired.pods.get(container.podUid);
     if (!pod) return;
     const word = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
-    this.#warn(pod, container.container, 'Unhealthy', `${word} probe failed: ${why}`);
+    this.#warn(pod, container.container, reason, `${word} probe ${text}`);
+  }
+
+  /** How far the pull of an image is. */
+  imageProgress(image: string, done: number, total: number): void {
+    const message = progressMessage(image, done, total);
+    this.#tellOfImage(image, [{ type: 'Normal', reason: 'Pulling', message }]);
+  }
+
+  imagePulled(image: string, end: PullEnd): void {
+    this.#tellOfImage(image, eventsOfPull(image, end));
   }
 
   forget(uid: string): void {
     this.#told.delete(uid);
+  }
+
+  #tellOfImage(image: string, told: ReturnType<typeof eventsOfPull>): void {
+    for (const [uid, pod] of this.#desired.pods) {
+      if (!imagesOf(pod).some((needed) => needed.image === image)) continue;
+      const { namespace, name } = pod.metadata;
+      const subject = { kind: 'Pod', namespace, name, uid, fieldPath: '' };
+      for (const { type, reason, message } of told) this.#events.record(subject, type, reason, message);
+    }
   }
 
   #lookForDenial(pod: Pod, { rails }: PodInput): void {

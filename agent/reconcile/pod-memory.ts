@@ -8,6 +8,8 @@ export class PodMemory {
   sinceMs: number;
   /** By when all of it is to have ended, from when that has begun. */
   stopByMs: number | undefined;
+  /** Whether what it wrote has been removed. */
+  discarded = false;
   readonly failures = new Map<string, Failure>();
   readonly killAtMs = new Map<string, number>();
   readonly lastAttempt = new Map<string, number>();

@@ -1,35 +1,34 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { INSUFFICIENT_DISK } from '../../proto/pod-update.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
 import type { GuardRails } from '../pod/guard-rails.ts';
 import type { Moment } from '../pod/moment.ts';
-import { addressOf, attemptsOf, type Failure, type Health, type PodInput } from '../pod/observation.ts';
-import { allContainersOf, isDeleted, ownContainersOf, type Pod, type PodStatus } from '../pod/pod.ts';
+import { addressOf, attemptsOf, type Health, type PodInput } from '../pod/observation.ts';
+import { imagesOf, isDeleted, ownContainersOf, type Pod, type PodStatus } from '../pod/pod.ts';
 import type { ProbeTarget } from '../pod/probe-attempt.ts';
 import { Probes } from '../pod/probes.ts';
+import { pullerOf } from '../pod/references.ts';
 import type { ApiAddress } from '../pod/service-variables.ts';
 import { FRESH_FAILURE_MS, podIpOf, podStatus } from '../pod/status.ts';
 import { readMessage } from '../pod/termination-message.ts';
 import type { Turn } from '../pod/turn.ts';
-import {
-  type ContainerChange,
-  type ObservedContainer,
-  type Runtime,
-  RuntimeError,
-} from '../runtime/runtime.ts';
+import { podsWithDirectories } from '../pod/volume-files.ts';
+import type { ObservedContainer, Runtime } from '../runtime/runtime.ts';
 import type { AgentState } from '../state/agent-state.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import type { AccountTokens } from './account-tokens.ts';
 import { ContainerCache } from './container-cache.ts';
+import { EngineFollower } from './engine-follower.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import { type Executor, makeExecutor } from './execute.ts';
 import { Hooks } from './hooks.ts';
-import { Images } from './images.ts';
+import type { Thresholds } from './image-gc-plan.ts';
+import { Images, type PullEnd } from './images.ts';
+import { LazyImageGc } from './lazy-image-gc.ts';
 import type { Leases } from './leases.ts';
 import { planPod } from './plan.ts';
 import { PodEvents } from './pod-events.ts';
+import { PodFates, type PodFatesOptions } from './pod-fates.ts';
 import { PodMemory } from './pod-memory.ts';
 import { PodWorkers } from './pod-workers.ts';
 import { imagesOfOthers } from './update-downloads.ts';
@@ -47,6 +46,9 @@ export interface ReconcilerOptions {
   readonly leases: Leases;
   readonly tokens: Pick<AccountTokens, 'of' | 'forget'>;
   readonly roots: { readonly data: string; readonly memory: string };
+  readonly devices: PodFatesOptions['devices'];
+  readonly pressures: PodFatesOptions['pressures'];
+  readonly podPidsLimit: number | undefined;
   /** What the node has for pods, by resource. */
   readonly allocatable: () => Readonly<Record<string, string>>;
   /** Where pods find the hub's API; undefined while that is not known. */
@@ -57,24 +59,33 @@ export interface ReconcilerOptions {
   /** Ms of the wall clock. */
   readonly now: () => number;
   readonly moment: () => Moment;
+  readonly images: ImageOptions;
   /** A pod's status may be another; undefined: nothing is left of it. */
   readonly onStatus: (uid: string, status: PodStatus | undefined) => void;
+  /** The engine has other images than before, or may have. */
+  readonly onImages: () => void;
   /** Whether the engine answers has changed. */
   readonly onEngine: (error: Error | undefined) => void;
+}
+
+export interface ImageOptions {
+  readonly pullsAtOnce: number;
+  /** When images that nobody needs are removed. */
+  readonly thresholds: Thresholds;
+  /** What came from files, by name. */
+  readonly imported: () => Promise<readonly string[]>;
 }
 
 const NO_IMAGES: ReadonlySet<string> = new Set();
 
 /** After an action failed; what failed for a reason in the pod itself waits for its back-off besides. */
 const FAILED_ACTION_RETRY_MS = 1_000;
-/** How soon the engine is asked again after it went away: it is a local socket, so asking is cheap. */
-const ENGINE_RETRY_MS = { first: 100, longest: 5_000 };
-
 /**
  * Makes the device's containers what the desired state says, for ever: looks at what is there, plans, acts, looks again.
  * It needs nothing but the engine and the stored state.
  */
 export class Reconciler {
+  readonly fates: PodFates;
   readonly #options: ReconcilerOptions;
   readonly #containers: ContainerCache;
   readonly #images: Images;
@@ -84,25 +95,37 @@ export class Reconciler {
   readonly #workers: PodWorkers;
   readonly #executor: Executor;
   readonly #updates: Updates;
+  readonly #gc: LazyImageGc;
+  readonly #engine: EngineFollower;
   readonly #memory = new Map<string, PodMemory>();
-  readonly #finished: Map<string, string>;
-  readonly #abort = new AbortController();
+  /** Of the wall clock, as what engines tell of containers. */
+  readonly #bornAtMs: number;
   #rails: GuardRails;
-  #engineUp = false;
-  #hasLooked = false;
 
   constructor(options: ReconcilerOptions) {
     const { runtime, monotonicMs, log } = options;
     this.#options = options;
     this.#rails = options.rails;
-    this.#finished = options.state.finishedPods();
+    this.#bornAtMs = options.now();
     this.#containers = new ContainerCache(runtime, (ended) =>
       readMessage(ended, options.desired.pods.get(ended.podUid), runtime, options.roots),
     );
+    this.fates = new PodFates({
+      ...options,
+      containers: () => this.#containers.all(),
+      rails: () => this.#rails,
+      turnOf: (uid) => this.#updates.turnOf(uid).turn,
+      hasDiscarded: (uid) => this.#memoryOf(uid).discarded,
+      freeImages: () => this.#gc.freeAll(),
+      poke: (uid) => this.#workers.poke(uid),
+    });
     this.#images = new Images({
       runtime,
+      pullsAtOnce: options.images.pullsAtOnce,
       monotonicMs,
-      onPulled: (image, failure) => this.#imagePulled(image, failure),
+      onPulled: (image, end) => this.#imagePulled(image, end),
+      onProgress: (image, done, total) => this.#podEvents.imageProgress(image, done, total),
+      onNew: (name, id) => options.state.savePulledImage({ id, name, atMs: options.now() }),
     });
     this.#updates = new Updates({
       ...options,
@@ -121,48 +144,61 @@ export class Reconciler {
       runtime,
       onChange: (id) => this.#onHealth(id),
       onFailure: (id, kind, why) => this.#podEvents.probeFailed(this.#containers.get(id), kind, why),
+      onWarning: (id, kind, text) => this.#podEvents.probeWarned(this.#containers.get(id), kind, text),
     });
     this.#hooks = new Hooks(runtime);
-    this.#podEvents = new PodEvents(options.events, (uid) => options.desired.pods.get(uid));
+    this.#podEvents = new PodEvents(options.events, options.desired);
     this.#executor = makeExecutor({
       ...options,
       containers: this.#containers,
+      admission: this.fates.admission,
       images: this.#images,
       hooks: this.#hooks,
       rails: () => this.#rails,
       replace: (id) => this.#probes.replace(id),
       poke: (uid) => this.#workers.poke(uid),
+      onRemoved: ({ imageId }) => this.#gc.released(imageId),
     });
     this.#workers = new PodWorkers({
       pass: (uid) => this.#pass(uid),
       monotonicMs,
       onBug: (uid, error) => log.fatal({ err: error, pod: uid }, 'reconciling a pod threw'),
     });
+    this.#gc = new LazyImageGc({
+      ...options,
+      thresholds: options.images.thresholds,
+      imported: options.images.imported,
+      onRemoved: (image) => this.#images.markAbsent(image),
+      onEvent: (reason, message) => {
+        const subject = { kind: 'Node', namespace: '', name: options.node, uid: '', fieldPath: '' };
+        options.events.record(subject, 'Warning', reason, message);
+      },
+      log: log.child({ part: 'images' }),
+    });
+    this.#engine = new EngineFollower({
+      ...options,
+      containers: this.#containers,
+      onUp: (uids) => this.#lookAtEverything(uids),
+      onDown: options.onEngine,
+      onNetworkLost: () => this.#networkLost(),
+      poke: (uid) => this.#workers.poke(uid),
+    });
   }
 
   /** Runs until `close`. */
-  async run(): Promise<void> {
-    const { signal } = this.#abort;
-    let delayMs = ENGINE_RETRY_MS.first;
-    while (!signal.aborted) {
-      try {
-        await this.#follow(signal, () => {
-          delayMs = ENGINE_RETRY_MS.first;
-        });
-      } catch (error) {
-        if (!signal.aborted) this.#engineLost(error as Error);
-      }
-      await sleep(delayMs, undefined, { signal }).catch(() => {});
-      delayMs = Math.min(delayMs * 2, ENGINE_RETRY_MS.longest);
-    }
+  run(): Promise<void> {
+    return this.#engine.run();
   }
 
   /** These pods are wanted otherwise than before. */
   desiredChanged(uids: Iterable<string>): void {
     for (const uid of uids) {
       this.#memory.get(uid)?.startOver();
+      const pod = this.#options.desired.pods.get(uid);
+      for (const { image } of pod ? imagesOf(pod) : []) this.#images.forgetFailure(image);
       this.#workers.poke(uid);
     }
+    this.#gc.desiredChanged();
   }
 
   /** What runs and may no more is ended; what might not and now may is run. */
@@ -183,7 +219,7 @@ export class Reconciler {
 
   /** The pods' containers that run now. */
   running(): ObservedContainer[] {
-    return this.#containers.all().filter(({ role, state }) => role === 'container' && state === 'running');
+    return this.fates.running();
   }
 
   /** Where the pod's ports are; empty while it has no address. */
@@ -195,12 +231,12 @@ export class Reconciler {
 
   /** Whether its containers have ended for good. */
   isFinished(uid: string): boolean {
-    return this.#finished.has(uid);
+    return this.fates.endings.isFinished(uid);
   }
 
   /** Whether the engine has been asked once: before it, a pod whose containers run would look as if it had none. */
   get hasLooked(): boolean {
-    return this.#hasLooked;
+    return this.#engine.hasLooked;
   }
 
   /** Every pod that is wanted or of which something is left, with its status: what a complete report says. */
@@ -210,74 +246,40 @@ export class Reconciler {
   }
 
   async close(): Promise<void> {
-    this.#abort.abort();
+    this.#engine.close();
     this.#probes.close();
     this.#hooks.close();
     this.#updates.close();
+    await this.#gc.close();
     await this.#workers.close();
   }
 
-  /** Listens first, then looks at everything: so nothing that happens in between is missed. */
-  async #follow(signal: AbortSignal, onUp: () => void): Promise<void> {
-    const changes = await this.#options.runtime.changes(signal);
-    this.#options.network?.forget();
-    const uids = await this.#containers.refreshAfterAbsence();
-    for (const { podUid, podIp } of this.#containers.all()) this.#options.network?.seen(podUid, podIp);
+  /** The engine answers: all that there is of pods, is wanted or is left is looked at. */
+  async #lookAtEverything(uids: ReadonlySet<string>): Promise<void> {
     // What failed may have failed because the engine was going.
     for (const memory of this.#memory.values()) memory.failures.clear();
-    onUp();
-    this.#engineUp = true;
-    this.#hasLooked = true;
-    this.#options.log.info({ pods: uids.size }, 'the container engine answers');
     this.#options.onEngine(undefined);
+    this.#options.onImages();
+    void this.#gc.lookAtDisk();
     const known = [
       uids,
       this.#options.desired.pods.keys(),
-      this.#finished.keys(),
-      await this.#podsWithFiles(),
+      this.fates.endings.finished(),
+      await podsWithDirectories(this.#options.roots),
     ];
     for (const uid of new Set(known.flatMap((some) => [...some]))) this.#workers.poke(uid);
-    for await (const change of changes) {
-      if ('lostNetwork' in change) this.#networkLost(change.lostNetwork);
-      else await this.#look(change);
-    }
-    throw new RuntimeError('engine-down', 'the engine ended its event stream');
   }
 
-  /** Somebody has removed it, which the engine allows: what it knows of is not in it. */
-  #networkLost(name: string): void {
-    if (name !== this.#options.network?.name) return;
-    this.#options.log.warn({ network: name }, 'the network of the pods was removed: it is made again');
-    this.#options.network.forget();
+  #networkLost(): void {
     this.#executor.disconnected();
     for (const uid of this.#containers.podUids()) this.#workers.poke(uid);
   }
 
-  /** A container that ended is restarted on the engine's word; how exactly it ended is looked up meanwhile. */
-  async #look({ id, ended }: ContainerChange): Promise<void> {
-    const now = this.#options.monotonicMs();
-    const early = ended && this.#containers.markEnded(id, ended.exitCode, ended.atMs, now);
-    if (early) this.#workers.poke(early);
-    const uid = await this.#containers.refresh(id);
-    if (uid) this.#workers.poke(uid);
-  }
-
-  /** Pods whose directories are there: the agent may have ended between removing a container and its files. */
-  async #podsWithFiles(): Promise<string[]> {
-    return readdir(join(this.#options.roots.data, 'pods')).catch(() => []);
-  }
-
-  #engineLost(error: Error): void {
-    if (this.#engineUp)
-      this.#options.log.warn({ err: error }, 'the container engine is gone: waiting for it');
-    this.#engineUp = false;
-    this.#options.onEngine(error);
-  }
-
   async #pass(uid: string): Promise<number> {
     // Without a desired state nothing is known to be unwanted: what runs is kept.
-    if (!this.#engineUp || !this.#options.desired.version) return Number.POSITIVE_INFINITY;
+    if (!this.#engine.isUp || !this.#options.desired.decides(uid)) return Number.POSITIVE_INFINITY;
     const { turn, wakeAtMs: turnEndsAtMs } = this.#updates.turnOf(uid);
+    this.fates.look(uid, turn);
     const input = this.#inputOf(uid, turn);
     this.#probe(input);
     this.#podEvents.look(input);
@@ -285,6 +287,7 @@ export class Reconciler {
     const memory = this.#memoryOf(uid);
     const context = { uid, pod: input.pod, memory, containers: input.containers };
     const done = await Promise.all(actions.map((action) => this.#executor.run(action, context)));
+    this.fates.looked(uid);
     if (actions.some(({ type }) => type === 'clean-up')) {
       this.#forget(uid);
       return Number.POSITIVE_INFINITY;
@@ -303,11 +306,12 @@ export class Reconciler {
       memory.lastAttempt.set(name, Math.max(attempt, memory.lastAttempt.get(name) ?? 0));
       memory.metBefore(podSinceMs);
     }
+    const pod = this.#options.desired.pods.get(uid);
     return {
-      pod: this.#options.desired.pods.get(uid),
+      pod,
       containers,
       firstSeenAtMs: memory.firstSeenAtMs,
-      image: (name) => this.#images.get(name),
+      image: (name) => this.#images.get(name, pod && pullerOf(pod)),
       prepared: memory.prepared,
       failures: memory.failures,
       killAtMs: memory.killAtMs,
@@ -316,7 +320,10 @@ export class Reconciler {
       health: (id) => this.#healthOf(id),
       hooks: this.#hooks.starting,
       startedAtMs: memory.startedAtMs,
-      finished: this.#finished.has(uid),
+      finished: this.fates.endings.isFinished(uid),
+      verdict: this.fates.endings.verdictOf(uid),
+      waitsFor: this.fates.admission.waitsFor(uid),
+      discarded: memory.discarded,
       lastAttempt: memory.lastAttempt,
       turn,
       rails: this.#rails,
@@ -328,13 +335,16 @@ export class Reconciler {
   }
 
   #probe({ pod, containers }: PodInput): void {
-    for (const { id, state, role, container } of containers) {
+    for (const { id, state, role, container, startedAtMs = 0 } of containers) {
       if (role !== 'container') continue;
       const spec = pod && ownContainersOf(pod).find(({ name }) => name === container);
       if (state !== 'running') this.#hooks.forget(id);
       if (!pod || !spec || state !== 'running') this.#probes.forget(id);
       else if (!this.#hooks.starting.has(id))
-        this.#probes.watch({ id, container: spec, ip: addressOf(pod, containers, id) });
+        this.#probes.watch(
+          { id, container: spec, ip: addressOf(pod, containers, id) },
+          startedAtMs < this.#bornAtMs,
+        );
     }
   }
 
@@ -366,10 +376,10 @@ export class Reconciler {
 
   #statusOf(uid: string): PodStatus | undefined {
     const pod = this.#options.desired.pods.get(uid);
-    if (!pod || (isDeleted(pod) && this.#engineUp && this.#containers.ofPod(uid).length === 0))
+    if (!pod || (isDeleted(pod) && this.#engine.isUp && this.#containers.ofPod(uid).length === 0))
       return undefined;
-    const saved = this.#finished.get(uid);
-    if (saved) return JSON.parse(saved) as PodStatus;
+    const saved = this.fates.endings.statusOf(uid);
+    if (saved) return saved;
     const status = this.#observedStatus(pod, this.#updates.turnOf(uid).turn);
     const more = this.#updates.conditionsOf(pod);
     return more.length === 0 ? status : { ...status, conditions: [...(status.conditions ?? []), ...more] };
@@ -391,10 +401,8 @@ export class Reconciler {
     const works = this.#containers
       .ofPod(uid)
       .some(({ role, state }) => role === 'container' && state === 'running');
-    if (works || this.#finished.has(uid)) return;
-    const json = JSON.stringify(status);
-    this.#finished.set(uid, json);
-    this.#options.state.saveFinishedPod(uid, json);
+    if (works || this.fates.endings.isFinished(uid)) return;
+    this.fates.endings.finish(uid, status);
     this.#workers.poke(uid); // its network is not needed any more
   }
 
@@ -404,7 +412,7 @@ export class Reconciler {
     this.#options.network?.release(uid);
     this.#updates.forget(uid);
     this.#options.tokens.forget(uid);
-    if (this.#finished.delete(uid)) this.#options.state.forgetFinishedPod(uid);
+    this.fates.forget(uid);
     this.#options.onStatus(uid, undefined);
   }
 
@@ -414,25 +422,18 @@ export class Reconciler {
     return memory;
   }
 
-  #imagePulled(image: string, failure: Failure | undefined): void {
-    for (const [uid, pod] of this.#options.desired.pods) {
-      if (!allContainersOf(pod).some((container) => container.image === image)) continue;
-      const { metadata } = pod;
-      const subject = { kind: 'Pod', namespace: metadata.namespace, name: metadata.name, uid, fieldPath: '' };
-      const { events } = this.#options;
-      if (failure)
-        events.record(subject, 'Warning', 'Failed', `Failed to pull image "${image}": ${failure.message}`);
-      else events.record(subject, 'Normal', 'Pulled', `Successfully pulled image "${image}"`);
-      this.#workers.poke(uid);
-    }
+  #imagePulled(image: string, end: PullEnd): void {
+    this.#podEvents.imagePulled(image, end);
+    for (const [uid, pod] of this.#options.desired.pods)
+      if (imagesOf(pod).some((needed) => needed.image === image)) this.#workers.poke(uid);
+    this.#gc.changed(end.failure?.reason === INSUFFICIENT_DISK);
   }
 
   /** When `ErrImagePull` becomes `ImagePullBackOff`, the status is another though nothing happened. */
   #freshFailureEndsAtMs({ pod, nowMs }: PodInput): number {
-    const ends = (pod ? allContainersOf(pod) : [])
+    const ends = (pod ? imagesOf(pod) : [])
       .map(
-        ({ image = '' }) =>
-          (this.#images.get(image).failure?.atMs ?? Number.NEGATIVE_INFINITY) + FRESH_FAILURE_MS,
+        ({ image }) => (this.#images.get(image).failure?.atMs ?? Number.NEGATIVE_INFINITY) + FRESH_FAILURE_MS,
       )
       .filter((atMs) => atMs > nowMs);
     return Math.min(...ends, Number.POSITIVE_INFINITY);

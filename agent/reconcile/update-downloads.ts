@@ -1,4 +1,4 @@
-import { ownContainersOf, type Pod } from '../pod/pod.ts';
+import { imagesOf, type Pod } from '../pod/pod.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import type { Images } from './images.ts';
 
@@ -22,7 +22,7 @@ export interface Download {
 }
 
 export function downloadOf({ images, firstSeenAtMs }: DownloadsView, pod: Pod): Download {
-  const states = ownContainersOf(pod).map(({ image = '', imagePullPolicy }) => {
+  const states = imagesOf(pod).map(({ image, imagePullPolicy }) => {
     const { present, failure, digest, triedAtMs = Number.NEGATIVE_INFINITY } = images.get(image);
     const isFresh = imagePullPolicy !== 'Always' || triedAtMs >= firstSeenAtMs(pod.metadata.uid);
     const resolved = digest && !image.includes('@') ? `${image} is ${digest}` : undefined;
@@ -42,7 +42,7 @@ export function isCleared(view: DownloadsView, uid: string | undefined): boolean
   const pod = uid === undefined ? undefined : view.desired.pods.get(uid);
   if (!pod) return true;
   const kept = imagesOfOthers(view, pod.metadata.uid);
-  return ownContainersOf(pod).every(({ image = '' }) => kept.has(image) || view.images.get(image).absent);
+  return imagesOf(pod).every(({ image }) => kept.has(image) || view.images.get(image).absent);
 }
 
 /** Images that another pod of this device uses or is to use. */
@@ -51,5 +51,5 @@ export function imagesOfOthers(
   uid: string,
 ): ReadonlySet<string> {
   const others = [...desired.pods.values()].filter(({ metadata }) => metadata.uid !== uid);
-  return new Set(others.flatMap((pod) => ownContainersOf(pod).map(({ image = '' }) => image)));
+  return new Set(others.flatMap((pod) => imagesOf(pod).map(({ image }) => image)));
 }

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type Docker from 'dockerode';
-import { exitCodeOf } from './exec-exit-code.ts';
+import { exitCodeOf } from './docker-exec.ts';
 import { framesOf } from './multiplexed.ts';
 import type { AttachedProcess, AttachOptions, ExecOptions, OutputChunk } from './runtime.ts';
 import { writeAll } from './write-all.ts';
@@ -37,13 +37,28 @@ export async function attach(
   signal: AbortSignal,
 ): Promise<AttachedProcess> {
   const { Config } = await container.inspect();
-  const options = { stream: true, hijack: true, stdin, stdout, stderr, abortSignal: signal };
-  const socket = await container.attach(options);
+  const socket = await hijacked(container, { stream: true, stdin, stdout, stderr }, signal);
   return {
-    ...joined(socket as Duplex, Config.Tty, signal),
+    ...joined(socket, Config.Tty, signal),
     resize: (columns, rows) => container.resize({ w: columns, h: rows }) as Promise<void>,
     exitCode: async () => (await container.inspect()).State.ExitCode,
   };
+}
+
+/** With an empty body. Podman gives to the container's stdin what dockerode would put there, although all of it is in the query. */
+function hijacked(container: Docker.Container, options: object, abortSignal: AbortSignal): Promise<Duplex> {
+  const call = {
+    path: `/containers/${container.id}/attach?`,
+    method: 'POST',
+    file: Buffer.alloc(0),
+    ...{ isStream: true, hijack: true, abortSignal, options },
+    statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
+  };
+  return new Promise((resolve, reject) => {
+    container.modem.dial(call, (error: unknown, socket: unknown) =>
+      error ? reject(error) : resolve(socket as Duplex),
+    );
+  });
 }
 
 function joined(socket: Duplex, tty: boolean, signal: AbortSignal) {

@@ -3,7 +3,10 @@ import { INFRA_COMMAND, OWN_NETWORK } from './infra-image.ts';
 import { labelsOf } from './labels.ts';
 import type { ContainerSpec, Namespace } from './runtime.ts';
 
-const NANO_PER_MILLI = 1_000_000;
+/** Kubernetes' own: the kernel gives a container its share of the CPUs anew each time. */
+const CPU_PERIOD_US = 100_000;
+/** The kernel takes no less. */
+const MIN_CPU_QUOTA_US = 1_000;
 const CPU_SHARES_PER_CORE = 1024;
 const MIN_CPU_SHARES = 2;
 /** Spares the flash: the engine turns logs over by itself. */
@@ -78,7 +81,11 @@ function hostConfig(spec: ContainerSpec): Docker.HostConfig {
     })),
     LogConfig: LOG_CONFIG,
     ...(memoryBytes && { Memory: memoryBytes, MemorySwap: memoryBytes }),
-    ...(cpuMilli && { NanoCpus: cpuMilli * NANO_PER_MILLI }),
+    ...(spec.pidsLimit && { PidsLimit: spec.pidsLimit }),
+    ...(spec.oomScore && { OomScoreAdj: spec.oomScore }),
+    ...devicesOf(spec),
+    // Not as a number of CPUs: of those the engine allows no more than the device has, and Kubernetes does.
+    ...(cpuMilli && { CpuPeriod: CPU_PERIOD_US, CpuQuota: cpuQuota(cpuMilli) }),
     ...(cpuRequestMilli && { CpuShares: cpuShares(cpuRequestMilli) }),
     ...(spec.privileged && { Privileged: true }),
     ...(spec.readOnlyRoot && { ReadonlyRootfs: true }),
@@ -87,6 +94,29 @@ function hostConfig(spec: ContainerSpec): Docker.HostConfig {
     ...(spec.unmaskedProc && { MaskedPaths: [], ReadonlyPaths: [] }),
     ...(spec.sysctls && { Sysctls: { ...spec.sysctls } }),
     ...(security.length > 0 && { SecurityOpt: security }),
+  };
+}
+
+function devicesOf({ devices = [] }: ContainerSpec): Pick<Docker.HostConfig, 'Devices' | 'DeviceRequests'> {
+  const nodes = devices.filter((device) => device.type === 'node');
+  const named = devices.flatMap((device) => (device.type === 'cdi' ? device.name : []));
+  const gpus = devices.flatMap((device) => (device.type === 'gpu' ? device.id : []));
+  // As the engine's own command line asks for them.
+  const requests = [
+    ...(named.length > 0 ? [{ Driver: 'cdi', DeviceIDs: named }] : []),
+    ...(gpus.length > 0
+      ? [{ Driver: '', Count: 0, DeviceIDs: gpus, Capabilities: [['gpu']], Options: {} }]
+      : []),
+  ];
+  return {
+    ...(nodes.length > 0 && {
+      Devices: nodes.map(({ path, target }) => ({
+        PathOnHost: path,
+        PathInContainer: target,
+        CgroupPermissions: 'rwm',
+      })),
+    }),
+    ...(requests.length > 0 && { DeviceRequests: requests }),
   };
 }
 
@@ -124,6 +154,10 @@ function portBindings({ ports }: ContainerSpec): Docker.PortMap {
         [{ HostIp: hostIp, HostPort: String(hostPort) }],
       ]),
   );
+}
+
+function cpuQuota(milli: number): number {
+  return Math.max(MIN_CPU_QUOTA_US, Math.round((milli * CPU_PERIOD_US) / 1000));
 }
 
 /** Kubernetes' rule: 1024 shares a core. */

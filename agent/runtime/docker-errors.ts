@@ -19,7 +19,13 @@ export function runtimeError(what: string, error: unknown): RuntimeError {
   return new RuntimeError(kind, `${what}: ${message}`, { cause: error });
 }
 
+const DENIED =
+  /unauthorized|denied: requested access|no basic auth credentials|authentication required|pull access denied/i;
+
 function kindOf({ statusCode, code }: EngineAnswer, message: string): FailureKind {
+  if (DENIED.test(message)) return 'image-denied';
+  if (/no space left on device/i.test(message)) return 'disk-full';
+  if (/invalid reference format|is no name of an image/.test(message)) return 'image-name';
   // A code without an answer is the system's: there was nobody to answer. Ours, of an abort, is no such thing.
   if (statusCode === undefined) return code && code !== 'ABORT_ERR' ? 'engine-down' : 'other';
   if (/port is already allocated|address already in use/i.test(message)) return 'port-taken';
@@ -31,7 +37,8 @@ function kindOf({ statusCode, code }: EngineAnswer, message: string): FailureKin
 /** Podman answers 500 to more than is its own fault. */
 function kindOfPodman(message: string): FailureKind {
   if (/the container name ".*" is already in use by/.test(message)) return 'name-taken';
-  return /^can only kill running containers/.test(message) ? 'gone' : 'other';
+  // The second: of one that is just being removed.
+  return /^can only kill running containers|no such container/.test(message) ? 'gone' : 'other';
 }
 
 function downMessage({ code, message }: EngineAnswer): string {

@@ -18,6 +18,7 @@ const LABEL = {
   infra: `${PREFIX}/infra`,
   podSinceMs: `${PREFIX}/pod.since`,
   podIp: `${PREFIX}/pod.ip`,
+  podDevices: `${PREFIX}/pod.devices`,
 } as const satisfies Record<keyof ContainerIdentity, string>;
 
 export function labelsOf(node: string, identity: ContainerIdentity): Record<string, string> {
@@ -45,6 +46,7 @@ export function identityOf(labels: Readonly<Record<string, string>>): ContainerI
     infra: text('infra'),
     podSinceMs: numberOf(text('podSinceMs')),
     podIp: text('podIp'),
+    podDevices: text('podDevices'),
   };
 }
 

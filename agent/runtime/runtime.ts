@@ -22,11 +22,15 @@ export interface ContainerIdentity {
   readonly podSinceMs: number;
   /** The pod's address, where the agent has chosen it; else empty. */
   readonly podIp: string;
+  /** The devices that the containers of the pod have for themselves; else empty. */
+  readonly podDevices: string;
 }
 
 /** A container as it is now. Times of the wall are the engine's, in ms since 1970. */
 export interface ObservedContainer extends ContainerIdentity {
   readonly id: string;
+  /** What runs it. */
+  readonly engine: 'docker' | 'podman';
   readonly image: string;
   /** The engine's id of the image it runs: `sha256:…`. */
   readonly imageId: string;
@@ -35,6 +39,8 @@ export interface ObservedContainer extends ContainerIdentity {
   readonly oomKilled: boolean;
   /** What the engine says went wrong; usually empty. */
   readonly error: string;
+  /** Its command cannot run: it has ended without having begun. */
+  readonly isUnstartable?: true;
   /** What it left to say about its end, if anything. */
   readonly message?: string;
   readonly startedAtMs: number | undefined;
@@ -58,6 +64,12 @@ export interface Mount {
   readonly propagation?: 'rprivate' | 'rslave' | 'rshared';
 }
 
+/** A device that a container has: nodes of the device itself, what a CDI file calls one, or a GPU by its number. */
+export type DeviceGrant =
+  | { readonly type: 'node'; readonly path: string; readonly target: string }
+  | { readonly type: 'cdi'; readonly name: string }
+  | { readonly type: 'gpu'; readonly id: string };
+
 export interface PortBinding {
   readonly containerPort: number;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
@@ -75,11 +87,11 @@ export type Namespace =
   | { readonly type: 'named'; readonly name: string; readonly ip: string }
   | { readonly type: 'container'; readonly id: string };
 
-/** Which system calls it may make: all, or what a file says, then its text. */
+/** Which system calls it may make: all, or what a file says; then, once it was read, its text as well. */
 export type SeccompProfile =
   | { readonly type: 'none' }
   | { readonly type: 'file'; readonly path: string }
-  | { readonly type: 'text'; readonly text: string };
+  | { readonly type: 'text'; readonly text: string; readonly path: string };
 
 /** Everything the engine needs to make a container; already free of Kubernetes' indirections. */
 export interface ContainerSpec {
@@ -108,6 +120,11 @@ export interface ContainerSpec {
   readonly cpuMilli?: number;
   readonly cpuRequestMilli?: number;
   readonly memoryBytes?: number;
+  /** How many processes it may have. */
+  readonly pidsLimit?: number;
+  /** How soon the kernel ends it for want of memory: 1000 first, -1000 never. */
+  readonly oomScore?: number;
+  readonly devices?: readonly DeviceGrant[];
   readonly user?: string;
   /** Groups that its processes have besides their own. */
   readonly groups?: readonly number[];
@@ -145,11 +162,16 @@ export interface Resolver {
 /** Why a call to the engine failed, as far as the plan must know. */
 export type FailureKind =
   | 'image-absent'
+  /** What is called an image is no name of one. */
+  | 'image-name'
   | 'port-taken'
   | 'name-taken'
   | 'gone'
   /** The engine does not answer: nothing is known of its containers until it does. */
   | 'engine-down'
+  /** Its registry does not give the image to who asks. */
+  | 'image-denied'
+  | 'disk-full'
   | 'other';
 
 export class RuntimeError extends Error {
@@ -165,6 +187,9 @@ export class RuntimeError extends Error {
 export interface LogOptions {
   readonly follow: boolean;
   readonly timestamps: boolean;
+  /** Which of the two; both unless it is said. */
+  readonly stdout?: boolean;
+  readonly stderr?: boolean;
   readonly tailLines?: number;
   readonly sinceMs?: number;
 }
@@ -205,6 +230,8 @@ export interface ContainerStats {
   /** Of CPU, since it started. */
   readonly cpuNanoseconds: number;
   readonly workingSetBytes: number;
+  /** How many there are in it, threads among them. */
+  readonly processes: number;
 }
 
 /** A bridge of the engine, with IPv4. */
@@ -217,6 +244,8 @@ export interface EngineNetwork {
   readonly prefix: number;
   /** The device's own address in it. */
   readonly gateway: string;
+  /** The bridge, and the ways out of it, are there whether or not the engine has joined a container to it. */
+  readonly lasts: boolean;
 }
 
 export interface EngineInfo {
@@ -238,12 +267,41 @@ export interface NetworkLoss {
   readonly lostNetwork: string;
 }
 
+/** An image came, went, or is called otherwise. */
+export interface ImagesChange {
+  readonly changedImages: true;
+}
+
+/** Credentials for registries, as pods name them: a Secret of one of the types for that. */
+export interface PullSecret {
+  readonly type?: string;
+  /** base64 by key. */
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export interface PullOptions {
+  readonly secrets: readonly PullSecret[];
+  /** Of downloads that take long. */
+  readonly onProgress: (doneBytes: number, totalBytes: number) => void;
+}
+
+/** An image of the engine, whoever has put it there. */
+export interface StoredImage {
+  readonly id: string;
+  /** What it is called; none of what lost its names to another. */
+  readonly names: readonly string[];
+  readonly sizeBytes: number;
+  /** Whether a container is of it. */
+  readonly isUsed: boolean;
+}
+
 /** What the engine says of an image that is there. */
 export interface FoundImage {
   /** The engine's own: `sha256:…`. */
   readonly id: string;
   /** By which registries know it, `name@sha256:…`; none for what was never in one. */
   readonly digests: readonly string[];
+  readonly sizeBytes: number;
 }
 
 /** The disk that the engine keeps its images on. */
@@ -251,6 +309,13 @@ export interface EngineDisk {
   readonly path: string;
   readonly freeBytes: number;
   readonly totalBytes: number;
+}
+
+/** Of a command that has ended. */
+export interface CommandResult {
+  readonly exitCode: number;
+  /** The first of what it wrote, stdout and stderr. */
+  readonly output: string;
 }
 
 /** Who makes networks for containers. */
@@ -262,6 +327,8 @@ export interface NetworkMaker {
 /** The container engine of this device, seen through this node's containers only. Failures are RuntimeErrors. */
 export interface Runtime {
   info(): Promise<EngineInfo>;
+  /** Whether it answers at all. */
+  ping(signal: AbortSignal): Promise<void>;
   list(): Promise<ObservedContainer[]>;
   /** Undefined when it is gone. */
   inspect(id: string): Promise<ObservedContainer | undefined>;
@@ -280,17 +347,22 @@ export interface Runtime {
   disk(): Promise<EngineDisk | undefined>;
   /** Who its processes are unless somebody else is named: `user` or `user:group`, empty for root. */
   imageUser(image: string): Promise<string>;
-  pull(image: string): Promise<void>;
+  /** Where its files are on this device, layer by layer, the uppermost first. Rejects where an engine does not say. */
+  imageLayers(image: string): Promise<readonly string[]>;
+  pull(image: string, options: PullOptions): Promise<void>;
+  /** All that the engine has, one by one: there may be hundreds. */
+  namedImages(): AsyncIterable<Pick<StoredImage, 'names' | 'sizeBytes'>>;
+  /** The same at once, and whether they are used. */
+  images(): Promise<StoredImage[]>;
   /** Of an image that is gone, or that a container still uses: nothing happens. */
   removeImage(image: string): Promise<void>;
   /** Makes sure that the image of infra containers is there, and returns its name. */
   infraImage(): Promise<string>;
-  /** Runs a command in the container. Rejects with the signal's reason when it is aborted. */
-  exec(
-    id: string,
-    command: readonly string[],
-    signal: AbortSignal,
-  ): Promise<{ exitCode: number; output: string }>;
+  /**
+   * Runs a command in the container. When the signal is aborted it rejects: with `engine-down` where the engine was waited
+   * for, otherwise with the signal's reason.
+   */
+  exec(id: string, command: readonly string[], signal: AbortSignal): Promise<CommandResult>;
   /** Runs a command in the container, joined to the caller. It is let go of when the signal is aborted. */
   execAttached(id: string, options: ExecOptions, signal: AbortSignal): Promise<AttachedProcess>;
   /** Joins the process that the container runs. */
@@ -299,6 +371,8 @@ export interface Runtime {
   logs(id: string, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** Undefined when it does not run. */
   stats(id: string, signal: AbortSignal): Promise<ContainerStats | undefined>;
+  /** Bytes on the engine's disk: what it wrote beside its volumes, and its logs. Takes a look at each file. */
+  diskUse(id: string): Promise<number>;
   /** Containers that started, ended or went, and networks that went, as it happens. Ends or throws when the engine goes away. */
-  changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange | NetworkLoss>>;
+  changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange | NetworkLoss | ImagesChange>>;
 }

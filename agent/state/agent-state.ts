@@ -23,6 +23,16 @@ export interface Identity {
   readonly transport?: 'auto' | 'mqtt' | 'grpc';
 }
 
+/** An image of the engine that is this agent's to remove. */
+export interface PulledImage {
+  /** The engine's. */
+  readonly id: string;
+  /** As pods name it. */
+  readonly name: string;
+  /** By the wall clock. */
+  readonly atMs: number;
+}
+
 const SCHEMA_VERSION = 1;
 const SCHEMA = `
   CREATE TABLE identity (slot INTEGER PRIMARY KEY CHECK (slot = 1), json TEXT NOT NULL) STRICT;
@@ -36,6 +46,10 @@ const ADDED_TABLES = `
   CREATE TABLE IF NOT EXISTS reboots (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
   CREATE TABLE IF NOT EXISTS agent_updates (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, verdict TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS account_tokens (uid TEXT PRIMARY KEY, tokens TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS pulled_images (id TEXT PRIMARY KEY, name TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS revision_images (workload TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS verdicts (uid TEXT PRIMARY KEY, verdict TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS static_pods (uid TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
 `;
 const SNAPSHOTS_KEPT = 2;
 /** Requests that snapshots can still have are among the newest by far. */
@@ -137,6 +151,23 @@ export class AgentState {
     this.#db.prepare('DELETE FROM finished WHERE uid = ?').run(uid);
   }
 
+  /** Why pods are to end although nobody deleted them, JSON, by uid. */
+  verdicts(): Map<string, string> {
+    const rows = this.#db.prepare('SELECT uid, verdict FROM verdicts').all() as {
+      uid: string;
+      verdict: string;
+    }[];
+    return new Map(rows.map(({ uid, verdict }) => [uid, verdict]));
+  }
+
+  saveVerdict(uid: string, verdict: string): void {
+    this.#db.prepare('INSERT OR REPLACE INTO verdicts VALUES (?, ?)').run(uid, verdict);
+  }
+
+  forgetVerdict(uid: string): void {
+    this.#db.prepare('DELETE FROM verdicts WHERE uid = ?').run(uid);
+  }
+
   /** What was decided about pods that are to take another's place, JSON, by uid. */
   podUpdates(): Map<string, string> {
     const rows = this.#db.prepare('SELECT uid, record FROM pod_updates').all() as {
@@ -188,6 +219,50 @@ export class AgentState {
 
   forgetAccountTokens(uid: string): void {
     this.#db.prepare('DELETE FROM account_tokens WHERE uid = ?').run(uid);
+  }
+
+  /** What this agent has pulled, and nobody before it had put on the engine. */
+  pulledImages(): PulledImage[] {
+    return this.#db.prepare('SELECT id, name, at_ms AS atMs FROM pulled_images').all() as PulledImage[];
+  }
+
+  savePulledImage({ id, name, atMs }: PulledImage): void {
+    this.#db.prepare('INSERT OR REPLACE INTO pulled_images VALUES (?, ?, ?)').run(id, name, Math.round(atMs));
+  }
+
+  forgetPulledImage(id: string): void {
+    this.#db.prepare('DELETE FROM pulled_images WHERE id = ?').run(id);
+  }
+
+  /** Which images workloads have now and had before, JSON, by workload. */
+  revisionImages(): Map<string, string> {
+    const rows = this.#db.prepare('SELECT workload, record FROM revision_images').all() as {
+      workload: string;
+      record: string;
+    }[];
+    return new Map(rows.map(({ workload, record }) => [workload, record]));
+  }
+
+  saveRevisionImages(workload: string, record: string): void {
+    this.#db.prepare('INSERT OR REPLACE INTO revision_images VALUES (?, ?)').run(workload, record);
+  }
+
+  forgetRevisionImages(workload: string): void {
+    this.#db.prepare('DELETE FROM revision_images WHERE workload = ?').run(workload);
+  }
+
+  /** The pods of the device's own manifests, JSON, in the order in which they were stored. */
+  staticPods(): string[] {
+    return this.#db.prepare('SELECT record FROM static_pods ORDER BY rowid').pluck().all() as string[];
+  }
+
+  /** All of them. */
+  saveStaticPods(rows: readonly (readonly [uid: string, record: string])[]): void {
+    this.#db.transaction(() => {
+      this.#db.prepare('DELETE FROM static_pods').run();
+      const statement = this.#db.prepare('INSERT INTO static_pods VALUES (?, ?)');
+      for (const row of rows) statement.run(...row);
+    })();
   }
 
   /** Whether the request to start this device anew has been taken up, or refused. */

@@ -67,6 +67,9 @@ export class DesiredState implements Configuration {
   readonly #hubKey: KeyObject;
   readonly #sealingKey: KeyObject;
   #objects: Objects = NOTHING;
+  #staticPods: ReadonlyMap<string, Pod> = new Map();
+  /** Another map whenever there are other pods, and only then. */
+  #pods: ReadonlyMap<string, Pod> = NOTHING.pods;
 
   private constructor(state: AgentState, identity: Identity) {
     this.#state = state;
@@ -85,6 +88,7 @@ export class DesiredState implements Configuration {
     for (const bytes of state.snapshots()) {
       try {
         desired.#objects = desired.#decode(fromBinary(SignedSnapshotSchema, bytes));
+        desired.#pods = desired.#objects.pods;
         return desired;
       } catch (error) {
         log.error({ err: error }, 'a stored snapshot is damaged: trying the one before it');
@@ -103,8 +107,20 @@ export class DesiredState implements Configuration {
     return createPublicKey(this.#sealingKey).export({ format: 'der', type: 'spki' });
   }
 
+  /** By uid: those that the hub wants here, and those of the device's own. */
   get pods(): ReadonlyMap<string, Pod> {
-    return this.#objects.pods;
+    return this.#pods;
+  }
+
+  /** The pods that the device runs by itself, whatever the hub says. */
+  setStaticPods(pods: ReadonlyMap<string, Pod>): void {
+    this.#staticPods = pods;
+    this.#joinPods();
+  }
+
+  /** Whether it is known if the pod is wanted: before the first snapshot, only of the device's own. */
+  decides(uid: string): boolean {
+    return this.#objects.version !== undefined || this.#staticPods.has(uid);
   }
 
   /** The Services that lead to pods of this device, by `namespace/name`. */
@@ -172,7 +188,13 @@ export class DesiredState implements Configuration {
       );
     }
     this.#objects = next;
+    this.#joinPods();
     return changedPods(before, next);
+  }
+
+  #joinPods(): void {
+    const { pods } = this.#objects;
+    this.#pods = this.#staticPods.size === 0 ? pods : new Map([...pods, ...this.#staticPods]);
   }
 
   #decode(signed: SignedSnapshot): Objects {

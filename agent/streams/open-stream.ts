@@ -19,6 +19,8 @@ export interface StreamTargets {
   containersOf(podUid: string, container: string): readonly ObservedContainer[];
   /** Where the pod's ports are; empty while it has no address. */
   addressOf(podUid: string): string;
+  /** Ms of the wall clock. */
+  now(): number;
   /** Measures what the device and its containers use. */
   usage(signal: AbortSignal): Promise<DeviceUsage>;
 }
@@ -62,11 +64,18 @@ async function openLog(
       follow: request.follow && container.state === 'running',
       timestamps: request.timestamps,
       ...(request.tailLines !== undefined && { tailLines: Number(request.tailLines) }),
-      ...(request.sinceMs !== undefined && { sinceMs: Number(request.sinceMs) }),
+      ...sinceOf(request, targets.now()),
+      stdout: request.stream !== 'Stderr',
+      stderr: request.stream !== 'Stdout',
     },
     signal,
   );
   return { output: onChannelZero(bytes) };
+}
+
+function sinceOf({ sinceSeconds, sinceMs }: LogRequest, nowMs: number): { sinceMs?: number } {
+  if (sinceSeconds !== undefined) return { sinceMs: Math.max(0, nowMs - Number(sinceSeconds) * 1000) };
+  return sinceMs === undefined ? {} : { sinceMs: Number(sinceMs) };
 }
 
 async function* onChannelZero(bytes: AsyncIterable<Uint8Array>) {

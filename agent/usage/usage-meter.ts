@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Limit } from '../runtime/limit.ts';
+import { Limit } from '../../proto/limit.ts';
 import type { ObservedContainer, Runtime } from '../runtime/runtime.ts';
 import { deviceSample } from './device-sample.ts';
 import { type Sample, type Usage, usageBetween } from './usage.ts';
@@ -27,8 +27,8 @@ export interface DeviceUsage {
 const SHORTEST_WINDOW_MS = 1_000;
 /** What was used so long ago says nothing of now: who asks later gets a new, short window. */
 const KEPT_MS = 60_000;
-/** Asking for more containers at once makes none of the answers come sooner. */
-const AT_ONCE = 4;
+/** Docker 20.10 takes a second for each answer, and does nothing meanwhile: the hub does not wait for many in turn. */
+const AT_ONCE = 64;
 
 interface Samples {
   readonly device: Sample;

@@ -2,6 +2,7 @@ import type { LocalObjectReference, PodSpec, Volume } from 'kubernetes-types/cor
 import type { Registry } from '../registry/registry.ts';
 import { forbidden } from '../resources/api-error.ts';
 import { generateName } from '../resources/generate-name.ts';
+import { isMirror } from '../resources/mirror-pod.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { pods, serviceAccounts } from '../resources/table-of-resources.ts';
 import type { PodObject } from '../resources/typed.ts';
@@ -17,11 +18,12 @@ const TOKEN_SECONDS = 3607;
 /**
  * A pod acts as a ServiceAccount of its namespace, which must exist, and pulls its images with that account's secrets
  * unless it names its own. Its containers find a token of that account, unless it, or the pod, does not want that. The account `default` may be missing: it comes a moment after its namespace.
+ * What a device runs by itself acts as nobody.
  */
 export function serviceAccount(registry: Registry): AdmissionPlugin {
   return {
     complete: (request) => {
-      if (!creates(request, pods)) return;
+      if (!creates(request, pods) || isMirror(request.object)) return;
       const { spec, metadata } = request.object as PodObject;
       spec.serviceAccountName ||= DEFAULT;
       spec.serviceAccount = spec.serviceAccountName;

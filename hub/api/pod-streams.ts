@@ -69,4 +69,6 @@ export interface PodStreams {
   attach(request: AttachRequest): Promise<PodStream>;
   /** One TCP connection to a port of the pod. */
   connect(request: PortRequest): Promise<PodStream>;
+  /** Throws what `connect` would for want of a connection to the node: before a client is told that it may begin. */
+  checkConnected(pod: PodObject): void;
 }

@@ -48,12 +48,15 @@ export interface ApiServerOptions {
   readonly now?: () => number;
 }
 
-const unavailable = () => Promise.reject(serviceUnavailable('containers can not be reached'));
+const unavailable = async () => {
+  throw serviceUnavailable('containers can not be reached');
+};
 const NO_STREAMS: PodStreams = {
   log: unavailable,
   exec: unavailable,
   attach: unavailable,
   connect: unavailable,
+  checkConnected: () => undefined, // whoever connects is told
 };
 
 /** The Kubernetes API over HTTPS. */

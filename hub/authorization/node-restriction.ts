@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Registry } from '../registry/registry.ts';
 import { type ApiError, forbidden, notFound } from '../resources/api-error.ts';
+import { MIRROR_ANNOTATION } from '../resources/mirror-pod.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { referencesOf } from '../resources/pod-spec-references.ts';
 import {
@@ -18,7 +19,6 @@ import type { AdmittedWrite } from './write-checks.ts';
 /* What a device may write into what it may write at all: nothing that would draw work to it or make it another. */
 
 const LEASE_NAMESPACE = 'kube-node-lease';
-const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 const RESTRICTED_DOMAIN = 'node-restriction.kubernetes.io';
 /** Labels of Kubernetes' domains that a device knows of itself. */
 const NODE_LABELS = [

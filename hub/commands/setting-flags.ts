@@ -16,9 +16,14 @@ export const SETTING_FLAGS: Readonly<Record<string, Flag>> = {
         type: 'string',
         value: oneOf
           ? oneOf.join('|')
-          : { integer: 'NUMBER', boolean: 'true|false', list: 'A,B', words: 'JSON', text: 'TEXT' }[
-              type ?? 'text'
-            ],
+          : {
+              integer: 'NUMBER',
+              boolean: 'true|false',
+              list: 'A,B',
+              words: 'JSON',
+              map: 'A=B,C=D',
+              text: 'TEXT',
+            }[type ?? 'text'],
         about: `${about}; ${env}${fallback ? ` (${fallback})` : ''}`,
       } satisfies Flag,
     ]),

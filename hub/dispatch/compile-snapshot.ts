@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { encodeObjects, type NamedObject } from '../../proto/snapshot.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import { claimsOf, isClaimOf, PROVISIONED_BY } from '../resources/local-path.ts';
+import { isMirror } from '../resources/mirror-pod.ts';
 import { type KubeObject, objectKey } from '../resources/object.ts';
 import {
   configMaps,
@@ -45,7 +46,7 @@ export interface SnapshotSource {
 
 /** The node's pods and everything that they refer to: pure, and the same for the same objects. */
 export function compileSnapshot({
-  pods: bound,
+  pods: all,
   servicesOf,
   node,
   get,
@@ -53,12 +54,13 @@ export function compileSnapshot({
   sealingKey,
   apiPort,
 }: SnapshotSource): CompiledSnapshot {
+  const bound = all.filter((pod) => !isMirror(pod)); // of its own pods a device knows
   const referred = (resource: ResourceDefinition, index: 'configMap' | 'secret') =>
     [...new Set(bound.flatMap((pod) => [...(pods.indexes?.[index]?.(pod) ?? [])]))].flatMap((key) => {
       const [namespace = '', name = ''] = key.split('/');
       return get(resource, namespace, name) ?? [];
     });
-  const services = new Map(bound.flatMap(servicesOf).map((service) => [objectKey(service), service]));
+  const services = new Map(all.flatMap(servicesOf).map((service) => [objectKey(service), service]));
   const plain = encodeObjects([
     ...claimed(bound, get),
     ...abandoned.map(toRemove),
@@ -76,6 +78,13 @@ export function compileSnapshot({
     .update(secretBytes ?? '')
     .update(`\0${apiPort}`);
   return { objects: plain, secrets: secretBytes, hash: hash.digest('hex') };
+}
+
+/** Another one when the device has to know of the object: not of a status, which it may have reported itself. */
+export function fingerprint(object: KubeObject): string {
+  return createHash('sha256')
+    .update(encodeObjects([forDevice(object)]))
+    .digest('base64');
 }
 
 /**

@@ -27,7 +27,7 @@ import { SEALING_KEY_ANNOTATION } from '../security/node-identity.ts';
 import type { Store } from '../store/store.ts';
 import { WorkQueue } from '../sync/work-queue.ts';
 import { askedOfNode, REQUESTS } from './asked-of-node.ts';
-import { type CompiledSnapshot, compileSnapshot } from './compile-snapshot.ts';
+import { type CompiledSnapshot, compileSnapshot, fingerprint } from './compile-snapshot.ts';
 
 export interface DispatcherOptions {
   readonly registry: Registry;
@@ -63,6 +63,8 @@ export class Dispatcher {
   readonly #held = new Map<string, Version | undefined>();
   /** Each Service as it was last seen: pods that it does not select any more have to learn of it. */
   readonly #services = new Map<string, ServiceObject>();
+  /** What devices know of each pod that is bound to one, as far as it has changed since this hub began. */
+  readonly #pods = new Map<string, string>();
   /** What is asked of each device itself, as it was last seen: Nodes change with each heartbeat. */
   readonly #asked = new Map<string, string>();
   readonly #stopWatching: (() => void)[] = [];
@@ -143,7 +145,20 @@ export class Dispatcher {
   #podChanged(event: WatchEvent): void {
     if (event.type === 'SYNCED') return;
     const { nodeName } = (event.object as PodObject).spec;
-    if (nodeName) this.#queue.add(nodeName);
+    if (nodeName && this.#notePod(event)) this.#queue.add(nodeName);
+  }
+
+  /** Whether it is another for its device: to compile a snapshot costs as much as all of the node's pods. */
+  #notePod({ type, object }: Exclude<WatchEvent, { type: 'SYNCED' }>): boolean {
+    const key = objectKey(object);
+    if (type === 'DELETED') {
+      this.#pods.delete(key);
+      return true;
+    }
+    const seen = fingerprint(object);
+    if (this.#pods.get(key) === seen) return false;
+    this.#pods.set(key, seen);
+    return true;
   }
 
   #configurationChanged(index: 'configMap' | 'secret', event: WatchEvent): void {

@@ -1,4 +1,5 @@
 import type { EnrolRequest } from '../../proto/gen/holdfast/v1/enrolment_pb.ts';
+import { Limit } from '../../proto/limit.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { KubeObject } from '../resources/object.ts';
 import { nodes } from '../resources/table-of-resources.ts';
@@ -15,7 +16,6 @@ import {
   SEALING_KEY_ANNOTATION,
   userOfNode,
 } from '../security/node-identity.ts';
-import { Limit } from '../sync/limit.ts';
 import { checkRequest, EnrolmentRefused, nameProblem } from './enrolment-request.ts';
 import type { JoinRequests } from './join-requests.ts';
 

@@ -12,7 +12,7 @@ import type { AttachRequest, ExecRequest, LogRequest, PodStreams, PortRequest } 
 import { badRequest, serviceUnavailable } from '../resources/api-error.ts';
 import type { PodObject } from '../resources/typed.ts';
 import { NodeStream, WINDOW_BYTES } from './node-stream.ts';
-import type { Sessions } from './sessions.ts';
+import type { NodeSession, Sessions } from './sessions.ts';
 
 type StreamRequest = NonNullable<MessageInitShape<typeof StreamOpenSchema>['request']>;
 
@@ -22,16 +22,19 @@ const MAX_STATS_BYTES = 256 * 1024;
 /** Logs of containers, commands in them, connections to them: through the link of the node that they run on. */
 export class NodeStreams implements PodStreams {
   readonly #sessions: Sessions;
+  readonly #uidOf: (pod: PodObject) => string;
   readonly #streams = new Map<string, NodeStream>();
 
-  constructor(sessions: Sessions) {
+  /** `uidOf`: by which the device knows the pod. */
+  constructor(sessions: Sessions, uidOf: (pod: PodObject) => string) {
     this.#sessions = sessions;
+    this.#uidOf = uidOf;
     sessions.onChange((node) => this.#sessionChanged(node));
   }
 
   async log(request: LogRequest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     checkStarted(request);
-    const stream = this.#open(nodeOf(request.pod), logRequest(request));
+    const stream = this.#open(nodeOf(request.pod), logRequest(request, this.#uidOf(request.pod)));
     signal.addEventListener('abort', () => stream.close(), { once: true });
     return bytesOf(await stream.opened());
   }
@@ -39,17 +42,24 @@ export class NodeStreams implements PodStreams {
   exec({ pod, ...value }: ExecRequest): Promise<NodeStream> {
     return this.#open(nodeOf(pod), {
       case: 'exec',
-      value: { podUid: uidOf(pod), ...fieldsOf(value) },
+      value: { podUid: this.#uidOf(pod), ...fieldsOf(value) },
     }).opened();
   }
 
   attach({ pod, container, stdin, stdout, stderr }: AttachRequest): Promise<NodeStream> {
-    const value = { podUid: uidOf(pod), container, stdin, stdout, stderr };
+    const value = { podUid: this.#uidOf(pod), container, stdin, stdout, stderr };
     return this.#open(nodeOf(pod), { case: 'attach', value }).opened();
   }
 
   connect({ pod, port }: PortRequest): Promise<NodeStream> {
-    return this.#open(nodeOf(pod), { case: 'portForward', value: { podUid: uidOf(pod), port } }).opened();
+    return this.#open(nodeOf(pod), {
+      case: 'portForward',
+      value: { podUid: this.#uidOf(pod), port },
+    }).opened();
+  }
+
+  checkConnected(pod: PodObject): void {
+    this.#sessionOf(nodeOf(pod));
   }
 
   /** What the device and its containers use, measured now. Rejects with the signal's reason when it is aborted. */
@@ -79,12 +89,7 @@ export class NodeStreams implements PodStreams {
   }
 
   #open(node: string, request: StreamRequest): NodeStream {
-    const session = this.#sessions.get(node);
-    if (!session) {
-      throw serviceUnavailable(
-        `node "${node}" is not connected: its containers can be reached when it is back`,
-      );
-    }
+    const session = this.#sessionOf(node);
     const streamId = randomUUID();
     const stream = new NodeStream(
       streamId,
@@ -97,6 +102,14 @@ export class NodeStreams implements PodStreams {
     return stream;
   }
 
+  #sessionOf(node: string): NodeSession {
+    const session = this.#sessions.get(node);
+    if (session) return session;
+    throw serviceUnavailable(
+      `node "${node}" is not connected: its containers can be reached when it is back`,
+    );
+  }
+
   /** The connection that the node's streams ran on is over, and they with it. */
   #sessionChanged(node: string): void {
     for (const stream of this.#streams.values()) {
@@ -107,10 +120,6 @@ export class NodeStreams implements PodStreams {
 
 function nodeOf({ spec }: PodObject): string {
   return spec.nodeName ?? '';
-}
-
-function uidOf({ metadata }: PodObject): string {
-  return metadata.uid ?? '';
 }
 
 function fieldsOf({ container, command, stdin, stdout, stderr, tty }: Omit<ExecRequest, 'pod'>) {
@@ -133,16 +142,18 @@ async function wholeOf(stream: NodeStream, most: number): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-function logRequest({ pod, container, options }: LogRequest): StreamRequest {
-  const { follow, previous, timestamps, tailLines } = options;
+function logRequest({ container, options }: LogRequest, podUid: string): StreamRequest {
+  const { follow, previous, timestamps, tailLines, sinceSeconds, stream } = options;
   const sinceMs = sinceOf(options);
   return {
     case: 'log',
     value: {
-      podUid: uidOf(pod),
+      podUid,
       ...{ container, follow, previous, timestamps },
       ...(tailLines !== undefined && { tailLines: BigInt(tailLines) }),
       ...(sinceMs !== undefined && { sinceMs: BigInt(sinceMs) }),
+      ...(sinceSeconds !== undefined && { sinceSeconds: BigInt(sinceSeconds) }),
+      ...(stream !== 'All' && { stream }),
     },
   };
 }

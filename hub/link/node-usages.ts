@@ -1,13 +1,15 @@
 import type { Logger } from 'pino';
 import type { NodeStats, Usage as UsageMessage } from '../../proto/gen/holdfast/v1/link_pb.ts';
+import { Limit } from '../../proto/limit.ts';
 import type { NodeUsage, Usage } from '../resources/resource-metrics.ts';
-import { Limit } from '../sync/limit.ts';
 import type { Sessions } from './sessions.ts';
 
 export interface NodeUsagesOptions {
   readonly sessions: Pick<Sessions, 'get' | 'onChange'>;
   /** Asks a device. Rejects with the signal's reason when it is aborted. */
   readonly ask: (node: string, signal: AbortSignal) => Promise<NodeStats>;
+  /** What the object has of the pod that the device knows by this uid. */
+  readonly objectUid: (node: string, podUid: string) => string;
   readonly now: () => number;
   readonly log: Logger;
   /** How long an answer is good for. */
@@ -55,10 +57,10 @@ export class NodeUsages {
   }
 
   async #ask(node: string): Promise<NodeUsage | undefined> {
-    const { ask, now, log, timeoutMs } = this.#options;
+    const { ask, objectUid, now, log, timeoutMs } = this.#options;
     try {
       const stats = await ask(node, AbortSignal.timeout(timeoutMs));
-      return nodeUsageOf(stats, now());
+      return nodeUsageOf(stats, now(), (podUid) => objectUid(node, podUid));
     } catch (error) {
       log.debug({ err: error, node }, 'a node did not tell what it uses');
       return undefined;
@@ -71,9 +73,13 @@ export class NodeUsages {
 }
 
 /** A device's answer that came just now. */
-export function nodeUsageOf({ device, containers }: NodeStats, atMs: number): NodeUsage {
+export function nodeUsageOf(
+  { device, containers }: NodeStats,
+  atMs: number,
+  objectUid: (podUid: string) => string = (podUid) => podUid,
+): NodeUsage {
   const measured = containers.flatMap(({ podUid, container: name, usage }) =>
-    usage ? [{ podUid, name, usage: usageOf(usage) }] : [],
+    usage ? [{ podUid: objectUid(podUid), name, usage: usageOf(usage) }] : [],
   );
   return {
     atMs,

@@ -9,6 +9,7 @@ import { events, namespaces, nodes, persistentVolumes, pods } from '../resources
 import type { NodeObject, PersistentVolumeObject, PodObject } from '../resources/typed.ts';
 import { eventObject } from './event-object.ts';
 import { mergedNodeStatus, mergedPodStatus } from './merge-status.ts';
+import type { MirrorPods } from './mirror-pods.ts';
 
 const AGENT = { fieldManager: 'holdfast-agent' } as const;
 const STATUS = { ...AGENT, subresource: 'status' } as const;
@@ -18,33 +19,41 @@ interface NodeReport {
   readonly status?: NodeStatus;
 }
 
-/** Writes what agents report into the registry. A node may speak of itself and of the pods that are bound to it. */
+/** Writes what agents report into the registry. A node may speak of itself, of the pods that are bound to it, and of its own. */
 export class StatusIntake {
   readonly #registry: Registry;
+  readonly #mirrors: Pick<MirrorPods, 'take' | 'heardAll'>;
   readonly #log: Logger;
   readonly #now: () => number;
 
-  constructor(registry: Registry, log: Logger, now: () => number = Date.now) {
+  constructor(
+    registry: Registry,
+    mirrors: Pick<MirrorPods, 'take' | 'heardAll'>,
+    log: Logger,
+    now: () => number = Date.now,
+  ) {
     this.#registry = registry;
+    this.#mirrors = mirrors;
     this.#log = log;
     this.#now = now;
   }
 
   /** Resolves when all of it is durable: the agent then forgets it. */
-  async take(node: string, { objects, events: told, droppedEvents }: StatusReport): Promise<void> {
+  async take(node: string, { objects, complete, events: told, droppedEvents }: StatusReport): Promise<void> {
     if (droppedEvents > 0)
       this.#log.warn({ node, dropped: droppedEvents }, 'the node lost events for want of room');
     const writes = [
       ...objects.map((object) => this.#takeObject(node, object)),
       ...told.map((event) => this.#takeEvent(node, event)),
     ];
+    if (complete) this.#mirrors.heardAll(node, new Set(objects.map(({ uid }) => uid)));
     await Promise.all(writes.map((write) => this.#tolerate(node, write)));
   }
 
   async #takeObject(node: string, object: ObjectStatus): Promise<void> {
     if (object.kind === 'Node' && object.name === node) return this.#takeNode(node, parse(object));
     if (object.kind === 'PersistentVolume' && object.gone) return this.#releaseVolume(node, object);
-    if (object.kind !== 'Pod') return;
+    if (object.kind !== 'Pod' || this.#mirrors.take(node, object)) return;
     const pod = this.#registry.get(pods, object.namespace, object.name) as PodObject | undefined;
     if (!pod || pod.metadata.uid !== object.uid || pod.spec.nodeName !== node) return;
     if (object.gone) await this.#removePod(pod);

@@ -137,6 +137,10 @@ export function checkNamespace(
   });
 }
 
+/**
+ * What was wrong before this write does not refuse it: rules become stricter with the hub's version, and objects that are
+ * stored still have to be told how they are, scaled and mended.
+ */
 function check(
   resource: ResourceDefinition,
   object: KubeObject,
@@ -144,7 +148,15 @@ function check(
   part?: string,
 ): void {
   const errors = resource.validate?.(object, old, part) ?? [];
-  if (errors.length > 0) throw invalid(resource.group, resource.kind, object.metadata.name ?? '', errors);
+  if (errors.length === 0) return;
+  const stored = new Set(old && resource.validate?.(old, old, part).map(errorKey));
+  const newErrors = errors.filter((error) => !stored.has(errorKey(error)));
+  if (newErrors.length > 0)
+    throw invalid(resource.group, resource.kind, object.metadata.name ?? '', newErrors);
+}
+
+function errorKey({ field, message }: FieldError): string {
+  return JSON.stringify([field, message]);
 }
 
 function checkIdentity(resource: ResourceDefinition, current: KubeObject, given: KubeObject): void {

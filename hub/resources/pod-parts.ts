@@ -123,6 +123,21 @@ function resourceErrors(container: Container, before: Container, field: string):
       errors.push(forbiddenField(`${field}.${part}`, 'only cpu and memory resources are mutable'));
     if (changed.some((name) => RESIZABLE.includes(name) && now[name] === undefined))
       errors.push(forbiddenField(`${field}.${part}`, `resource ${part} cannot be removed`));
+    const unasked = changed.find((name) => RESIZABLE.includes(name) && !restartsFor(container, name));
+    if (unasked !== undefined) errors.push(forbiddenField(`${field}.${part}`, noResizeInPlace(unasked)));
     return errors;
   });
+}
+
+/** Whether whoever made the pod lets its container be started anew for it. */
+function restartsFor({ resizePolicy }: Container, resource: string): boolean {
+  return (
+    resizePolicy?.some(
+      ({ resourceName, restartPolicy }) => resourceName === resource && restartPolicy === 'RestartContainer',
+    ) ?? false
+  );
+}
+
+function noResizeInPlace(resource: string): string {
+  return `${resource} of a running container cannot be changed in place here: only where its resizePolicy for ${resource} is RestartContainer`;
 }

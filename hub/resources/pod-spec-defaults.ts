@@ -1,5 +1,6 @@
 import type { Container, EnvVar, PodSpec, Probe, Volume } from 'kubernetes-types/core/v1.d.ts';
 import { setDefault } from './define.ts';
+import type { ImageVolume } from './volume-validation.ts';
 
 const FILE_MODE = 0o644;
 const TOKEN_EXPIRY_SECONDS = 3600;
@@ -69,6 +70,8 @@ function setVolumeDefaults(volume: Volume): void {
   for (const source of [volume.secret, volume.configMap, volume.downwardAPI, volume.projected])
     if (source) setDefault(source, 'defaultMode', FILE_MODE);
   if (volume.hostPath) setDefault(volume.hostPath, 'type', '');
+  const { image } = volume as ImageVolume;
+  if (image) setDefault(image, 'pullPolicy', pullPolicyFor(image.reference ?? ''));
   for (const item of volume.downwardAPI?.items ?? [])
     if (item.fieldRef) setDefault(item.fieldRef, 'apiVersion', 'v1');
   for (const source of volume.projected?.sources ?? []) {

@@ -1,55 +1,79 @@
-import type { Container, PodSpec, Toleration, Volume } from 'kubernetes-types/core/v1.d.ts';
+import type { Container, PodSpec, Toleration } from 'kubernetes-types/core/v1.d.ts';
+import { addressErrors } from './addresses.ts';
 import type { FieldError } from './api-error.ts';
-import { localPathErrors, validateContainer } from './container-validation.ts';
-import { duplicate, forbiddenField, invalidValue, notSupported, required } from './field-errors.ts';
+import { type PodContext, validateContainer } from './container-validation.ts';
+import {
+  duplicate,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  oneOfErrors,
+  required,
+} from './field-errors.ts';
 import { labelErrors } from './metadata-validation.ts';
 import { labelNameErrors, qualifiedNameErrors, subdomainNameErrors } from './names.ts';
+import { podSecurityErrors } from './security-validation.ts';
+import { volumesErrors } from './volume-validation.ts';
 
 const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
 const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
+const SYSTEMS = ['linux', 'windows'];
+const GRACE_SECONDS = 30;
+const NOT_OF_INIT = ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const;
 const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
-const HOST_PATH_TYPES = [
-  '',
-  'BlockDevice',
-  'CharDevice',
-  'Directory',
-  'DirectoryOrCreate',
-  'File',
-  'FileOrCreate',
-  'Socket',
-];
-
 /** What is wrong with the spec of a pod or of a template; `field` is where it stands. */
 export function validatePodSpec(spec: PodSpec, field: string): FieldError[] {
-  const volumes = new Set((spec.volumes ?? []).map(({ name }) => name));
+  const context = contextOf(spec);
   return [
-    ...volumesErrors(spec.volumes ?? [], `${field}.volumes`),
-    ...containersErrors(spec, field, volumes),
+    ...volumesErrors(spec.volumes ?? [], `${field}.volumes`, context.containers),
+    ...containersErrors(spec, field, context),
     ...policyErrors(spec, field),
     ...labelErrors(spec.nodeSelector, `${field}.nodeSelector`),
     ...nameErrors(spec, field),
+    ...addressesErrors(spec, field),
+    ...podSecurityErrors(spec.securityContext, `${field}.securityContext`),
     ...(spec.tolerations ?? []).flatMap((each, index) =>
       tolerationErrors(each, `${field}.tolerations[${index}]`),
     ),
   ];
 }
 
-function containersErrors(spec: PodSpec, field: string, volumes: ReadonlySet<string>): FieldError[] {
+function contextOf(spec: PodSpec): PodContext {
+  const containers = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
+  return {
+    volumes: new Set((spec.volumes ?? []).map(({ name }) => name)),
+    containers: new Set(containers.map(({ name }) => name)),
+    graceSeconds: spec.terminationGracePeriodSeconds ?? GRACE_SECONDS,
+    restartPolicy: spec.restartPolicy,
+    os: spec.os?.name,
+  };
+}
+
+function containersErrors(spec: PodSpec, field: string, context: PodContext): FieldError[] {
   const errors: FieldError[] = spec.containers?.length ? [] : [required(`${field}.containers`)];
   const names = new Set<string>();
   const hostPorts = new Set<string>();
   for (const [index, container] of (spec.ephemeralContainers ?? []).entries())
-    errors.push(...validateContainer(container, `${field}.ephemeralContainers[${index}]`, volumes));
+    errors.push(...validateContainer(container, `${field}.ephemeralContainers[${index}]`, context));
   for (const list of ['initContainers', 'containers'] as const) {
     for (const [index, container] of (spec[list] ?? []).entries()) {
       const at = `${field}.${list}[${index}]`;
-      errors.push(...validateContainer(container, at, volumes));
+      errors.push(...validateContainer(container, at, context));
       if (container.name && names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
       names.add(container.name);
       if (list === 'containers') errors.push(...hostPortErrors(container, at, hostPorts));
+      else errors.push(...initErrors(container, at));
     }
   }
   return errors;
+}
+
+/** Nothing asks after a container that the others wait for. */
+function initErrors(container: Container, field: string): FieldError[] {
+  if (container.restartPolicy === 'Always') return [];
+  return NOT_OF_INIT.filter((key) => container[key]).map((key) =>
+    forbiddenField(`${field}.${key}`, 'may not be set for init containers without restartPolicy=Always'),
+  );
 }
 
 function hostPortErrors(container: Container, field: string, taken: Set<string>): FieldError[] {
@@ -121,6 +145,26 @@ function nameErrors(spec: PodSpec, field: string): FieldError[] {
   ];
 }
 
+function addressesErrors({ hostAliases = [], dnsConfig, os }: PodSpec, field: string): FieldError[] {
+  const errorsOf = (address: string, at: string) =>
+    addressErrors(address).map((detail) => invalidValue(at, address, detail));
+  return [
+    ...hostAliases.flatMap(({ ip, hostnames = [] }, index) => {
+      const at = `${field}.hostAliases[${index}]`;
+      return [
+        ...errorsOf(ip ?? '', `${at}.ip`),
+        ...hostnames.flatMap((name, of) =>
+          subdomainNameErrors(name).map((detail) => invalidValue(`${at}.hostnames[${of}]`, name, detail)),
+        ),
+      ];
+    }),
+    ...(dnsConfig?.nameservers ?? []).flatMap((address, index) =>
+      errorsOf(address, `${field}.dnsConfig.nameservers[${index}]`),
+    ),
+    ...(os ? oneOfErrors(`${field}.os.name`, os.name, SYSTEMS) : []),
+  ];
+}
+
 function hostNetworkErrors(spec: PodSpec, field: string): FieldError[] {
   if (!spec.hostNetwork) return [];
   return (spec.containers ?? []).flatMap(({ ports = [] }, container) =>
@@ -166,48 +210,5 @@ export function tolerationErrors(toleration: Toleration, field: string): FieldEr
         "effect must be 'NoExecute' when `tolerationSeconds` is set",
       ),
     );
-  return errors;
-}
-
-function volumesErrors(volumes: readonly Volume[], field: string): FieldError[] {
-  const names = new Set<string>();
-  return volumes.flatMap((volume, index) => {
-    const at = `${field}[${index}]`;
-    const errors: FieldError[] = volume.name
-      ? labelNameErrors(volume.name).map((detail) => invalidValue(`${at}.name`, volume.name, detail))
-      : [required(`${at}.name`)];
-    if (volume.name && names.has(volume.name)) errors.push(duplicate(`${at}.name`, volume.name));
-    names.add(volume.name);
-    return [...errors, ...sourceErrors(volume, at)];
-  });
-}
-
-function sourceErrors(volume: Volume, field: string): FieldError[] {
-  const sources = Object.entries(volume).filter(([key, value]) => key !== 'name' && value);
-  const errors = sources
-    .slice(1)
-    .map(([key]) => forbiddenField(`${field}.${key}`, 'may not specify more than 1 volume type'));
-  if (volume.configMap && !volume.configMap.name) errors.push(required(`${field}.configMap.name`));
-  if (volume.secret && !volume.secret.secretName) errors.push(required(`${field}.secret.secretName`));
-  if (volume.persistentVolumeClaim && !volume.persistentVolumeClaim.claimName)
-    errors.push(required(`${field}.persistentVolumeClaim.claimName`));
-  if (volume.hostPath) errors.push(...hostPathErrors(volume.hostPath, `${field}.hostPath`));
-  for (const kind of ['configMap', 'secret'] as const)
-    for (const [index, item] of (volume[kind]?.items ?? []).entries()) {
-      const at = `${field}.${kind}.items[${index}]`;
-      if (!item.key) errors.push(required(`${at}.key`));
-      if (!item.path) errors.push(required(`${at}.path`));
-      else errors.push(...localPathErrors(item.path, `${at}.path`));
-    }
-  return errors;
-}
-
-function hostPathErrors({ path, type }: NonNullable<Volume['hostPath']>, field: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (!path) errors.push(required(`${field}.path`));
-  else if (path.split('/').includes('..'))
-    errors.push(invalidValue(`${field}.path`, path, "must not contain '..'"));
-  if (type !== undefined && !HOST_PATH_TYPES.includes(type))
-    errors.push(notSupported(`${field}.type`, type, HOST_PATH_TYPES));
   return errors;
 }

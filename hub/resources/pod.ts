@@ -4,6 +4,7 @@ import type { FieldError } from './api-error.ts';
 import { byController, defineResource, setDefault, specOf } from './define.ts';
 import { forbiddenField, invalidValue } from './field-errors.ts';
 import { claimsOf } from './local-path.ts';
+import { isMirror } from './mirror-pod.ts';
 import type { KubeObject } from './object.ts';
 import { podColumns } from './pod-cells.ts';
 import { ephemeralErrors, ephemeralUpdateErrors, podParts, resizeErrors } from './pod-parts.ts';
@@ -26,7 +27,8 @@ function setDefaults(object: KubeObject): void {
   setPodSpecDefaults(spec);
   setRequestsFromLimits(spec);
   setDefault(spec, 'enableServiceLinks', true);
-  if (!spec.serviceAccountName) spec.serviceAccountName = spec.serviceAccount = 'default';
+  if (!spec.serviceAccountName && !isMirror(object))
+    spec.serviceAccountName = spec.serviceAccount = 'default';
   spec.tolerations = withDefaultTolerations(spec.tolerations ?? []);
 }
 
@@ -117,10 +119,11 @@ function fixedPart(spec: PodSpec, old: PodSpec): object {
   };
 }
 
-/** Nothing has to end where nothing runs. */
+/** Nothing has to end where nothing runs. What a device runs by itself goes on without the object that shows it. */
 function gracePeriodSeconds(object: KubeObject, requested: number | undefined): number {
   const { spec, status } = object as PodObject;
-  if (!spec.nodeName || status?.phase === 'Succeeded' || status?.phase === 'Failed') return 0;
+  if (isMirror(object) || !spec.nodeName || status?.phase === 'Succeeded' || status?.phase === 'Failed')
+    return 0;
   const seconds = requested ?? spec.terminationGracePeriodSeconds ?? 0;
   return seconds < 0 ? 1 : seconds;
 }

@@ -89,6 +89,10 @@ export function templateLabelErrors(
 export function podTemplateErrors(template: PodTemplateSpec | undefined, field: string): FieldError[] {
   const errors = templateMetadataErrors(template, field);
   if (!template?.spec) return [...errors, required(`${field}.spec.containers`)];
+  if (template.spec.ephemeralContainers?.length)
+    errors.push(
+      forbiddenField(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'),
+    );
   return [...errors, ...validatePodSpec(template.spec, `${field}.spec`)];
 }
 

@@ -1,4 +1,5 @@
 import { matchesNodeAffinity, untoleratedTaint } from '../resources/node-matching.ts';
+import { qualityOfService } from '../resources/pod-quality.ts';
 import type { NodeState } from './cluster-state.ts';
 import type { PodNeighbours } from './neighbours.ts';
 import { type PodDemand, portsConflict } from './pod-demand.ts';
@@ -18,9 +19,13 @@ export const isSchedulable: Filter = ({ pod }, { node }) =>
     ? ['node(s) were unschedulable']
     : FITS;
 
-/** A node that is not ready has a taint for it; see ClusterState. */
+const MEMORY_PRESSURE = 'node.kubernetes.io/memory-pressure';
+
+/** A node that is not ready has a taint for it; see ClusterState. Who asked for memory is not kept away by the want of it. */
 export const toleratesTaints: Filter = ({ pod }, { taints }) => {
-  const others = taints.filter(({ key }) => key !== UNSCHEDULABLE.key);
+  const copes =
+    taints.some(({ key }) => key === MEMORY_PRESSURE) && qualityOfService(pod.spec) !== 'BestEffort';
+  const others = taints.filter(({ key }) => key !== UNSCHEDULABLE.key && !(copes && key === MEMORY_PRESSURE));
   const taint = untoleratedTaint(others, pod.spec.tolerations, ['NoSchedule', 'NoExecute']);
   return taint ? [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`] : FITS;
 };

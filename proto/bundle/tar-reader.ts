@@ -13,9 +13,12 @@ export interface TarFile {
 
 /**
  * The files of a ustar archive, one after the other, in little memory. Directories are passed over; rejects at anything
- * else, where the archive breaks off, and where something follows its end.
+ * else, unless `passOver`, where the archive breaks off, and where something follows its end.
  */
-export async function* filesOfTar(archive: AsyncIterable<Buffer>): AsyncGenerator<TarFile, void> {
+export async function* filesOfTar(
+  archive: AsyncIterable<Buffer>,
+  passOver = false,
+): AsyncGenerator<TarFile, void> {
   const bytes = new Bytes(archive);
   for (;;) {
     const header = await bytes.take(BLOCK_BYTES);
@@ -27,6 +30,10 @@ export async function* filesOfTar(archive: AsyncIterable<Buffer>): AsyncGenerato
     const [prefix, name] = [text(header, 345, 155), text(header, 0, 100)];
     const path = prefix ? `${prefix}/${name}` : name;
     if (type === DIRECTORY) continue;
+    if (!REGULAR.has(type) && passOver) {
+      await bytes.skip(size + (-size & (BLOCK_BYTES - 1)));
+      continue;
+    }
     if (!REGULAR.has(type)) throw new Error(`"${path}" in the archive is neither a file nor a directory`);
     yield { path, size, content: bytes.some(size) };
     await bytes.skip(-size & (BLOCK_BYTES - 1));

@@ -1,4 +1,4 @@
-import { partsOf, type Setting, type Settings } from './settings.ts';
+import { entriesOf, partsOf, type Setting, type Settings } from './settings.ts';
 
 /** JSON Schema (draft 2020-12) of a file of these settings. Pure. */
 export function schemaOfSettings(settings: Settings, title: string): object {
@@ -25,11 +25,16 @@ function typeOf(type: Setting['type']): object {
   if (type === 'integer' || type === 'boolean') return { type };
   const texts = { type: 'array', items: { type: 'string' } };
   if (type === 'words') return { ...texts, minItems: 1 };
+  if (type === 'map') {
+    const value = { anyOf: [{ type: 'string' }, { type: 'number' }, texts] };
+    return { anyOf: [{ type: 'object', additionalProperties: value }, { type: 'string' }] };
+  }
   return type === 'list' ? { anyOf: [texts, { type: 'string' }] } : { type: 'string' };
 }
 
 function defaultOf(type: Setting['type'], fallback: string): unknown {
   if (type === 'integer') return Number(fallback);
   if (type === 'boolean') return fallback === 'true';
+  if (type === 'map') return Object.fromEntries(entriesOf(fallback));
   return type === 'list' ? partsOf(fallback) : fallback;
 }

@@ -9,10 +9,10 @@ export interface Setting {
   /** One line, without a full stop. */
   readonly about: string;
   /**
-   * `list`: an array in the file, elsewhere with commas. `words`: an array, elsewhere JSON of one. `boolean`: true or
-   * false. Otherwise text.
+   * `list`: an array in the file, elsewhere with commas. `words`: an array, elsewhere JSON of one. `map`: a mapping of names
+   * to a text, a number or a list of texts; elsewhere `name=value` with commas. `boolean`: true or false. Otherwise text.
    */
-  readonly type?: 'integer' | 'boolean' | 'list' | 'words';
+  readonly type?: 'integer' | 'boolean' | 'list' | 'words' | 'map';
   /** Why there is none: when that is another setting's, say so in `about`. */
   readonly fallback?: string;
   readonly oneOf?: readonly string[];
@@ -43,6 +43,8 @@ export interface Sources {
 export type CheckTogether<Name extends string> = (
   values: Readonly<Record<Name, string | undefined>>,
 ) => readonly string[];
+
+const ENTRY = /^([^=<]+)[=<](.+)$/;
 
 /** The value of each setting, as a flag would have it; all problems are told at once. Throws. */
 export function readSettings<Name extends string>(
@@ -84,6 +86,14 @@ export function partsOf(list: string): string[] {
     .filter(Boolean);
 }
 
+/** The entries of a map as a flag has it, `name=value`, or `name<value` for what is compared: one for each value. */
+export function entriesOf(map: string): [name: string, value: string][] {
+  return partsOf(map).map((part) => {
+    const [, name = part, value = ''] = ENTRY.exec(part) ?? [];
+    return [name.trim(), value.trim()];
+  });
+}
+
 function unknownNames(settings: Settings, { path, values }: SettingsFile): string[] {
   const known = Object.keys(settings).filter((name) => !settings[name]?.isOfCommands);
   const plain = (text: string) => text.replaceAll(/[-_]/g, '').toLowerCase();
@@ -102,6 +112,8 @@ function problemOf({ type, oneOf, check }: Setting, value: string): string | und
   if (type === 'boolean' && value !== 'true' && value !== 'false') return 'must be true or false';
   if (oneOf && !oneOf.includes(value)) return `must be one of ${oneOf.join(', ')}`;
   if (type === 'words' && !isWords(value)) return 'must be a JSON array of texts: ["program", "argument"]';
+  if (type === 'map' && !partsOf(value).every((part) => ENTRY.test(part)))
+    return 'must be name=value, with commas';
   return check?.(value);
 }
 
@@ -109,6 +121,7 @@ function mustBe({ type }: Setting): string {
   if (type === 'integer') return 'must be a whole number';
   if (type === 'boolean') return 'must be true or false';
   if (type === 'list' || type === 'words') return 'must be a list of texts';
+  if (type === 'map') return 'must be a mapping of names to texts, numbers or lists of texts without commas';
   return 'must be text (a number, yes, no or a date is not: put it in quotes)';
 }
 
@@ -119,7 +132,21 @@ function asFlag({ type }: Setting, written: unknown): string | undefined {
   const isList = Array.isArray(written) && written.every((each) => typeof each === 'string');
   if (type === 'words') return isList ? JSON.stringify(written) : undefined;
   if (type === 'list' && isList) return written.join(',');
+  if (type === 'map' && typeof written === 'object' && !Array.isArray(written))
+    return asEntries(written as object);
   return typeof written === 'string' ? written : undefined;
+}
+
+function asEntries(written: object): string | undefined {
+  const entries = Object.entries(written).flatMap(([name, given]) =>
+    [given].flat().map((value: unknown) => ({ name, value })),
+  );
+  const isRight = entries.every(
+    ({ name, value }) =>
+      !/[=<,]/.test(name) &&
+      (typeof value === 'number' || (typeof value === 'string' && value !== '' && !value.includes(','))),
+  );
+  return isRight ? entries.map(({ name, value }) => `${name}=${value}`).join(',') : undefined;
 }
 
 function isWords(text: string): boolean {

@@ -3,14 +3,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kubectlPath } from '../kubectl.ts';
 import { againstFloor, type Bench, type Subject } from './bench.ts';
-import { COMMAND, DEPLOYMENTS, deployment, IMAGES, newName, running, undeploy } from './deployment.ts';
+import { DEPLOYMENTS, deployment, newName, running, undeploy } from './deployment.ts';
+import { removeContainers, startContainers } from './floor-containers.ts';
 import type { RawEngine } from './raw-engine.ts';
 import type { Measurement } from './result.ts';
 import type { Stand } from './stand.ts';
-import { atOnce, inTurns, timed } from './turns.ts';
-
-/** As many containers as the engine starts best at once. */
-const FLOOR_AT_ONCE = 4;
+import { inTurns, timed } from './turns.ts';
 
 /** From the request for a Deployment to its pods Running: by a client with an open watch, and by kubectl. */
 export const applyOne: Subject = {
@@ -20,7 +18,7 @@ export const applyOne: Subject = {
     const repeat = bench.repetitions(10, 3);
     const name = 'POST Deployment of 1 -> pod Running seen by a watch';
     const goal = { type: 'ratio', most: 1.6 } as const;
-    const floor = () => startContainers(bench.engine, 1);
+    const floor = () => floorOf(bench.engine, 1);
     const measured = await againstFloor(stands, repeat, floor, (stand) => () => apply(stand, 1), {
       name,
       goal,
@@ -36,22 +34,16 @@ export const applyTen: Subject = {
     againstFloor(
       await bench.stands(),
       bench.repetitions(5, 2),
-      () => startContainers(bench.engine, 10),
+      () => floorOf(bench.engine, 10),
       (stand) => () => apply(stand, 10),
       { name: 'the same, 10 replicas', goal: { type: 'ratio', most: 1.2 } },
     ),
 };
 
-async function startContainers(engine: RawEngine, count: number): Promise<number> {
+async function floorOf(engine: RawEngine, count: number): Promise<number> {
   const ids: string[] = [];
-  const ms = await timed(() =>
-    atOnce(FLOOR_AT_ONCE, Array.from({ length: count }, String), async () => {
-      const id = await engine.create(IMAGES[0], COMMAND);
-      ids.push(id);
-      await engine.start(id);
-    }),
-  );
-  await atOnce(FLOOR_AT_ONCE, ids, (id) => engine.remove(id));
+  const ms = await timed(() => startContainers(engine, count, ids));
+  await removeContainers(engine, ids);
   return ms;
 }
 
@@ -68,7 +60,7 @@ async function apply(stand: Stand, replicas: number): Promise<number> {
 async function withKubectl(stand: Stand, bench: Bench): Promise<Measurement> {
   const kubectl = await kubectlPath();
   const { floor, kubectl: samples } = await inTurns(bench.repetitions(6, 2), {
-    floor: () => startContainers(bench.engine, 1),
+    floor: () => floorOf(bench.engine, 1),
     kubectl: () => applyWith(kubectl, stand),
   });
   return {

@@ -1,3 +1,4 @@
+import type { DebianPodman } from '../debian-podman.ts';
 import type { RawEngine } from './raw-engine.ts';
 import type { Measurement } from './result.ts';
 import type { Stand, Transport } from './stand.ts';
@@ -6,6 +7,8 @@ import { inTurns, type Try } from './turns.ts';
 /** What the subjects of the benchmark share. */
 export interface Bench {
   readonly engine: RawEngine;
+  /** The engine, where it is one that was started for the benchmark. */
+  readonly podman: DebianPodman | undefined;
   readonly transports: readonly Transport[];
   readonly isQuick: boolean;
   /** How often to repeat: what the user says, or one of these. */

@@ -7,12 +7,26 @@ export const COMMAND = ['sleep', '3600'];
 /** Two images of the same content but for one file. */
 export const IMAGES = ['holdfast.local/bench:1', 'holdfast.local/bench:2'] as const;
 
+/** Of all pods. */
+export const CONTAINER = {
+  name: 'main',
+  image: IMAGES[0],
+  imagePullPolicy: 'IfNotPresent',
+  command: COMMAND,
+} as const;
+
 export function newName(): string {
   return `bench-${randomBytes(4).toString('hex')}`;
 }
 
-/** A Deployment of pods with one container each and a network of their own, which end at once. */
-export function deployment(name: string, replicas: number) {
+/** What else pods have: of the container, and of the pod itself. */
+export interface More {
+  readonly container?: object;
+  readonly pod?: object;
+}
+
+/** A Deployment of pods with one container each and a network of their own, which nobody waits for when they are deleted. */
+export function deployment(name: string, replicas: number, { container, pod }: More = {}) {
   const labels = { app: name };
   return {
     apiVersion: 'apps/v1',
@@ -25,12 +39,16 @@ export function deployment(name: string, replicas: number) {
         metadata: { labels },
         spec: {
           terminationGracePeriodSeconds: 0,
-          containers: [{ name: 'main', image: IMAGES[0], imagePullPolicy: 'IfNotPresent', command: COMMAND }],
+          containers: [{ ...CONTAINER, ...container }],
+          ...pod,
         },
       },
     },
   };
 }
+
+/** How long many pods may take in the worst case. */
+const patienceMs = (count: number) => 60_000 + count * 2_000;
 
 /** Resolves with when the watch told that so many pods run. */
 export function running({ pods }: Stand, name: string, replicas: number): Promise<number> {
@@ -38,17 +56,19 @@ export function running({ pods }: Stand, name: string, replicas: number): Promis
     name,
     `has ${replicas} running`,
     (all) => all.length === replicas && all.every(isRunning),
+    patienceMs(replicas),
   );
 }
 
 /** Creates the Deployment and waits until its pods run. */
-export async function deploy(stand: Stand, name: string, replicas: number): Promise<void> {
-  await stand.api.call('POST', DEPLOYMENTS, deployment(name, replicas));
+export async function deploy(stand: Stand, name: string, replicas: number, more: object = {}): Promise<void> {
+  await stand.api.call('POST', DEPLOYMENTS, deployment(name, replicas, more));
   await running(stand, name, replicas);
 }
 
-/** Deletes the Deployment and waits until its pods are gone, which they are when their containers are. */
-export async function undeploy({ api, pods }: Stand, name: string): Promise<void> {
+/** Deletes the Deployment and waits until its pods are gone; with time to end, they are when their containers are. Resolves with when. */
+export async function undeploy({ api, pods }: Stand, name: string): Promise<number> {
+  const patience = patienceMs(pods.of(name).length);
   await api.call('DELETE', `${DEPLOYMENTS}/${name}`);
-  await pods.until(name, 'is gone', (all) => all.length === 0);
+  return pods.until(name, 'is gone', (all) => all.length === 0, patience);
 }

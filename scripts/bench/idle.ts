@@ -28,7 +28,7 @@ export const idle: Subject = {
     // An agent of a device that has just booted, but for one: that one started its pods itself.
     const [veteran] = bench.isQuick ? [] : [await bench.newStand(bench.transports[0] ?? 'mqtt')];
     if (veteran) await fill(veteran);
-    for (const stand of stands) await restartAgent(stand);
+    for (const stand of stands) await stand.restartAgent();
     const bare = Array.from({ length: copies }, () => bareNode());
 
     await setTimeout(bench.isQuick ? 5_000 : 15_000);
@@ -72,11 +72,6 @@ const COUNTED = [
 async function countObjects({ api }: Stand): Promise<number> {
   const lists = await Promise.all(COUNTED.map((path) => api.call('GET', path)));
   return lists.reduce((sum, { items }) => sum + (items as unknown[]).length, 0);
-}
-
-async function restartAgent(stand: Stand): Promise<void> {
-  await stand.agent.end();
-  await stand.startAgent().line('"connected to the hub"');
 }
 
 function bareNode(): Program {

@@ -2,46 +2,46 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { bundle } from '../bundle.ts';
-import { ensureBusyboxImage } from '../busybox-image.ts';
-import { ensureDockerEngine } from '../docker-engine.ts';
-import { kubectlPath } from '../kubectl.ts';
 import { ROOT } from '../local-files.ts';
 import { agentStart } from './agent-start.ts';
 import { measureApi } from './api/main.ts';
 import { applyOne, applyTen } from './apply.ts';
-import type { Bench, Subject } from './bench.ts';
-import { deploy, IMAGES, newName, undeploy } from './deployment.ts';
+import type { Subject } from './bench.ts';
+import { DEVICE_SUBJECTS, PODMAN_SUBJECTS } from './device/main.ts';
 import { idle } from './idle.ts';
 import { measurePackages } from './package/main.ts';
-import { RawEngine } from './raw-engine.ts';
+import { ENGINES, type EngineName, prepare } from './prepare.ts';
 import { type Result, resultOf, tableOf } from './result.ts';
 import { measureRollouts } from './rollout/main.ts';
 import { selfHeal } from './self-heal.ts';
 import { setImage } from './set-image.ts';
-import { Stand, type Transport } from './stand.ts';
+import type { Transport } from './stand.ts';
 
 const SUBJECTS: readonly Subject[] = [applyOne, applyTen, setImage, selfHeal, agentStart, idle];
 const OUTPUT = join(ROOT, '.bench');
-const FLOOR_LABEL = 'holdfast.dev/bench-floor';
-const WARM_UP = 2;
 
-const USAGE = `npm run bench -- [api | rollout | package] [options]
+const names = (subjects: readonly Subject[]) => subjects.map(({ name }) => name).join(', ');
+
+const USAGE = `npm run bench -- [api | device | rollout | package] [options]
   api                what the hub's API can take, instead of what hub and devices do together
+  device             what an agent takes from its device, and leaves on it; nobody else may use the engine meanwhile
   rollout            what changes of fleets of simulated devices take: 1,000, 3,000 and 10,000
   package            how large packages are, and what it takes to install one
   --churn SECONDS    of api: how long to create, change and delete (60)
-  --only NAME        one of ${SUBJECTS.map(({ name }) => name).join(', ')}; may be given several times
+  --only NAME        one of ${names(SUBJECTS)}; may be given several times;
+                     of device: ${names(DEVICE_SUBJECTS)}; with Podman also ${names(PODMAN_SUBJECTS)}
+  --engine NAME      of device: docker or podman, Debian's, which is started for it (docker)
   --transport NAME   mqtt, grpc or both (both)
   --repeat N         repetitions of everything
   --quick            fewer repetitions and shorter waits: for a first look, not for a judgement
   --profile          hub and agent log in detail and leave processor profiles, in .bench/profile`;
 
-const SUITES = ['api', 'rollout', 'package'] as const;
+const SUITES = ['api', 'device', 'rollout', 'package'] as const;
 type Suite = (typeof SUITES)[number];
 
 interface Options {
   readonly suite: Suite | undefined;
+  readonly engineName: EngineName;
   readonly churnSeconds: number;
   readonly subjects: readonly Subject[];
   readonly transports: readonly Transport[];
@@ -56,6 +56,7 @@ function readOptions(): Options {
     options: {
       churn: { type: 'string', default: '60' },
       only: { type: 'string', multiple: true, default: [] },
+      engine: { type: 'string', default: 'docker' },
       transport: { type: 'string', default: 'both' },
       repeat: { type: 'string' },
       quick: { type: 'boolean', default: false },
@@ -66,7 +67,11 @@ function readOptions(): Options {
   const suite = SUITES.find((each) => each === name);
   if ((name !== undefined && !suite) || more.length > 0)
     throw new Error(`there is no suite "${positionals.join(' ')}"\n${USAGE}`);
-  const unknown = values.only.find((wanted) => !SUBJECTS.some(({ name }) => name === wanted));
+  const engineName = ENGINES.find((each) => each === values.engine);
+  if (!engineName || (engineName !== 'docker' && suite !== 'device'))
+    throw new Error(`--engine must be docker or, of device, podman, is "${values.engine}"`);
+  const all = subjectsOf(suite, engineName);
+  const unknown = values.only.find((wanted) => !all.some(({ name }) => name === wanted));
   if (unknown) throw new Error(`--only names no subject: "${unknown}"\n${USAGE}`);
   if (!['mqtt', 'grpc', 'both'].includes(values.transport))
     throw new Error(`--transport must be mqtt, grpc or both, is "${values.transport}"`);
@@ -75,12 +80,18 @@ function readOptions(): Options {
   return {
     suite,
     churnSeconds: Number(values.churn) || 60,
-    subjects: SUBJECTS.filter(({ name }) => values.only.length === 0 || values.only.includes(name)),
+    engineName,
+    subjects: all.filter(({ name }) => values.only.length === 0 || values.only.includes(name)),
     transports: values.transport === 'both' ? ['mqtt', 'grpc'] : [values.transport as Transport],
     repeat: values.repeat ? Number(values.repeat) : undefined,
     isQuick: values.quick,
     profileDir: values.profile ? join(OUTPUT, 'profile') : undefined,
   };
+}
+
+function subjectsOf(suite: Suite | undefined, engineName: EngineName): readonly Subject[] {
+  if (suite !== 'device') return SUBJECTS;
+  return engineName === 'podman' ? [...DEVICE_SUBJECTS, ...PODMAN_SUBJECTS] : DEVICE_SUBJECTS;
 }
 
 /** Everything that was started, for the end: also when a measurement fails or is interrupted. */
@@ -90,55 +101,10 @@ async function closeAll(): Promise<void> {
   for (const one of open.splice(0).reverse()) await one.close();
 }
 
-async function prepare({ transports, repeat, isQuick, profileDir }: Options): Promise<Bench> {
-  const { host } = await ensureDockerEngine(console.log);
-  if (!host.startsWith('unix:'))
-    throw new Error(`the benchmark needs an engine on a unix socket, not ${host}`);
-  const [first, second] = IMAGES;
-  await Promise.all([bundle(), kubectlPath(), ensureBusyboxImage(host, { name: first })]);
-  await ensureBusyboxImage(host, { name: second, files: { 'etc/version': '2\n' } });
-  const engine = new RawEngine(host, FLOOR_LABEL);
-  open.push({ close: () => engine.removeAll().then(() => engine.close()) });
-
-  const newStand = async (transport: Transport) => {
-    const stand = await Stand.start({
-      transport,
-      engine,
-      dockerHost: host,
-      ...(profileDir && { profileDir }),
-    });
-    open.push(stand);
-    return stand;
-  };
-  let stands: Promise<readonly Stand[]> | undefined;
-  return {
-    engine,
-    transports,
-    isQuick,
-    repetitions: (full, quick) => repeat ?? (isQuick ? quick : full),
-    newStand,
-    stands: () => {
-      stands ??= Promise.all(transports.map(newStand)).then(warmUp);
-      return stands;
-    },
-  };
-}
-
-async function warmUp(stands: readonly Stand[]): Promise<readonly Stand[]> {
-  for (const stand of stands) {
-    for (let count = 0; count < WARM_UP; count += 1) {
-      const name = newName();
-      await deploy(stand, name, 1);
-      await undeploy(stand, name);
-    }
-  }
-  return stands;
-}
-
 const load = () => loadavg()[0]?.toFixed(2) ?? '';
 
 async function measureAll(options: Options): Promise<Result[]> {
-  const bench = await prepare(options);
+  const bench = await prepare(options, open);
   const results: Result[] = [];
   for (const subject of options.subjects) {
     console.log(`${subject.name} ... (load ${load()})`);

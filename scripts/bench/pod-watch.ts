@@ -34,12 +34,17 @@ export class PodWatch {
   }
 
   /** Resolves with the moment at which the watch told what makes this true of the application's pods. */
-  until(app: string, what: string, isMet: (pods: readonly Pod[]) => boolean): Promise<number> {
+  until(
+    app: string,
+    what: string,
+    isMet: (pods: readonly Pod[]) => boolean,
+    timeoutMs = TIMEOUT_MS,
+  ): Promise<number> {
     if (isMet(this.of(app))) return Promise.resolve(performance.now());
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new Error(`waited ${TIMEOUT_MS / 1000} s until "${app}" ${what}`)),
-        TIMEOUT_MS,
+        () => reject(new Error(`waited ${timeoutMs / 1000} s until "${app}" ${what}`)),
+        timeoutMs,
       );
       this.#waiting.push({
         isMet: () => isMet(this.of(app)),
@@ -68,4 +73,8 @@ export class PodWatch {
 
 export function isRunning(pod: Pod): boolean {
   return pod.status?.phase === 'Running';
+}
+
+export function isReady({ status }: Pod): boolean {
+  return status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') ?? false;
 }

@@ -75,6 +75,15 @@ export class Program {
     return { rssMib: mib('Rss'), anonymousMib: mib('Anonymous') };
   }
 
+  get pid(): number {
+    return this.#child.pid ?? Number.NaN;
+  }
+
+  /** What it has caused to be written to disks, as the kernel counts it: proc(5), `write_bytes`. */
+  writtenBytes(): number {
+    return Number(/^write_bytes: (\d+)$/m.exec(this.#proc('io'))?.[1]);
+  }
+
   /** Seconds of processor that all its threads have used. */
   cpuSeconds(): number {
     const stat = this.#proc('stat');

@@ -5,13 +5,13 @@ import { Agent, request } from 'node:http';
  * it makes carries a label, by which leftovers are found.
  */
 export class RawEngine {
-  readonly #socketPath: string;
+  readonly socketPath: string;
   readonly #label: string;
   readonly #agent = new Agent({ keepAlive: true });
 
   /** @param host `unix:///path` */
   constructor(host: string, label: string) {
-    this.#socketPath = new URL(host).pathname;
+    this.socketPath = new URL(host).pathname;
     this.#label = label;
   }
 
@@ -32,6 +32,11 @@ export class RawEngine {
 
   async kill(id: string): Promise<void> {
     await this.#call('POST', `/containers/${id}/kill?signal=SIGKILL`);
+  }
+
+  /** Resolves when it has ended, killed if it takes longer. */
+  async stop(id: string, graceSeconds: number): Promise<void> {
+    await this.#call('POST', `/containers/${id}/stop?t=${graceSeconds}`);
   }
 
   /** Resolves when it has ended. */
@@ -61,6 +66,26 @@ export class RawEngine {
     return State.StartedAt;
   }
 
+  /** Containers and networks with a label, and all volumes: those that nobody named have no label. */
+  async names(label: string): Promise<Record<'containers' | 'networks' | 'volumes', string[]>> {
+    const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
+    const containers = await this.#call('GET', `/containers/json?all=true&filters=${filters}`);
+    const networks = await this.#call('GET', `/networks?filters=${filters}`);
+    const volumes = await this.#call('GET', '/volumes');
+    return {
+      containers: (JSON.parse(containers) as { Id: string }[]).map(({ Id }) => Id),
+      networks: (JSON.parse(networks) as { Id: string }[]).map(({ Id }) => Id),
+      volumes: ((JSON.parse(volumes) as { Volumes: { Name: string }[] | null }).Volumes ?? []).map(
+        ({ Name }) => Name,
+      ),
+    };
+  }
+
+  /** The directory in which it has its containers. */
+  async rootDir(): Promise<string> {
+    return (JSON.parse(await this.#call('GET', '/info')) as { DockerRootDir: string }).DockerRootDir;
+  }
+
   close(): void {
     this.#agent.destroy();
   }
@@ -71,7 +96,7 @@ export class RawEngine {
       ? { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(content) }
       : {};
     return new Promise((resolve, reject) => {
-      const options = { socketPath: this.#socketPath, agent: this.#agent, method, path, headers };
+      const options = { socketPath: this.socketPath, agent: this.#agent, method, path, headers };
       const sent = request(options, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => {

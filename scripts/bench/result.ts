@@ -4,7 +4,7 @@ export type Goal =
   | { readonly type: 'value'; readonly most: number }
   | { readonly type: 'at-least'; readonly least: number };
 
-export type Unit = 'ms' | 's' | 'MiB' | 'MB' | '%' | '/s' | '';
+export type Unit = 'ms' | 's' | 'MiB' | 'MB' | 'B' | '%' | '/s' | 'x' | '';
 
 /** Samples of one thing and of its floor, taken in turns. */
 export interface Measurement {
@@ -86,7 +86,7 @@ function rowOf(result: Result): string[] {
   ];
 }
 
-const DECIMALS = { ms: 0, s: 1, MiB: 1, MB: 1, '%': 2, '/s': 0, '': 0 } as const satisfies Record<
+const DECIMALS = { ms: 0, s: 1, MiB: 1, MB: 1, B: 0, '%': 2, '/s': 0, x: 2, '': 0 } as const satisfies Record<
   Unit,
   number
 >;

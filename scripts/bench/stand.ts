@@ -66,6 +66,11 @@ export class Stand {
     return this.#dir;
   }
 
+  /** What the agent stores. */
+  get dataDir(): string {
+    return join(this.#dir, 'agent');
+  }
+
   get runDir(): string {
     return join(this.#dir, 'run');
   }
@@ -90,6 +95,12 @@ export class Stand {
     const { dockerHost, transport } = this.#options;
     this.#agent = this.#agentProgram('run', `--transport=${transport}`, `--docker-host=${dockerHost}`);
     return this.#agent;
+  }
+
+  /** Resolves when it is connected: it is as one of a device that has just booted, its pods running. */
+  async restartAgent(): Promise<void> {
+    await this.agent.end();
+    await this.startAgent().line('"connected to the hub"');
   }
 
   async close(): Promise<void> {
@@ -128,7 +139,7 @@ export class Stand {
 
   #agentProgram(command: string, ...args: string[]): Program {
     const settings = {
-      'data-dir': join(this.#dir, 'agent'),
+      'data-dir': this.dataDir,
       'run-dir': this.runDir,
       'node-name': this.node,
       ...this.#logLevel,

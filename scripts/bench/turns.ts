@@ -1,18 +1,18 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** One repetition of something: resolves with how many milliseconds what is measured took. */
-export type Try = () => Promise<number>;
+/** One repetition of something: resolves with how many milliseconds what is measured took, or with more than that. */
+export type Try<T = number> = () => Promise<T>;
 
 /**
  * Repeats several things in turns, so that whatever else the machine does meets all of them alike, and each from a random
  * phase of the second: a loop falls in step with timers of those whom it measures.
  */
-export async function inTurns<Name extends string>(
+export async function inTurns<Name extends string, T = number>(
   repeat: number,
-  tries: Readonly<Record<Name, Try>>,
-): Promise<Record<Name, number[]>> {
+  tries: Readonly<Record<Name, Try<T>>>,
+): Promise<Record<Name, T[]>> {
   const names = Object.keys(tries) as Name[];
-  const samples = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>;
+  const samples = Object.fromEntries(names.map((name) => [name, [] as T[]])) as Record<Name, T[]>;
   for (let round = 0; round < repeat; round += 1) {
     for (const [index] of names.entries()) {
       const name = names[(index + round) % names.length] as Name; // nobody always follows the same other

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent } from '../../agent/agent.ts';
-import type { Config } from '../../agent/config.ts';
+import { type Config, SETTINGS } from '../../agent/config.ts';
 import { type Device, linksOf } from '../../agent/device.ts';
 import type { UpMessage } from '../../agent/link/link.ts';
 import type { Logger } from '../../agent/log.ts';
@@ -301,6 +301,7 @@ export class SimulatedDevice {
       end: () => {},
       now: () => this.#now(),
       facts: async () => FACTS,
+      readings: undefined,
       serve: async () => () => {}, // nobody asks a simulated device on its own socket
     };
   }
@@ -318,10 +319,22 @@ export class SimulatedDevice {
       transport,
       dockerHost: '',
       registry: 'engine',
+      imagePuller: 'engine',
+      maxParallelImagePulls: SETTINGS.maxParallelImagePulls.fallback,
+      imageGCHighThresholdPercent: SETTINGS.imageGCHighThresholdPercent.fallback,
+      imageGCLowThresholdPercent: SETTINGS.imageGCLowThresholdPercent.fallback,
+      imageMinimumGCAge: SETTINGS.imageMinimumGCAge.fallback,
+      imagePaths: undefined,
       podSubnet: undefined,
       allowPrivileged: 'true',
       allowHostNetwork: 'true',
       allowedHostPaths: undefined,
+      allowedDevices: undefined,
+      devices: undefined,
+      systemReserved: '',
+      podPidsLimit: undefined,
+      evictionHard: '',
+      evictionPressureTransitionPeriod: SETTINGS.evictionPressureTransitionPeriod.fallback,
       allowedRegistries: undefined,
       allowedUnsafeSysctls: undefined,
       requireDigest: 'false',
@@ -331,6 +344,7 @@ export class SimulatedDevice {
       output: 'text',
       rebootCommand: undefined,
       bootIdFile: '',
+      staticPodPath: '',
     };
   }
 }

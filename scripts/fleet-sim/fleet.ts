@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Logger } from '../../agent/log.ts';
-import { Limit } from '../../agent/runtime/limit.ts';
+import { Limit } from '../../proto/limit.ts';
 import { type DeviceState, SimulatedDevice } from './device.ts';
 import { identitiesOf } from './identities.ts';
 import { type DevicePlan, planFleet, type Scenario } from './scenario.ts';

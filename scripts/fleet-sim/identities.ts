@@ -1,7 +1,6 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { enrol } from '../../agent/link/enrol.ts';
-import { Limit } from '../../agent/runtime/limit.ts';
 import type { Identity } from '../../agent/state/agent-state.ts';
 import { CertificateAuthority, type KeyPair } from '../../hub/security/certificate-authority.ts';
 import {
@@ -12,6 +11,7 @@ import {
   userOfNode,
 } from '../../hub/security/node-identity.ts';
 import { parseJoinToken } from '../../proto/join-token.ts';
+import { Limit } from '../../proto/limit.ts';
 import { newSealingKey } from '../../proto/seal.ts';
 import { HubApi } from '../bench/hub-api.ts';
 

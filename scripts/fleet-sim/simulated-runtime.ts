@@ -70,6 +70,8 @@ export class SimulatedRuntime implements Runtime {
     return { version: 'docker://simulated', osImage: 'Holdfast fleet simulator', kernelVersion: '' };
   }
 
+  async ping(): Promise<void> {}
+
   async list(): Promise<ObservedContainer[]> {
     return this.containers();
   }
@@ -140,6 +142,10 @@ export class SimulatedRuntime implements Runtime {
   }
 
   /** No simulated image is root's. */
+  async imageLayers(): Promise<readonly string[]> {
+    return [];
+  }
+
   async imageUser(): Promise<string> {
     return '1000';
   }
@@ -152,7 +158,9 @@ export class SimulatedRuntime implements Runtime {
   async findImage(image: string): Promise<FoundImage | undefined> {
     if (!(await this.hasImage(image))) return undefined;
     const digest = `sha256:${hex('manifest', image)}`;
-    return { id: `sha256:${hex(image)}`, digests: [image.includes('@') ? image : `${image}@${digest}`] };
+    const { sizeBytes = 0 } = this.#options.image(image);
+    const digests = [image.includes('@') ? image : `${image}@${digest}`];
+    return { id: `sha256:${hex(image)}`, digests, sizeBytes };
   }
 
   async disk(): Promise<EngineDisk> {
@@ -176,6 +184,13 @@ export class SimulatedRuntime implements Runtime {
     if (absent) throw new RuntimeError('other', `${what}: manifest for ${image} not found: manifest unknown`);
     if (this.#isDiskFull) throw new RuntimeError('other', `${what}: write /var/lib/docker/tmp: ${NO_SPACE}`);
     this.#pulled.add(image);
+  }
+
+  /** None that anybody would have to remove: its disk is full or not as it is told. */
+  async *namedImages(): AsyncGenerator<never> {}
+
+  async images(): Promise<[]> {
+    return [];
   }
 
   async infraImage(): Promise<string> {
@@ -220,7 +235,12 @@ export class SimulatedRuntime implements Runtime {
     return {
       cpuNanoseconds: Math.round(ageMs * MS_IN_NS * cores),
       workingSetBytes: Math.round(within(memoryBytes, draw('memory', observed.image))),
+      processes: 1,
     };
+  }
+
+  async diskUse(): Promise<number> {
+    return 0;
   }
 
   async changes(signal: AbortSignal): Promise<AsyncIterable<ContainerChange>> {
@@ -260,6 +280,7 @@ export class SimulatedRuntime implements Runtime {
     return {
       ...identity,
       id,
+      engine: 'docker',
       image,
       imageId: `sha256:${hex(image)}`,
       state: 'created',

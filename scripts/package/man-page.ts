@@ -6,6 +6,7 @@ export function manPageOf(manual: Manual, version: string): string {
   const inFile = Object.entries(settings).filter(([, { isOfCommands }]) => !isOfCommands);
   return [
     `.TH ${program.toUpperCase()} 1 "" "Holdfast ${version}" "Holdfast"`,
+    '.ad l', // words are as long as they are
     '.SH NAME',
     text(`${program} - ${about.replace(/\.$/, '')}`),
     '.SH SYNOPSIS',
@@ -55,6 +56,10 @@ function commandLines(
   ];
 }
 
-/** Hyphens are to be typed as they are; a line must not begin as a request does. */
-const escaped = (content: string) => content.replaceAll('\\', '\\e').replaceAll('-', '\\-');
+/** Hyphens are to be typed as they are; a line must not begin as a request does. A long list may be broken after its commas. */
+const escaped = (content: string) =>
+  content
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/,(?=\S)/g, ',\\:');
 const text = (content: string) => escaped(content).replace(/^([.'])/, '\\&$1');

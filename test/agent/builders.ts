@@ -25,6 +25,7 @@ export function observed(pod: Pod, rest: Partial<ObservedContainer> = {}): Obser
   const attempt = rest.attempt ?? 0;
   return {
     id: `${name || 'infra'}-${attempt}`,
+    engine: 'docker',
     role: 'container',
     podUid: pod.metadata.uid,
     podNamespace: pod.metadata.namespace,
@@ -37,6 +38,7 @@ export function observed(pod: Pod, rest: Partial<ObservedContainer> = {}): Obser
     infra: '',
     podSinceMs: 0,
     podIp: '',
+    podDevices: '',
     pid: 1,
     makesNetwork: false,
     image: spec.image ?? '',
@@ -70,6 +72,9 @@ export function podInput(pod: Pod | undefined, rest: Partial<PodInput> = {}): Po
     hooks: new Set(),
     startedAtMs: 0,
     finished: false,
+    verdict: undefined,
+    waitsFor: undefined,
+    discarded: false,
     lastAttempt: new Map(),
     turn: 'run',
     keptImages: new Set(),

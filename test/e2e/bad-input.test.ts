@@ -170,7 +170,13 @@ t.test('bad input', async (t) => {
     const waiting = await waits('no-image', 'ImagePullBackOff');
     t.match(waiting.message, /localhost:1\/none:1/);
     await stand.apply(pod('never', {}, { image: 'holdfast.test/none:1', imagePullPolicy: 'Never' }));
-    await waits('never', 'ErrImageNeverPull');
+    const never = await waits('never', 'ErrImageNeverPull');
+    t.equal(never.message, 'Container image "holdfast.test/none:1" is not present with pull policy of Never');
+    for (const imagePullPolicy of ['IfNotPresent', 'Always']) {
+      const name = `name-${imagePullPolicy.toLowerCase()}`;
+      await stand.apply(pod(name, {}, { image: 'Not/A/Name:!', imagePullPolicy }));
+      await waits(name, 'InvalidImageName');
+    }
     const events = await stand.kubectl(
       'get',
       'events',
@@ -180,7 +186,7 @@ t.test('bad input', async (t) => {
       'jsonpath={.items[*].reason}',
     );
     t.match(events, /Failed/);
-    await stand.kubectl('delete', 'pod', 'no-image', 'never', '--wait');
+    await stand.kubectl('delete', 'pod', 'no-image', 'never', 'name-ifnotpresent', 'name-always', '--wait');
   });
 
   await scenario('a host port that is taken', async (t) => {

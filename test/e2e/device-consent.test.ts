@@ -1,4 +1,6 @@
+import { globSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import t from 'tap';
 import { consentSocketPath } from '../../agent/local/server.ts';
 import { appUnderPolicy, quickPolicy } from '../support/app-under-policy.ts';
@@ -110,6 +112,9 @@ t.test(
     t.equal(await put('other', { seconds, pod: 'default/app-0' }), 404, 'of a pod that is not there');
     await apply(3);
     await rowIs('Applying WaitingForConsent');
+    // What is to take its place has a token of its own, which only the hub can give.
+    const tokens = join(stand.runDir, 'memory/pods/*/tokens.json');
+    await until('the device has all that it needs', () => globSync(tokens).length === 2, PATIENCE_MS);
     await stand.cutLink();
     await stand.agent.end('SIGKILL');
     await stand.startAgent();

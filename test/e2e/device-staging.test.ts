@@ -1,4 +1,5 @@
 import t from 'tap';
+import { digestTag } from '../../agent/runtime/digest-tag.ts';
 import { Engine } from '../support/engine.ts';
 import { ImageRegistry } from '../support/image-registry.ts';
 import { WORK } from '../support/images.ts';
@@ -49,7 +50,7 @@ const images = [1, 2, 3, 4, 5].map((version) => registry.add(version));
 t.teardown(async () => {
   await stand.close();
   registry.close();
-  const mine = images.flatMap(({ tagged, byDigest }) => [tagged, byDigest]);
+  const mine = images.flatMap(({ tagged, byDigest }) => [tagged, byDigest, digestTag(byDigest) ?? '']);
   for (const name of mine)
     await engine.docker
       .getImage(name)
@@ -153,7 +154,7 @@ t.test('on a disk without room nothing is downloaded, and the row says so', asyn
   const unseen = registry.add(6);
   t.teardown(() =>
     engine.docker
-      .getImage(unseen.byDigest)
+      .getImage(digestTag(unseen.byDigest) ?? '')
       .remove({ force: true })
       .catch(() => {}),
   );

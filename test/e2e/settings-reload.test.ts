@@ -5,6 +5,7 @@ import { ApiClient } from '../../hub/cli/api-client.ts';
 import { Engine } from '../support/engine.ts';
 import { Program } from '../support/program.ts';
 import { Stand } from '../support/stand.ts';
+import { until } from '../support/until.ts';
 
 /* Files of settings, and SIGHUP, with the real programs. */
 
@@ -38,7 +39,9 @@ t.test('a hub takes over what it can, tells the rest, and goes on where a file i
     return JSON.parse(await hub.line(pattern, from)) as Record<string, unknown>;
   };
   await api.call('GET', '/api/v1/namespaces/default');
-  t.match(readFileSync(audit, 'utf8'), /"requestURI":"\/api\/v1\/namespaces\/default"/);
+  // What was answered is written a moment later.
+  const isWritten = () => /"requestURI":"\/api\/v1\/namespaces\/default"/.test(readFileSync(audit, 'utf8'));
+  t.ok(await until('it is in the audit log', isWritten));
 
   const policy = (url: string) =>
     api.call('POST', '/apis/fleet.holdfast.dev/v1/namespaces/default/rolloutpolicies?dryRun=All', {

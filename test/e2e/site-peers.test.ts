@@ -69,7 +69,10 @@ t.test('layers within a site', async (t) => {
   }
   const [a, b, c] = devices;
   if (!a || !b || !c) throw new Error('three devices');
-  const forget = () => docker('rmi', '-f', `${NAME}:2`);
+  const forget = () => {
+    const found = docker('images', '--format', '{{.Repository}}:{{.Tag}}', NAME).split('\n').filter(Boolean);
+    if (found.length > 0) docker('rmi', '-f', ...found);
+  };
   const gave = ({ program }: typeof a) =>
     program.lines.filter((line) => line.includes('a layer is given')).length;
   const sharedBy = ({ dir }: typeof a) => readdirSync(join(dir, 'images/shared'));

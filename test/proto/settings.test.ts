@@ -7,7 +7,7 @@ import t from 'tap';
 import { checkFile, schemaText } from '../../proto/settings/config-command.ts';
 import { readPlainYaml } from '../../proto/settings/plain-yaml.ts';
 import { changesOf } from '../../proto/settings/reload.ts';
-import { readSettings, type Settings } from '../../proto/settings/settings.ts';
+import { entriesOf, readSettings, type Settings } from '../../proto/settings/settings.ts';
 import { readSettingsFile } from '../../proto/settings/settings-file.ts';
 import { schemaOfSettings } from '../../proto/settings/settings-schema.ts';
 
@@ -36,6 +36,48 @@ t.test('a flag wins over the environment, that over the file, that over the defa
   t.equal(readSettings(SETTINGS, { flags: {}, env, file }).dataDir, '/env');
   t.equal(readSettings(SETTINGS, { ...NOTHING, file }).dataDir, '/file');
   t.equal(readSettings(SETTINGS, NOTHING).dataDir, '/var');
+});
+
+t.test('mappings', async (t) => {
+  const MAPS = { map: { flag: 'map', env: 'T_MAP', about: 'm', type: 'map', fallback: 'a=1' } } as const;
+  const read = (map: unknown) => readSettings(MAPS, { ...NOTHING, file: fileOf({ map }) }).map ?? '';
+  t.same(entriesOf(read(undefined)), [['a', '1']]);
+  t.same(entriesOf(read({})), [], 'nothing instead of the default');
+  const rows: [unknown, [string, string][]][] = [
+    [
+      { cpu: '100m', pid: 5 },
+      [
+        ['cpu', '100m'],
+        ['pid', '5'],
+      ],
+    ],
+    [
+      { 'a/b': ['/x*', '/y'], c: 'v.com/d=e' },
+      [
+        ['a/b', '/x*'],
+        ['a/b', '/y'],
+        ['c', 'v.com/d=e'],
+      ],
+    ],
+    [
+      'memory.available<5%, nodefs.available = 1Gi',
+      [
+        ['memory.available', '5%'],
+        ['nodefs.available', '1Gi'],
+      ],
+    ],
+  ];
+  for (const [written, entries] of rows) t.same(entriesOf(read(written)), entries);
+  for (const wrong of [{ a: { b: 'c' } }, { a: true }, { a: 'x,y' }, { a: '' }, { 'a=b': 'c' }, 5, [1]])
+    t.throws(
+      () => read(wrong),
+      { message: /map must be a mapping of names to texts/ },
+      JSON.stringify(wrong),
+    );
+  t.throws(() => read('a'), { message: /map must be name=value, with commas, is "a"/ });
+  t.match(schemaOfSettings(MAPS, 'T'), {
+    properties: { map: { anyOf: [{ type: 'object' }, { type: 'string' }], default: { a: '1' } } },
+  });
 });
 
 t.test('what is wrong is told, all at once, and where it was said', async (t) => {

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
+import { digestOfTag } from '../../agent/runtime/digest-tag.ts';
 import { until } from './until.ts';
 
 /** A container as tests look at it. */
@@ -16,6 +17,7 @@ export interface SeenContainer {
 
 /** A Docker engine, and what tests do to it behind the agent's back. */
 export class Engine {
+  readonly kind: 'docker' | 'podman' = 'docker';
   readonly host: string;
   readonly docker: Docker;
 
@@ -37,7 +39,7 @@ export class Engine {
         pod: Labels['holdfast.dev/pod.name'] ?? '',
         container: Labels['holdfast.dev/container'] ?? '',
         running: State === 'running',
-        image: Image,
+        image: digestOfTag(Image) ?? Image,
       }))
       .sort((a, b) => (a.pod + a.id < b.pod + b.id ? -1 : 1));
   }
@@ -122,6 +124,19 @@ export class PrivateEngine extends Engine {
     const child = spawn('dockerd', args, { stdio: 'ignore' });
     this.#pid = child.pid ?? 0;
     await until('the private engine answers', () => this.answers());
+  }
+
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** After it was killed. Its containers end, unless they have ended with it. */
+  async startAgain(): Promise<void> {
+    await until('the private engine is dead', () => !isAlive(this.#pid));
+    this.#unmount();
+    // Its containerd died with it. Where nobody reaps that, the next engine takes it for alive and waits for it.
+    rmSync(join(this.#dir, 'exec/containerd/containerd.pid'), { force: true });
+    await this.start();
   }
 
   /** As `systemctl stop docker` does it: its containers end. */

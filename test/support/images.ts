@@ -19,8 +19,7 @@ export async function makeAppImages(
 ): Promise<void> {
   for (const version of versions) {
     const answer = await engine.docker.importImage(PassThrough.from([rootArchive(version)]), {
-      repo: `holdfast.test/${name}`,
-      tag: String(version),
+      repo: appImage(version, name), // with its tag: Podman does not look at one that is told apart
     } as object);
     for await (const _ of answer as AsyncIterable<unknown>);
   }

@@ -8,7 +8,12 @@ export class Program {
   readonly #exited: Promise<number | null>;
   #waiting: (() => void)[] = [];
 
-  constructor(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  constructor(
+    file: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    nodeFlags: readonly string[] = [],
+  ) {
     const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env;
     // Without tap's own loaders, which it hands down to whatever its tests start.
     const node = [
@@ -17,6 +22,7 @@ export class Program {
       process.execPath,
       '--disable-warning=DEP0169',
       '--disable-warning=DEP0123',
+      ...nodeFlags,
     ];
     this.#child = spawn('env', [...node, file, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -14,6 +14,7 @@ const HUB_ADDRESS = '127.0.0.1';
 /** Devices reach the hub by this address, behind which is the wire that can be cut. */
 const WIRE_ADDRESS = '127.0.0.2';
 
+const FAULT_AT = join(import.meta.dirname, 'fault-at.ts');
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 interface Device {
@@ -40,6 +41,8 @@ export class Stand {
   #wires: Record<'grpc' | 'mqtt', Wire> | undefined;
   #api: ApiClient | undefined;
   readonly #hubFlags: readonly string[];
+  /** Of agents that are started from now on, the environment that fault-at.ts reads. */
+  faults: Readonly<Record<string, string>> | undefined;
   readonly #others = new Map<string, Program>(); // by node
 
   constructor(
@@ -50,7 +53,8 @@ export class Stand {
   ) {
     this.engine = engine;
     this.transport = transport;
-    this.node = node;
+    // Bridges, and who has which address, go by the names of nodes; engines share the machine's network.
+    this.node = engine.kind === 'docker' ? node : `${node}-${engine.kind}-${process.pid}`;
     this.#hubFlags = hubFlags;
   }
 
@@ -111,7 +115,10 @@ export class Stand {
 
   #runAgent({ node, dir, runDir }: Device, ...args: string[]): Program {
     const settings = ['--data-dir', dir, '--run-dir', runDir, '--node-name', node];
-    return new Program('agent/main.ts', [...args, ...settings, '--docker-host', this.engine.host]);
+    const all = [...args, ...settings, '--docker-host', this.engine.host];
+    return this.faults
+      ? new Program('agent/main.ts', all, this.faults, [`--import=${FAULT_AT}`])
+      : new Program('agent/main.ts', all);
   }
 
   get #device(): Device {

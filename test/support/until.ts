@@ -5,6 +5,7 @@ export async function until<T>(
   what: string,
   check: () => T | Promise<T>,
   timeoutMs = 60_000,
+  everyMs = EVERY_MS,
 ): Promise<NonNullable<T>> {
   const endsAt = performance.now() + timeoutMs;
   let last: unknown;
@@ -16,7 +17,7 @@ export async function until<T>(
     } catch (error) {
       last = error;
     }
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
   throw new Error(`waited ${timeoutMs} ms until ${what}`, { cause: last });
 }

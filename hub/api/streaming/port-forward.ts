@@ -30,6 +30,7 @@ export async function portForward(exchange: Exchange, target: ResourceRequest): 
   const ports = searchParams.has('ports') ? portsOf(searchParams) : undefined;
   checkConnection(exchange, target, 'PodPortForwardOptions', { ...(ports && { ports }) });
   const agreed = agree(exchange, SPOKEN);
+  exchange.context.streams.checkConnected(pod);
   const dial: Dial = (port) => exchange.context.streams.connect({ pod, port });
   if (agreed.protocol !== TUNNEL_PROTOCOL && agreed.type === 'websocket') {
     if (!ports) throw badRequest('query parameter "ports" is required');

@@ -1,3 +1,4 @@
+import { isMirror } from '../../resources/mirror-pod.ts';
 import { controllerOf } from '../../resources/object.ts';
 import type { PodObject } from '../../resources/typed.ts';
 
@@ -13,7 +14,6 @@ export interface DrainPlan {
   readonly refusals: readonly string[];
 }
 
-const MIRROR = 'kubernetes.io/config.mirror';
 const nameOf = ({ metadata }: PodObject) => `${metadata.namespace}/${metadata.name}`;
 const isFinished = ({ status }: PodObject) => status?.phase === 'Succeeded' || status?.phase === 'Failed';
 
@@ -22,7 +22,7 @@ export function planDrain(
   pods: readonly PodObject[],
   { force, deleteEmptyDirData }: DrainOptions,
 ): DrainPlan {
-  const mine = pods.filter(({ metadata }) => metadata.annotations?.[MIRROR] === undefined);
+  const mine = pods.filter((pod) => !isMirror(pod));
   // It would be made again at once: DaemonSets do not ask whether a node is cordoned.
   const isDaemon = (pod: PodObject) => controllerOf(pod)?.kind === 'DaemonSet';
   const daemons = mine.filter(isDaemon);

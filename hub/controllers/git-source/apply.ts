@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Limit } from '../../../proto/limit.ts';
 import type { ManifestWriter } from '../../api/manifest-writer.ts';
 import { customResourceDefinitions } from '../../custom-resources/custom-resource-definitions.ts';
 import {
@@ -11,7 +12,6 @@ import {
 import type { Registry } from '../../registry/registry.ts';
 import { ApiError } from '../../resources/api-error.ts';
 import type { Requester } from '../../resources/definition.ts';
-import { Limit } from '../../sync/limit.ts';
 import {
   definedKinds,
   isDefinedBy,

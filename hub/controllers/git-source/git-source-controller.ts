@@ -1,9 +1,9 @@
+import { Limit } from '../../../proto/limit.ts';
 import type { ManifestWriter } from '../../api/manifest-writer.ts';
 import { type GitSourceObject, type GitSourceStatus, gitSources } from '../../fleet/git-source.ts';
 import { objectKey } from '../../resources/object.ts';
 import { secrets, serviceAccounts } from '../../resources/table-of-resources.ts';
 import { sameJson } from '../../schema/json-type.ts';
-import { Limit } from '../../sync/limit.ts';
 import { Backoff } from '../backoff.ts';
 import {
   type ControllerContext,

@@ -8,6 +8,12 @@ import type { Connection } from './node-liveness.ts';
 const NOT_READY = 'node.kubernetes.io/not-ready';
 const UNREACHABLE = 'node.kubernetes.io/unreachable';
 const EFFECTS = ['NoSchedule', 'NoExecute'];
+/** What keeps pods away while the device tells of it. */
+const PRESSURE_TAINTS: Readonly<Record<string, string>> = {
+  MemoryPressure: 'node.kubernetes.io/memory-pressure',
+  DiskPressure: 'node.kubernetes.io/disk-pressure',
+  PIDPressure: 'node.kubernetes.io/pid-pressure',
+};
 /** What the agent reports and nobody knows any more once it is silent. Network is not the agent's to report here. */
 const REPORTED = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
 const LOST: Pick<NodeCondition, 'reason' | 'message'> = {
@@ -40,7 +46,11 @@ export function planNodeHealth(
   const readiness = conditions || isLost ? 'Unknown' : readinessOf(node);
   return {
     conditions,
-    taints: planTaints(node, readiness, nowMs),
+    taints: planTaints(
+      conditions ? { ...node, status: { ...node.status, conditions } } : node,
+      readiness,
+      nowMs,
+    ),
     losesPods: readiness === 'Unknown' || readiness === 'False',
     regainsPods: readiness === 'True',
     wakeInMs: isSilent && graceLeftMs > 0 ? graceLeftMs : undefined,
@@ -68,25 +78,40 @@ function lostConditions({ status }: NodeObject, at: string): NodeCondition[] | u
 
 /** A node that has not reported yet is not tainted: it has no pods, and the scheduler knows that it is not ready. */
 function planTaints(
-  { spec }: NodeObject,
+  node: NodeObject,
   readiness: 'True' | 'False' | 'Unknown' | undefined,
   nowMs: number,
 ): Taint[] | undefined {
-  const taints = spec.taints ?? [];
-  const wanted = readiness === 'Unknown' ? UNREACHABLE : readiness === 'False' ? NOT_READY : undefined;
-  const kept = taints.filter(({ key }) => (key !== NOT_READY && key !== UNREACHABLE) || key === wanted);
-  const missing = EFFECTS.filter(
-    (effect) => wanted && !kept.some((taint) => taint.key === wanted && taint.effect === effect),
-  );
+  const taints = node.spec.taints ?? [];
+  const wanted = [...healthTaints(readiness), ...pressureTaints(node)];
+  const isOurs = ({ key }: Taint) =>
+    key === NOT_READY || key === UNREACHABLE || Object.values(PRESSURE_TAINTS).includes(key);
+  const kept = taints.filter((taint) => !isOurs(taint) || wanted.some(({ key }) => key === taint.key));
+  const missing = wanted.filter((taint) => !kept.some((other) => isSame(taint, other)));
   const next = [
     ...kept,
     ...missing.map(
-      (effect): Taint => ({
-        key: wanted ?? '',
-        effect,
-        ...(effect === 'NoExecute' && { timeAdded: formatTime(nowMs) }),
+      (taint): Taint => ({
+        ...taint,
+        ...(taint.effect === 'NoExecute' && { timeAdded: formatTime(nowMs) }),
       }),
     ),
   ];
   return sameJson(next, taints) ? undefined : next;
 }
+
+function healthTaints(readiness: string | undefined): Taint[] {
+  if (readiness !== 'Unknown' && readiness !== 'False') return [];
+  const key = readiness === 'Unknown' ? UNREACHABLE : NOT_READY;
+  return EFFECTS.map((effect) => ({ key, effect }));
+}
+
+/** What a device that is silent last said of that is not known any more: as in Kubernetes, its taints go. */
+function pressureTaints({ status }: NodeObject): Taint[] {
+  return (status?.conditions ?? []).flatMap(({ type, status: holds }) => {
+    const key = PRESSURE_TAINTS[type];
+    return key !== undefined && holds === 'True' ? [{ key, effect: 'NoSchedule' }] : [];
+  });
+}
+
+const isSame = (a: Taint, b: Taint) => a.key === b.key && a.effect === b.effect;

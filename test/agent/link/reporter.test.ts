@@ -23,7 +23,11 @@ function setUp(everything: Reported[]) {
   const send = (message: UpMessage) => {
     if (message.case !== 'statusReport') return;
     const { sequence, complete, objects = [], events: told = [] } = message.value;
-    const names = objects.map(({ name, gone }) => (gone ? `${name} gone` : name));
+    const names = objects.map(({ name, gone, staticPod, status }) =>
+      [name, gone && 'gone', staticPod && 'own', staticPod && !status && 'not looked at']
+        .filter(Boolean)
+        .join(' '),
+    );
     sent.push(
       [`${sequence}${complete ? ' all' : ''}`, ...names, ...told.map(({ reason }) => `event ${reason}`)].join(
         ', ',
@@ -129,4 +133,26 @@ t.test('events are merged, bounded, and a gap is told', async (t) => {
   events.record(subject, 'Warning', 'Late', 'x');
   await turn();
   t.same(sent.at(-1), '2, event Late');
+});
+
+t.test('pods of the device itself are told before it has looked, and until they are gone', async (t) => {
+  const own = (status: object | undefined): Reported => ({
+    ...pod('own'),
+    status,
+    staticPod: { kind: 'Pod' },
+  });
+  const { reporter, send, sent } = setUp([own(undefined)]);
+  reporter.begin(send);
+  reporter.acknowledged(1n);
+  for (const [sequence, next] of [
+    own({ phase: 'Running' }),
+    own({ phase: 'Running' }),
+    gone('own'),
+  ].entries()) {
+    reporter.update(next);
+    await turn();
+    reporter.acknowledged(BigInt(sequence + 2));
+  }
+  reporter.acknowledged(3n);
+  t.same(sent, ['1 all, own own not looked at', '2, own own', '3, own gone']);
 });

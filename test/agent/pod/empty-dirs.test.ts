@@ -28,7 +28,9 @@ t.test('how much they hold', async (t) => {
   linkSync(join(volume, 'below', 'big'), join(volume, 'same'));
   symlinkSync('/', join(volume, 'everything'));
   const used = await measureEmptyDirs(pod, { data, memory: '/none' });
-  t.same([...used.keys()], ['work'], 'only where it matters');
-  const bytes = used.get('work') ?? 0;
+  t.same([...used.keys()], ['free', 'work'], 'only where it matters');
+  t.same(used.get('free'), { bytes: 0, inodes: 0 }, 'not made yet');
+  const { bytes = 0, inodes } = used.get('work') ?? {};
+  t.equal(inodes, 3, 'what has two names is one');
   t.ok(bytes >= 2 ** 20 && bytes < 1.1 * 2 ** 20, `${bytes}`);
 });

@@ -8,7 +8,9 @@ import { container, makePod } from '../builders.ts';
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const configuration: Configuration = {
   configMap: (namespace, name) =>
-    namespace === 'default' && name === 'conf' ? { data: { color: 'red', 'a.b': 'dotted' } } : undefined,
+    namespace === 'default' && name === 'conf'
+      ? { data: { color: 'red', 'a.b': 'dotted' }, binaryData: { bytes: base64('not text') } }
+      : undefined,
   secret: (namespace, name) =>
     namespace === 'default' && name === 'sec'
       ? { data: { password: base64('s3cret'), tricky: base64('$$(A) $(A)') } }
@@ -36,6 +38,11 @@ t.test('values and references', async (t) => {
   t.same(of({ env: [{ name: 'C', valueFrom: { configMapKeyRef: { name: 'conf', key: 'color' } } }] }), [
     'C=red',
   ]);
+  t.throws(
+    () => of({ env: [{ name: 'B', valueFrom: { configMapKeyRef: { name: 'conf', key: 'bytes' } } }] }),
+    /couldn't find key bytes in ConfigMap default\/conf/,
+    'bytes make no variable',
+  );
   t.same(of({ env: [{ name: 'P', valueFrom: { secretKeyRef: { name: 'sec', key: 'password' } } }] }), [
     'P=s3cret',
   ]);

@@ -12,8 +12,14 @@ import { container, makePod } from '../builders.ts';
 const denied = (rails: Partial<GuardRails>, spec: Partial<PodSpec>) =>
   denialOf(makePod(spec), { ...NO_RAILS, ...rails }) !== undefined;
 const image = (image: string) => ({ containers: [container('main', { image })] });
-const path = (path: string) => ({ volumes: [{ name: 'v', hostPath: { path } }] });
+const path = (path: string, type = '') => ({ volumes: [{ name: 'v', hostPath: { path, type } }] });
+const resource = (name: string) => ({
+  containers: [container('main', { resources: { limits: { [name]: '1' } } })],
+});
 const sysctl = (name: string) => ({ securityContext: { sysctls: [{ name, value: '1' }] } });
+const adds = (...add: string[]) => ({
+  containers: [container('a', { securityContext: { capabilities: { add } } })],
+});
 const privileged = { securityContext: { privileged: true } };
 
 t.test('what the owner of a device denies', async (t) => {
@@ -31,6 +37,16 @@ t.test('what the owner of a device denies', async (t) => {
       { initContainers: [container('a', privileged)] },
       true,
     ],
+    ['what comes to the same', { allowPrivileged: false }, adds('SYS_ADMIN'), true],
+    ['by its other name', { allowPrivileged: false }, adds('NET_ADMIN', 'cap_sys_module'), true],
+    ['all there are', { allowPrivileged: false }, adds('ALL'), true],
+    ['no other capability', { allowPrivileged: false }, adds('NET_ADMIN', 'SYS_TIME'), false],
+    [
+      'a /proc in which all can be written',
+      { allowPrivileged: false },
+      { containers: [container('a', { securityContext: { procMount: 'Unmasked' } })] },
+      true,
+    ],
     ["the device's processes", { allowPrivileged: false }, { hostPID: true }, true],
     ['its shared memory', { allowPrivileged: false }, { hostIPC: true }, true],
     ['its network', { allowHostNetwork: false }, { hostNetwork: true }, true],
@@ -39,7 +55,20 @@ t.test('what the owner of a device denies', async (t) => {
     ['no path that is allowed', { allowedHostPaths: ['/data'] }, path('/data'), false],
     ['nothing below it', { allowedHostPaths: ['/data/'] }, path('/data/a/b'), false],
     ['what only begins like it', { allowedHostPaths: ['/data'] }, path('/database'), true],
+    ['what is called as images are', { allowedHostPaths: ['/data'] }, path('/data:x'), true],
     ['what leads out of it', { allowedHostPaths: ['/data'] }, path('/data/../etc'), true],
+    ['any device', { allowedDevices: [] }, path('/dev/video0'), true],
+    ['all of them at once', { allowedDevices: ['/dev/video*'] }, path('/dev'), true],
+    ['what all of them are in', { allowedDevices: ['/dev/video*'] }, path('/'), true],
+    ['no device that is allowed', { allowedDevices: ['/dev/video*'] }, path('/dev/video0'), false],
+    ['nor what is below it', { allowedDevices: ['/dev/snd'] }, path('/dev/snd/seq'), false],
+    ['another one', { allowedDevices: ['/dev/video*'] }, path('/dev/sda'), true],
+    ['one that leads elsewhere', { allowedDevices: ['/dev/video*'] }, path('/dev/video0/../sda'), true],
+    ['one elsewhere, by its type', { allowedDevices: [] }, path('/srv/cam', 'CharDevice'), true],
+    ['no other path', { allowedDevices: [] }, path('/srv/cam'), false],
+    ['what counts devices', { allowedDevices: ['/dev/video*'] }, resource('a.b/cam'), true],
+    ['not what is allowed', { allowedDevices: ['a.b/cam'] }, resource('a.b/cam'), false],
+    ['nor what is no device', { allowedDevices: [] }, resource('memory'), false],
     ['no image of an allowed registry', { allowedRegistries: ['r.test'] }, image('r.test/a:1'), false],
     ['nor of a part of one', { allowedRegistries: ['r.test/team'] }, image('r.test/team/a@sha256:0'), false],
     ['another part', { allowedRegistries: ['r.test/team'] }, image('r.test/teams/a'), true],

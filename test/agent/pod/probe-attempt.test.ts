@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { attempt, type ProbeAction } from '../../../agent/pod/probe-attempt.ts';
+import { RuntimeError } from '../../../agent/runtime/runtime.ts';
 
 t.test('one try: what failed is told', async (t) => {
   const server = createServer((request, response) => {
@@ -23,6 +24,7 @@ t.test('one try: what failed is told', async (t) => {
   const runtime = {
     exec: async (id: string, [command = '']: readonly string[]) => {
       if (command === 'gone') throw new Error(`${id} is not running`);
+      if (command === 'hung') throw new RuntimeError('engine-down', 'the engine did not answer in time');
       return { exitCode: command === 'true' ? 0 : 3, output: `${'x'.repeat(500)}\n` };
     },
   };
@@ -36,6 +38,8 @@ t.test('one try: what failed is told', async (t) => {
     ['a port by its name', { httpGet: { port: 'web', path: '/healthz', httpHeaders } }, undefined],
     ['another answer', { httpGet: { port, path: '/' } }, /it answered with status 503/],
     ['nobody there', { httpGet: { port: 1, path: '/' } }, /ECONNREFUSED/],
+    ['an unknown name', { httpGet: { port: 'metrics' } }, /^couldn't find port: metrics$/],
+    ['an unknown name', { tcpSocket: { port: 'metrics' } }, /^couldn't find port: metrics$/],
     ['a port that is open', { tcpSocket: { port } }, undefined],
     ['nothing', {}, /nothing to try/],
   ] as const) {
@@ -44,4 +48,6 @@ t.test('one try: what failed is told', async (t) => {
     else t.equal(found, undefined, what);
   }
   t.match(await tryOnce({ httpGet: { port, path: '/silent' } }, 50), 'it took longer than 50 ms');
+  const hung = tryOnce({ exec: { command: ['hung'] } });
+  await t.rejects(hung, new RuntimeError('engine-down', 'the engine did not answer in time')); // that is no failure
 });

@@ -1,41 +1,13 @@
 import t from 'tap';
-import { NO_RAILS } from '../../../agent/pod/guard-rails.ts';
-import type { ImageState } from '../../../agent/pod/observation.ts';
 import { podStatus, type StatusInput } from '../../../agent/pod/status.ts';
-import { container, ended, makePod, observed } from '../builders.ts';
+import { container, ended, makePod, observed, podInput, UNKNOWN_IMAGE } from '../builders.ts';
 
 const pod = makePod();
-const unknown: ImageState = {
-  absent: false,
-  present: false,
-  pulling: false,
-  digest: undefined,
-  triedAtMs: undefined,
-  failure: undefined,
-};
 
 function status(input: Partial<StatusInput> = {}) {
   return podStatus({
+    ...podInput(undefined),
     pod,
-    containers: [],
-    firstSeenAtMs: 0,
-    image: () => unknown,
-    prepared: true,
-    failures: new Map(),
-    killAtMs: new Map(),
-    stopByMs: undefined,
-    unhealthy: new Map(),
-    hooks: new Set(),
-    rails: NO_RAILS,
-    hasNetwork: false,
-    connected: new Set(),
-    startedAtMs: 0,
-    finished: false,
-    lastAttempt: new Map(),
-    turn: 'run',
-    keptImages: new Set(),
-    nowMs: 0,
-    health: () => ({ started: true, ready: true }),
     hostIp: '192.0.2.1',
     startTime: '2026-01-01T00:00:00Z',
     ...input,
@@ -81,6 +53,30 @@ t.test('a running container', async (t) => {
   t.equal(condition({ containers: [observed(pod)] }, 'Ready'), 'True');
 });
 
+t.test('a pod that is refused has no containers that wait', async (t) => {
+  const verdict = { reason: 'OutOfcpu', message: "Node didn't have enough resource: cpu" };
+  const initial = makePod({ initContainers: [container('first')] });
+  const refused = status({ pod: initial, verdict });
+  t.match(refused, { phase: 'Failed', ...verdict });
+  t.equal(refused.containerStatuses, undefined);
+  t.equal(refused.initContainerStatuses, undefined);
+  t.ok(status({ verdict, containers: [ended(pod)] }).containerStatuses, 'what has run is told of');
+});
+
+t.test('a command that cannot run', async (t) => {
+  const unstartable = { exitCode: 128, error: 'exec: "/no"', isUnstartable: true } as const;
+  const never = makePod({ restartPolicy: 'Never' });
+  const over = { pod: never, containers: [ended(never, unstartable)] };
+  t.equal(status(over).phase, 'Failed', 'a Job counts it');
+  const terminated = { exitCode: 128, reason: 'StartError', message: 'exec: "/no"' };
+  t.match(only(over)?.state, { terminated });
+  const failure = { count: 1, atMs: 0, reason: 'RunContainerError', message: 'exec: "/no"' };
+  t.match(only({ containers: [ended(pod, unstartable)], failures: new Map([['main', failure]]) }), {
+    state: { waiting: { reason: 'RunContainerError' } },
+    lastState: { terminated },
+  });
+});
+
 t.test('a container that restarts', async (t) => {
   t.match(only({ containers: [ended(pod, { crashes: 1, exitCode: 7 })], nowMs: 5 }), {
     state: {
@@ -121,7 +117,7 @@ t.test('why a container waits', async (t) => {
     { reason: failure.reason, message: failure.message },
     'for the whole pod',
   );
-  const image = () => ({ ...unknown, absent: true, failure: pull });
+  const image = () => ({ ...UNKNOWN_IMAGE, absent: true, failure: pull });
   t.match(waiting({ image }), { reason: 'ErrImagePull', message: 'no such host' }, 'just failed');
   t.match(waiting({ image, nowMs: 1_000 }), {
     reason: 'ImagePullBackOff',

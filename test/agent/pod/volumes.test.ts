@@ -164,6 +164,15 @@ t.test('how large they may be in memory', async (t) => {
   t.equal(size({}, { containers: [limited('64Mi'), container('other')] }), '1024 false');
 });
 
+t.test('the files of an image', async (t) => {
+  t.match(plan({ image: { reference: 'x:1', pullPolicy: 'Never' } }), {
+    type: 'image',
+    path: /^\/.*memory.*\/volumes\/v$/,
+    image: 'x:1',
+    mayPull: false,
+  });
+});
+
 t.test('what cannot be made is refused with what is wrong', async (t) => {
   for (const [volume, message] of [
     [{ configMap: { name: 'none' } }, /configmap "none" not found/],
@@ -174,7 +183,6 @@ t.test('what cannot be made is refused with what is wrong', async (t) => {
     [{ configMap: { name: 'conf', items: [{ key: 'a', path: '../a' }] } }, /leads out of the volume/],
     [{ configMap: { name: 'conf', items: [{ key: 'a', path: '/a' }] } }, /leads out of the volume/],
     [{ nfs: {} }, /of the kind "nfs", which this agent does not support: use emptyDir/],
-    [{ image: { reference: 'x' } }, /of the kind "image", which this agent does not support/],
     [
       { emptyDir: { medium: 'HugePages' } },
       /wants the medium "HugePages", which this agent does not support/,

@@ -202,6 +202,26 @@ t.test('the deadline of a pod', async (t) => {
   t.same(steps({ ...input, nowMs: 65_000 }), ['terminate main-0 30000']);
 });
 
+t.test('a pod that must end for want of something', async (t) => {
+  const pod = makePod();
+  const runs = { pod, containers: [infra(), observed(pod)] };
+  const verdict = { reason: 'Evicted', message: 'no room', graceSeconds: 1 };
+  const over = { pod, containers: [infra(), ended(pod)], finished: true };
+  t.same(steps({ ...runs, verdict }), ['terminate main-0 1000'], 'does not get its time');
+  t.same(steps({ ...runs, verdict: { reason: 'UnexpectedAdmissionError', message: 'x' } }), [
+    'terminate main-0 30000',
+  ]);
+  t.same(steps({ ...over, verdict }), ['kill infra'], 'keeps its logs');
+  const freeing = { ...verdict, freesDisk: true } as const;
+  t.same(steps({ ...runs, verdict: freeing }), ['terminate main-0 1000']);
+  t.same(steps({ ...over, finished: false, verdict: freeing }), [], 'until that is remembered');
+  t.same(steps({ ...over, verdict: freeing }), ['remove infra', 'remove main-0']);
+  t.same(steps({ pod, finished: true, verdict: freeing }), ['discard']);
+  t.same(steps({ pod, finished: true, verdict: freeing, discarded: true }), []);
+  t.same(steps({ pod, verdict }), [], 'never begins');
+  t.same(steps({ pod, waitsFor: 'a device' }), [], 'nor one that waits');
+});
+
 t.test('a probe may say how long a sick container gets', async (t) => {
   const one = makePod();
   const unhealthy = new Map([['main-0', 5]]);

@@ -1,3 +1,4 @@
+import type { Volume } from 'kubernetes-types/core/v1.d.ts';
 import t from 'tap';
 import type { Failure, ImageState, PodInput } from '../../../agent/pod/observation.ts';
 import { planPod } from '../../../agent/reconcile/plan.ts';
@@ -35,6 +36,7 @@ function describe(action: Action): string {
     case 'terminate':
       return `terminate ${action.id} ${action.graceMs}`;
     case 'prepare':
+    case 'discard':
     case 'clean-up':
       return action.type;
     default:
@@ -236,6 +238,12 @@ t.test('images', async (t) => {
     ['run main 0 after 0'],
     'and uses what is there when the pull failed',
   );
+  const refused = image({ failure: failure({ reason: 'ImagePullDenied' }) });
+  t.same(
+    plan({ pod: policy('Always'), firstSeenAtMs: 5, image: refused, nowMs: 6 }),
+    { actions: [], wakeAtMs: 10_000 },
+    'but not when the registry refuses it',
+  );
   t.same(
     steps({ pod: policy('Always'), containers: [ended(policy('Always'))] }),
     ['run main 1 after 1'],
@@ -275,6 +283,11 @@ t.test('a pod of several containers', async (t) => {
     'starts over when its network is lost',
   );
   t.same(steps({ pod: two, containers: [infra({ state: 'exited' })] }), ['remove infra']);
+  const made = { pod: two, containers: [infra({ state: 'created' })] };
+  t.same(steps(made), ['start infra']);
+  const failures = new Map([['', failure({ atMs: 0 })]]);
+  t.same(steps({ ...made, failures, nowMs: 1 }), [], 'one that can not be started');
+  t.same(steps({ ...made, failures, nowMs: 11_000 }), ['remove infra'], 'is made anew');
   t.same(
     steps({ pod: two, containers: [observed(two, { container: 'a', state: 'created' })] }),
     ['remove a-0'],
@@ -307,6 +320,37 @@ t.test('a pod that waits for its turn only downloads', async (t) => {
   t.same(steps({ turn: 'hold', image: () => failed, nowMs: 15_000 }), ['pull web:1']);
   const never = makePod({ containers: [container('main', { imagePullPolicy: 'Never' })] });
   t.same(steps({ pod: never, turn: 'hold', image: () => absent }), [], 'what may not be pulled is not');
+});
+
+t.test('volumes of images are made when these are there', async (t) => {
+  const there: ImageState = { ...unknown, present: true };
+  const absent: ImageState = { ...unknown, absent: true };
+  const volumes = [
+    { name: 'v', image: { reference: 'files:1', pullPolicy: 'IfNotPresent' } },
+  ] as unknown as Volume[];
+  const withVolume = makePod({ volumes });
+  const next = (image: ImageState, rest: Partial<PodInput> = {}) =>
+    steps({
+      pod: withVolume,
+      prepared: false,
+      image: (name) => (name === 'files:1' ? image : there),
+      ...rest,
+    });
+  t.same(next(unknown), ['check-image files:1']);
+  t.same(next(absent), ['pull files:1']);
+  t.same(next({ ...absent, pulling: true }), []);
+  t.same(next(there), ['prepare']);
+  t.same(
+    next({ ...absent, failure: failure({ atMs: 5_000 }) }, { nowMs: 6_000 }),
+    [],
+    'a failed pull has its back-off',
+  );
+  const [volume] = volumes as unknown as { image: object }[];
+  const never = makePod({
+    volumes: [{ ...volume, image: { reference: 'files:1', pullPolicy: 'Never' } }] as unknown as Volume[],
+  });
+  t.same(next(absent, { pod: never }), ['prepare'], 'which says that it is not there');
+  t.same(steps({ turn: 'hold', pod: withVolume, image: () => absent }), ['pull web:1', 'pull files:1']);
 });
 
 t.test('a pod that makes room ends its containers and keeps them', async (t) => {

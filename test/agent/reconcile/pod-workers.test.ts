@@ -1,6 +1,6 @@
 import t from 'tap';
 import { PodWorkers } from '../../../agent/reconcile/pod-workers.ts';
-import { Limit } from '../../../agent/runtime/limit.ts';
+import { Limit } from '../../../proto/limit.ts';
 
 const forever = Number.POSITIVE_INFINITY;
 const monotonicMs = () => performance.now();

@@ -19,6 +19,7 @@ const identity: ContainerIdentity = {
   graceSeconds: 30,
   infra: '',
   podSinceMs: 0,
+  podDevices: '',
   podIp: '',
 };
 const spec = (rest: Partial<ContainerSpec> = {}): ContainerSpec => ({
@@ -29,6 +30,30 @@ const spec = (rest: Partial<ContainerSpec> = {}): ContainerSpec => ({
   ports: [],
   network: { type: 'own' },
   ...rest,
+});
+
+t.test('what a container may use', async (t) => {
+  const host = (rest: Partial<ContainerSpec>) => createOptions('n', spec(rest)).HostConfig ?? {};
+  t.match(host({ pidsLimit: 100, oomScore: -997 }), { PidsLimit: 100, OomScoreAdj: -997 });
+  const plain = host({});
+  for (const name of ['PidsLimit', 'Devices', 'DeviceRequests'] as const) t.notOk(name in plain, name);
+  t.match(
+    host({
+      devices: [
+        { type: 'node', path: '/dev/video3', target: '/dev/by-id/cam' },
+        { type: 'cdi', name: 'v.com/class=one' },
+        { type: 'gpu', id: '0' },
+        { type: 'gpu', id: '2' },
+      ],
+    }),
+    {
+      Devices: [{ PathOnHost: '/dev/video3', PathInContainer: '/dev/by-id/cam', CgroupPermissions: 'rwm' }],
+      DeviceRequests: [
+        { Driver: 'cdi', DeviceIDs: ['v.com/class=one'] },
+        { Count: 0, DeviceIDs: ['0', '2'], Capabilities: [['gpu']] },
+      ],
+    },
+  );
 });
 
 t.test('what the engine says, as a kind that the plan acts on and a sentence for people', async (t) => {
@@ -92,7 +117,8 @@ t.test('the request that makes a container', async (t) => {
       Env: ['A=1'],
       User: '7:8',
       HostConfig: {
-        NanoCpus: 1_500_000_000,
+        CpuPeriod: 100_000,
+        CpuQuota: 150_000,
         CpuShares: 256,
         Memory: 64,
         MemorySwap: 64,
@@ -100,6 +126,11 @@ t.test('the request that makes a container', async (t) => {
       },
     },
   );
+  for (const [cpuMilli, CpuQuota, why] of [
+    [64_000, 6_400_000, 'more than a device has is no limit'],
+    [1, 1_000, 'less than the kernel takes is what it takes'],
+  ] as const)
+    t.match(createOptions('device', spec({ cpuMilli })).HostConfig, { CpuQuota }, why);
   const ports = [
     { containerPort: 80, protocol: 'tcp' as const, hostPort: 8080, hostIp: '' },
     { containerPort: 53, protocol: 'udp' as const, hostPort: 0, hostIp: '' },

@@ -6,7 +6,7 @@ import { badRequest, serviceUnavailable } from '../../../hub/resources/api-error
 import { startHub } from './test-hub.ts';
 
 const refuse = () => Promise.reject(serviceUnavailable('node "n" is not connected'));
-const UNREACHABLE = { exec: refuse, attach: refuse, connect: refuse };
+const UNREACHABLE = { exec: refuse, attach: refuse, connect: refuse, checkConnected: () => {} };
 
 let asked: LogRequest | undefined;
 let signal: AbortSignal | undefined;

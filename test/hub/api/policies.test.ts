@@ -9,7 +9,9 @@ import { TestHub } from './test-hub.ts';
 const away = async () => {
   throw serviceUnavailable('the device is away');
 };
-const { hub } = await startWholeHub(t, { streams: { exec: away, attach: away, log: away, connect: away } });
+const { hub } = await startWholeHub(t, {
+  streams: { exec: away, attach: away, log: away, connect: away, checkConnected: () => {} },
+});
 const GROUP = '/apis/admissionregistration.k8s.io/v1';
 const PODS = '/api/v1/namespaces/default/pods';
 const containers = [{ name: 'a', image: 'b' }];

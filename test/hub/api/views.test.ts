@@ -199,7 +199,14 @@ t.test('parts of a pod', async (t) => {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'p' },
-    spec: { containers: [{ name: 'main', image: 'a:1', resources: { requests: { cpu: '1' } } }] },
+    spec: {
+      containers: [
+        {
+          ...{ name: 'main', image: 'a:1', resources: { requests: { cpu: '1' } } },
+          resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }],
+        },
+      ],
+    },
   });
   const debug = { ephemeralContainers: [{ name: 'debug', image: 'b:1' }] };
   const added = await hub.patch(`${path}/p/ephemeralcontainers`, 'strategic-merge', { spec: debug });

@@ -82,6 +82,27 @@ for (const [name, given, connection, expected] of cases)
       t.match({ [key]: plan[key as keyof typeof plan] }, { [key]: value }, key);
   });
 
+t.test('what a device lacks keeps pods away for as long as it says so', async (t) => {
+  const lacking = (types: string[], taints: object[] = [], ready = 'True') => {
+    const conditions = types.map((type) => ({ type, status: 'True' }));
+    const given = node(ready, taints);
+    return { ...given, status: { conditions: [...(given.status?.conditions ?? []), ...conditions] } };
+  };
+  const taintsOf = (given: NodeObject, connection = CONNECTED) =>
+    planNodeHealth(given, connection, GRACE).taints;
+  const memory = taint('memory-pressure', 'NoSchedule');
+  const disk = taint('disk-pressure', 'NoSchedule');
+  t.same(taintsOf(lacking(['MemoryPressure'])), [memory]);
+  t.same(taintsOf(lacking(['DiskPressure', 'PIDPressure'], [OWN, memory])), [
+    OWN,
+    disk,
+    taint('pid-pressure', 'NoSchedule'),
+  ]);
+  t.equal(taintsOf(lacking(['DiskPressure'], [disk])), undefined, 'known already');
+  t.same(taintsOf(lacking([], [disk, OWN])), [OWN], 'over');
+  t.match(taintsOf(lacking(['DiskPressure'], [disk]), silentFor(40)), unreachable, 'not known any more');
+});
+
 t.test('a silent node becomes unknown when the grace period ends, not before', async (t) => {
   const { conditions, taints } = planNodeHealth(node('True'), silentFor(40), GRACE);
   t.same(conditions, [

@@ -149,6 +149,12 @@ t.test('only a change in what a node needs makes a new snapshot', async (t) => {
   await registry.create(pods, pod('web', 'a', { envFrom: [{ configMapRef: { name: 'used' } }] }), by);
   await snapshots(1);
   const status = { subresource: 'status', ...by } as const;
+  const looks: unknown[] = []; // at all pods of a node, which is what a snapshot costs
+  const byIndex = registry.byIndex.bind(registry);
+  registry.byIndex = (...args) => {
+    if (args[1] === 'spec.nodeName') looks.push(args[2]);
+    return byIndex(...args);
+  };
   await registry.modify(
     pods,
     'default',
@@ -165,6 +171,7 @@ t.test('only a change in what a node needs makes a new snapshot', async (t) => {
     ['1.2 ConfigMap used,Pod web', '1.3 ConfigMap used,Pod web', '1.4 '],
     'the status made none',
   );
+  t.same(looks, ['a', 'a'], 'nor was one compiled for it');
 });
 
 t.test('a node knows the Services that lead to its pods, as far as it needs them', async (t) => {

@@ -20,7 +20,11 @@ t.test('events of Nodes: a device tells those of its own', async (t) => {
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } },
     { fieldManager: 'test' },
   );
-  const intake = new StatusIntake(registry, pino({ level: 'silent' }));
+  const intake = new StatusIntake(
+    registry,
+    { take: () => false, heardAll: () => {} },
+    pino({ level: 'silent' }),
+  );
   const told = { type: 'Normal', message: 'm', objectUid: 'u', count: 1, firstAtMs: 1n, lastAtMs: 1n };
   const event = (uid: string, kind: string, name: string, namespace: string) => ({
     ...told,

@@ -24,6 +24,7 @@ function fleet(nodes: readonly string[], { freshMs = 60_000, timeoutMs = 60_000 
   const asked: string[] = [];
   let answers: (node: string, signal: AbortSignal) => Promise<void> = () => Promise.resolve();
   const usages = new NodeUsages({
+    objectUid: (_, podUid) => podUid,
     sessions,
     ask: async (node, signal) => {
       const nth = BigInt(asked.push(node));

@@ -62,7 +62,13 @@ t.test('containers to look into a pod with', async (t) => {
 });
 
 t.test('other resources for a running pod', async (t) => {
-  const main = (resources: Loose) => ({ containers: [{ name: 'main', image: 'nginx:1.27', resources }] });
+  const resizePolicy = ['cpu', 'memory'].map((resourceName) => ({
+    resourceName,
+    restartPolicy: 'RestartContainer',
+  }));
+  const main = (resources: Loose, policy: Loose[] | undefined = resizePolicy) => ({
+    containers: [{ name: 'main', image: 'nginx:1.27', resources, resizePolicy: policy }],
+  });
   const pod = sample(pods, { spec: main({ requests: { cpu: '1', memory: '1Gi' } }) }) as PodObject;
   const problems = (spec: Loose) => errorsOf(pods, changed('resize', pod, spec), pod, 'resize');
   const resized = changed('resize', pod, {
@@ -73,6 +79,15 @@ t.test('other resources for a running pod', async (t) => {
     containers: [{ image: 'nginx:1.27', resources: { requests: { cpu: '2' } } }],
   });
   t.same(problems(main({ requests: { cpu: '2', memory: '2Gi' } })), []);
+  const [cpuRestarts = {}] = resizePolicy;
+  const inPlace = { ...cpuRestarts, restartPolicy: 'NotRequired' };
+  for (const policy of [[], [inPlace], resizePolicy.slice(1)]) {
+    const made = sample(pods, { spec: main({ requests: { cpu: '1' } }, policy) }) as PodObject;
+    const next = changed('resize', made, main({ requests: { cpu: '2' } }));
+    t.same(errorsOf(pods, next, made, 'resize'), [
+      'spec.containers[0].resources.requests: Forbidden: cpu of a running container cannot be changed in place here: only where its resizePolicy for cpu is RestartContainer',
+    ]);
+  }
   t.same(problems(main({ requests: { memory: '1Gi' } })), [
     'spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed',
   ]);

@@ -180,7 +180,7 @@ t.test('what is wrong is named with its place', async (t) => {
     ],
     [
       'a value twice',
-      { env: [{ name: 'a', value: 'x', valueFrom: { fieldRef: { fieldPath: 'y' } } }] },
+      { env: [{ name: 'a', value: 'x', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }] },
       {},
       `${c}.env[0].valueFrom`,
       'Invalid value: "": may not be specified when `value` is not empty',
@@ -198,6 +198,27 @@ t.test('what is wrong is named with its place', async (t) => {
       {},
       `${c}.env[0].valueFrom.secretKeyRef.key`,
       'Required value',
+    ],
+    [
+      'a field that no variable has',
+      { env: [{ name: 'a', valueFrom: { fieldRef: { fieldPath: 'spec.hostname' } } }] },
+      {},
+      `${c}.env[0].valueFrom.fieldRef.fieldPath`,
+      'Invalid value: "spec.hostname": error converting fieldPath: field label not supported: spec.hostname',
+    ],
+    [
+      'a resource that no variable has',
+      { env: [{ name: 'a', valueFrom: { resourceFieldRef: { resource: 'limits.gpu' } } }] },
+      {},
+      `${c}.env[0].valueFrom.resourceFieldRef.resource`,
+      'Unsupported value: "limits.gpu"',
+    ],
+    [
+      'a divisor',
+      { env: [{ name: 'a', valueFrom: { resourceFieldRef: { resource: 'limits.cpu', divisor: '3' } } }] },
+      {},
+      `${c}.env[0].valueFrom.resourceFieldRef.divisor`,
+      'Invalid value: "3": only divisor\'s values 1m and 1',
     ],
     ['no source of variables', { envFrom: [{}] }, {}, `${c}.envFrom[0]`, 'Invalid value'],
     [
@@ -232,6 +253,56 @@ t.test('what is wrong is named with its place', async (t) => {
       {},
       `${c}.livenessProbe`,
       'Required value: must specify a handler type',
+    ],
+    ['a hook of nothing', { lifecycle: { postStart: {} } }, {}, `${c}.lifecycle.postStart`, 'Required value'],
+    [
+      'a sleep below zero',
+      { lifecycle: { preStop: { sleep: { seconds: -1 } } } },
+      {},
+      `${c}.lifecycle.preStop.sleep`,
+      'Invalid value: -1: must be non-negative and less than terminationGracePeriodSeconds (30)',
+    ],
+    [
+      'a user',
+      { securityContext: { runAsUser: -1 } },
+      {},
+      `${c}.securityContext.runAsUser`,
+      'Invalid value: -1: must be between 0 and 2147483647',
+    ],
+    [
+      'a group of files',
+      {},
+      { securityContext: { fsGroup: -1 } },
+      'spec.securityContext.fsGroup',
+      'Invalid value: -1: must be between 0 and 2147483647',
+    ],
+    [
+      'a profile that would be left out',
+      { securityContext: { seccompProfile: { type: 'Strict' } } },
+      {},
+      `${c}.securityContext.seccompProfile.type`,
+      'Unsupported value: "Strict"',
+    ],
+    [
+      'a profile without a name',
+      {},
+      { securityContext: { seccompProfile: { type: 'Localhost' } } },
+      'spec.securityContext.seccompProfile.localhostProfile',
+      'Required value: must be set when seccomp type is Localhost',
+    ],
+    [
+      'how /proc is shown',
+      { securityContext: { procMount: 'None' } },
+      {},
+      `${c}.securityContext.procMount`,
+      'Unsupported value: "None"',
+    ],
+    [
+      'privileged, and not',
+      { securityContext: { privileged: true, allowPrivilegeEscalation: false } },
+      {},
+      `${c}.securityContext`,
+      'Invalid value',
     ],
     [
       'two handlers',
@@ -404,4 +475,29 @@ t.test('the ConfigMaps and Secrets that a pod needs', async (t) => {
   const { configMaps, secrets } = referencesOf(spec);
   t.same([...configMaps].sort(), ['c1', 'c2', 'c3']);
   t.same([...secrets].sort(), ['s1', 's2', 's3', 's4', 's5', 's6']);
+});
+
+t.test('when a container runs again', async (t) => {
+  const rule = (exitCodes: unknown, action: unknown = 'Restart') => ({ action, exitCodes });
+  const at = 'spec.containers[0]';
+  const cases: [Loose, string[]][] = [
+    [{ restartPolicy: 'Never' }, []],
+    [{ restartPolicy: 'OnFailure', restartPolicyRules: [rule({ operator: 'In', values: [0, 255] })] }, []],
+    [{ restartPolicy: 'Sometimes' }, [`${at}.restartPolicy`]],
+    [{ restartPolicyRules: [rule({ operator: 'NotIn', values: [1] })] }, [`${at}.restartPolicy`]],
+    [{ restartPolicy: 'Never', restartPolicyRules: [{}] }, ['[0].action', '[0].exitCodes']],
+    [
+      { restartPolicy: 'Never', restartPolicyRules: [rule({ operator: 'Is', values: [-1, 256] }, 'Stop')] },
+      ['[0].action', '[0].exitCodes.operator', '[0].exitCodes.values[0]', '[0].exitCodes.values[1]'],
+    ],
+    [
+      { restartPolicy: 'Never', restartPolicyRules: Array(21).fill(rule({ operator: 'In', values: [1] })) },
+      [''],
+    ],
+  ];
+  for (const [container, fields] of cases) {
+    const found = validatePodSpec(defaulted(container), 'spec').map(({ field }) => field);
+    const wanted = fields.map((field) => (field.startsWith(at) ? field : `${at}.restartPolicyRules${field}`));
+    t.same(found, wanted, JSON.stringify(container).slice(0, 100));
+  }
 });

@@ -86,6 +86,13 @@ const affinity = (
 });
 const UNREACHABLE = { key: 'node.kubernetes.io/unreachable', effect: 'NoSchedule' };
 
+const lacking = (what: string) =>
+  node('n1', { taints: [{ key: `node.kubernetes.io/${what}-pressure`, effect: 'NoSchedule' }] });
+const limitedTo = (amounts: Record<string, string>) => ({
+  containers: [{ name: 'main', image: 'x', resources: { limits: amounts, requests: amounts } }],
+});
+const cameras = node('n1', { allocatable: { 'holdfast.dev/camera': '2' } });
+
 const zones = [
   node('a1', { labels: { zone: 'a' } }),
   node('a2', { labels: { zone: 'a' } }),
@@ -129,6 +136,42 @@ const cases: [string, ClusterState, PodObject, string][] = [
     ]),
     pod(asking({ cpu: '1', memory: '1Gi' })),
     '0/4 nodes are available: 1 Insufficient memory, 2 Insufficient cpu, 2 node(s) had untolerated taint {gpu: yes}.',
+  ],
+  [
+    'a node without memory, for who asks for none',
+    clusterOf([lacking('memory')]),
+    pod(),
+    '0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/memory-pressure: }.',
+  ],
+  [
+    'a node without memory, for who asks for some',
+    clusterOf([lacking('memory')]),
+    pod(asking({ memory: '1Mi' })),
+    'n1',
+  ],
+  [
+    'a node without room on its disk',
+    clusterOf([lacking('disk')]),
+    pod(asking({ memory: '1Mi' })),
+    '0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }.',
+  ],
+  [
+    'the last device',
+    clusterOf([cameras], [['n1', pod(limitedTo({ 'holdfast.dev/camera': '1' }))]]),
+    pod(limitedTo({ 'holdfast.dev/camera': '1' })),
+    'n1',
+  ],
+  [
+    'one device too few',
+    clusterOf([cameras], [['n1', pod(limitedTo({ 'holdfast.dev/camera': '1' }))]]),
+    pod(limitedTo({ 'holdfast.dev/camera': '2' })),
+    '0/1 nodes are available: 1 Insufficient holdfast.dev/camera.',
+  ],
+  [
+    'a device that no node has',
+    clusterOf([cameras]),
+    pod(limitedTo({ 'holdfast.dev/radio': '1' })),
+    '0/1 nodes are available: 1 Insufficient holdfast.dev/radio.',
   ],
   ['node selector', clusterOf(zones), pod({ nodeSelector: { zone: 'b' } }), 'b1'],
   [

@@ -34,6 +34,7 @@ const specOf = (image: string, container = 'main', attempt = 0): ContainerSpec =
     graceSeconds: 30,
     infra: '',
     podSinceMs: 0,
+    podDevices: '',
     podIp: '',
   },
   image,
@@ -55,7 +56,7 @@ async function endOf(runtime: Runtime, id: string, act: () => Promise<unknown>):
   const changes = await runtime.changes(abort.signal);
   const acted = act();
   for await (const change of changes) {
-    if ('lostNetwork' in change || change.id !== id || !change.ended) continue;
+    if (!('id' in change) || change.id !== id || !change.ended) continue;
     await acted;
     return change.ended.exitCode;
   }
@@ -66,7 +67,7 @@ const READY: Scenario['images'] = { app: { present: true } };
 
 t.test('what fails, fails as with the engine', async (t) => {
   const full: Behaviour = { diskFull: [{ fromMs: 0 }] };
-  const pull = (runtime: Runtime) => runtime.pull('app');
+  const pull = (runtime: Runtime) => runtime.pull('app', { secrets: [], onProgress: () => undefined });
   const create = (runtime: Runtime) => runtime.create(specOf('app'));
   const twice = async (runtime: Runtime) => {
     await create(runtime);

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Limit } from '../../../../proto/limit.ts';
 import {
   ContainerMetrics,
   deviceExpression,
@@ -11,7 +12,6 @@ import { counted } from '../../../resources/counted.ts';
 import { isReady } from '../../../resources/pod-state.ts';
 import type { ContainerUsage, NodeUsage } from '../../../resources/resource-metrics.ts';
 import type { PodObject } from '../../../resources/typed.ts';
-import { Limit } from '../../../sync/limit.ts';
 import type { Finding } from '../measured-gates.ts';
 
 /** What a device and its pods use, at `sinceMs` or later. Undefined when it cannot be had: never rejects. */

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
+import { Limit } from '../../../../proto/limit.ts';
 import { isCandidate } from '../../../fleet/candidate.ts';
 import type { MeasuredGate } from '../../../fleet/measured-gate.ts';
 import type { RolloutObject, WaveStatus } from '../../../fleet/rollout.ts';
 import type { Registry } from '../../../registry/registry.ts';
-import { Limit } from '../../../sync/limit.ts';
 import { atMs, type Tracked } from '../device-plan.ts';
 import type { Answer, Finding, Question } from '../measured-gates.ts';
 import { askDevices, type MeasuredDevice, type UsageOf } from './ask-devices.ts';

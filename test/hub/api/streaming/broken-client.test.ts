@@ -21,7 +21,10 @@ const silent: PodStream = {
   close,
 };
 const none = () => Promise.reject(new Error('not asked for'));
-const streams: PodStreams = { exec: async () => silent, attach: none, log: none, connect: none };
+const streams: PodStreams = {
+  exec: async () => silent,
+  ...{ attach: none, log: none, connect: none, checkConnected: () => {} },
+};
 const hub = await startHub(t, { streams });
 const pods = '/api/v1/namespaces/default/pods';
 const containers = [{ name: 'a', image: 'b' }];

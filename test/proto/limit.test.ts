@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Limit } from '../../../hub/sync/limit.ts';
+import { Limit } from '../../proto/limit.ts';
 
 t.test('no more at once than may be, in the order they came, also when some fail', async (t) => {
   const limit = new Limit(2);

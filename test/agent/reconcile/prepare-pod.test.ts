@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Configuration } from '../../../agent/pod/pod.ts';
-import { type ExecutorOptions, makeExecutor } from '../../../agent/reconcile/execute.ts';
+import { makeExecutor } from '../../../agent/reconcile/execute.ts';
+import type { ExecutorOptions } from '../../../agent/reconcile/execution.ts';
 import { PodMemory } from '../../../agent/reconcile/pod-memory.ts';
 import { makePod, UID } from '../builders.ts';
 
@@ -19,7 +20,7 @@ t.test('configuration that changes while the files are made is made after them',
     secret: () => undefined,
   } as unknown as Configuration;
   const executor = makeExecutor({
-    ...{ desired, roots, allocatable: () => ({}) },
+    ...{ desired, roots, allocatable: () => ({}), containers: { ofPod: () => [] } },
     tokens: { of: async () => ({ values: new Map(), problem: '' }) },
   } as unknown as ExecutorOptions);
   const memory = new PodMemory(0, 0);

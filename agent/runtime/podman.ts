@@ -1,0 +1,102 @@
+import { access } from 'node:fs/promises';
+import type Docker from 'dockerode';
+import { unusedFileBytes } from './control-group.ts';
+import { endedForMemory } from './kernel-log.ts';
+import { macOf } from './mac-address.ts';
+import { type ContainerSpec, type Mount, RuntimeError } from './runtime.ts';
+
+/*
+ * What Podman does otherwise than Docker Engine behind the same API, as far as it matters to pods. Loaded on devices that
+ * have it, and nowhere else. Seen with 4.3.1.
+ */
+
+/** It has one file, which begins anew and empty when it is full: as much of the flash as Docker's two. */
+const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '16m' } };
+/** Where it gives a container memory that can be written, although its root is read only. */
+const WRITABLE = ['/run', '/tmp', '/var/tmp'];
+const KILLED = 137;
+
+/** The same container, as Podman must be told of it. Pure. */
+export function forPodman(
+  spec: ContainerSpec,
+  options: Docker.ContainerCreateOptions,
+): Docker.ContainerCreateOptions {
+  const { HostConfig = {} } = options;
+  const security = securityOptions(spec, HostConfig.SecurityOpt ?? []);
+  return {
+    ...options,
+    // It shares no host name along with a network.
+    ...(spec.network.type === 'container' && spec.hostname && { Hostname: spec.hostname }),
+    ...(spec.network.type === 'named' && { NetworkingConfig: endpoint(spec.network) }),
+    HostConfig: {
+      ...HostConfig,
+      LogConfig: LOG_CONFIG,
+      ...(spec.readOnlyRoot && { Tmpfs: readOnlyCopies(spec.mounts) }),
+      ...(security.length > 0 && { SecurityOpt: security }),
+    },
+  };
+}
+
+/** It would choose another hardware address each time, and for a minute nobody would find a pod at the address that it has kept. */
+function endpoint({
+  name,
+  ip,
+}: {
+  name: string;
+  ip: string;
+}): Docker.ContainerCreateOptions['NetworkingConfig'] {
+  return { EndpointsConfig: { [name]: { IPAMConfig: { IPv4Address: ip }, MacAddress: macOf(ip) } } };
+}
+
+/** What the image has there, and nobody can write. */
+function readOnlyCopies(mounts: readonly Mount[]): Record<string, string> {
+  const free = WRITABLE.filter((path) => mounts.every(({ target }) => target !== path));
+  return Object.fromEntries(free.map((path) => [path, 'ro,tmpcopyup']));
+}
+
+function securityOptions({ seccomp, unmaskedProc }: ContainerSpec, options: readonly string[]): string[] {
+  // It reads the file of a profile itself.
+  const others = seccomp?.type === 'text' ? options.filter((each) => !each.startsWith('seccomp=')) : options;
+  return [
+    ...others,
+    ...(seccomp?.type === 'text' ? [`seccomp=${seccomp.path}`] : []),
+    ...(unmaskedProc ? ['unmask=ALL'] : []),
+  ];
+}
+
+/** It would make a directory of each that is missing. */
+export async function refuseMissing(mounts: readonly Mount[]): Promise<void> {
+  for (const { source } of mounts)
+    await access(source).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') return;
+      throw new RuntimeError('other', `bind source path does not exist: ${source}`);
+    });
+}
+
+/** It would start those whose namespaces the container joins, when they have ended. */
+export async function refuseDead(docker: Docker, id: string): Promise<void> {
+  const { HostConfig } = await docker.getContainer(id).inspect();
+  const { NetworkMode = '', PidMode = '', IpcMode = '' } = HostConfig;
+  const joined = [NetworkMode, PidMode, IpcMode].flatMap((mode) => /^container:(.+)/.exec(mode)?.[1] ?? []);
+  for (const other of new Set(joined)) {
+    const { State } = await docker.getContainer(other).inspect();
+    if (!State.Running)
+      throw new RuntimeError('gone', `cannot join the namespaces of container ${other}: it does not run`);
+  }
+}
+
+/** It leaves out of an answer that a container was ended for want of memory, where control groups are of version 1. */
+export async function ranOutOfMemory({ Id, State }: Docker.ContainerInspectInfo): Promise<boolean> {
+  if (State.OOMKilled || State.Running) return State.OOMKilled;
+  return State.ExitCode === KILLED && endedForMemory(Id);
+}
+
+/** It does not say how much of a container's memory is files that nobody uses. */
+export async function memoryStatsOf(
+  docker: Docker,
+  id: string,
+): Promise<Readonly<Record<string, number>> | undefined> {
+  const { State } = await docker.getContainer(id).inspect();
+  const bytes = await unusedFileBytes(State.Pid);
+  return bytes === undefined ? undefined : { inactive_file: bytes };
+}

@@ -1,0 +1,6 @@
+import t from 'tap';
+import { AGENT_KILLED, faultAtEachStep } from './fault-scenarios.ts';
+
+t.test('an agent that is killed at any step of the end of a pod', (t) =>
+  faultAtEachStep(t, AGENT_KILLED, 'end'),
+);

@@ -1,0 +1,150 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import type { Engine } from '../support/engine.ts';
+import { freePort } from '../support/free-port.ts';
+import { makeAppImages } from '../support/images.ts';
+import { listOf, podOf, SeenPods, shell } from '../support/pods.ts';
+import { Stand } from '../support/stand.ts';
+import { until } from '../support/until.ts';
+
+/*
+ * The network of a node's pods: addresses that stay, who reaches whom, and what is done when it is taken away.
+ */
+
+const SERVE = 'echo $HOSTNAME >/tmp/index.html; exec httpd -f -p 80 -h /tmp';
+
+export async function podNetwork(t: Test, engine: Engine): Promise<void> {
+  const stand = new Stand(engine, 'mqtt', 'device-network');
+  const pods = new SeenPods(stand);
+  const ipOf = async (name: string) => (await pods.get(name)).status?.podIP ?? '';
+  const fetched = async (from: string, ip: string) =>
+    pods.exec(from, 'main', 'busybox', 'timeout', '2', 'wget', '-q', '-O', '-', `http://${ip}/`);
+  const infraOf = async (name: string) => {
+    const filters = {
+      label: [`holdfast.dev/node=${stand.node}`, `holdfast.dev/pod.name=${name}`, 'holdfast.dev/role=infra'],
+    };
+    return (await engine.docker.listContainers({ filters }))[0]?.Id ?? '';
+  };
+  t.teardown(() => stand.close());
+  await makeAppImages(engine, [1]);
+  await stand.start();
+  const hostPort = await freePort();
+  // Podman makes a bridge when the first container comes, and the ways out of it for each: it joins pods itself.
+  const joins = engine.kind === 'docker';
+  const served = (name: string, ports: object[] = []) =>
+    podOf(
+      name,
+      { main: { command: shell(SERVE), ports: ports as [] } },
+      { terminationGracePeriodSeconds: 1 },
+    );
+  await stand.apply(
+    listOf(served('one'), served('two'), served('published', [{ containerPort: 80, hostPort }])),
+  );
+  for (const name of ['one', 'two', 'published']) await pods.ready(name);
+  const addresses = { one: await ipOf('one'), two: await ipOf('two'), published: await ipOf('published') };
+
+  await t.test('each pod has an address of its own, at which others reach it', async (t) => {
+    t.equal(new Set(Object.values(addresses)).size, 3);
+    t.equal(await fetched('one', addresses.two), 'two');
+    t.equal(await fetched('two', addresses.published), 'published');
+    t.equal(await fetched('published', addresses.one), 'one', 'whoever has made their networks');
+    const here = await fetch(`http://127.0.0.1:${hostPort}/`);
+    t.equal((await here.text()).trim(), 'published', 'its port is published');
+    t.equal(await pods.exec('one', 'main', 'cat', '/etc/hostname'), 'one');
+    const addressesOf = await pods.exec('one', 'main', 'cat', '/proc/net/if_inet6');
+    if (joins) t.notMatch(addressesOf, 'eth0', 'without an IPv6 address, which would lead nowhere');
+  });
+
+  await t.test('what holds the network is filtered only where others could use it', async (t) => {
+    const optionsOf = async (name: string) =>
+      (await engine.docker.getContainer(await infraOf(name)).inspect()).HostConfig.SecurityOpt;
+    await stand.apply(podOf('sharing', { main: { command: shell(SERVE) } }, { shareProcessNamespace: true }));
+    await pods.ready('sharing');
+    t.same((await optionsOf('sharing')) ?? [], []);
+    t.same(await optionsOf('one'), ['seccomp=unconfined']);
+    await stand.kubectl('delete', 'pod', 'sharing', '--now', '--wait', '--timeout=60s');
+  });
+
+  await t.test('the address stays when the container does not', async (t) => {
+    await engine.kill(await pods.id('one'));
+    await pods.when('it runs again', 'one', ({ restartCount, ready }) => restartCount === 1 && ready);
+    t.equal(await ipOf('one'), addresses.one);
+    t.equal(await fetched('two', addresses.one), 'one');
+  });
+
+  await t.test('and when what held its network does not', async (t) => {
+    const infra = await infraOf('one');
+    await engine.remove(infra);
+    await until('it has another', async () => ![infra, ''].includes(await infraOf('one')));
+    await until('it is reached', () =>
+      fetched('two', addresses.one).then(
+        (said) => said === 'one',
+        () => false,
+      ),
+    );
+    t.equal(await ipOf('one'), addresses.one);
+  });
+
+  await t.test('and over another agent, which touches nothing', async (t) => {
+    const before = await engine.containers(stand.node);
+    await stand.agent.end('SIGKILL');
+    await stand.startAgent();
+    await stand.agent.line(/connected to the hub/);
+    await stand.apply(served('late'));
+    await pods.ready('late');
+    t.notOk(Object.values(addresses).includes(await ipOf('late')), 'a new pod gets one that nobody has');
+    const now = new Set((await engine.containers(stand.node)).map(({ id }) => id));
+    t.ok(before.every(({ id }) => now.has(id)));
+    t.equal(await fetched('late', addresses.two), 'two');
+  });
+
+  const keeps = !joins && 'Podman removes no network that a container uses';
+  await t.test(
+    'a network that somebody removes is made again, and nothing is restarted',
+    { skip: keeps },
+    async (t) => {
+      await stand.kubectl('delete', 'pod', 'published', '--wait', '--timeout=60s'); // the engine knows of that one
+      const before = await pods.id('one');
+      await engine.docker.getNetwork(`holdfast-${stand.node}`).remove();
+      await until('they reach each other', () =>
+        fetched('two', addresses.one).then(
+          (said) => said === 'one',
+          () => false,
+        ),
+      );
+      t.equal(await pods.id('one'), before);
+      t.equal(await ipOf('one'), addresses.one);
+    },
+  );
+
+  await t.test('nothing is left of a pod that is gone', async (t) => {
+    const links = () => execFileSync('ip', ['-br', 'link', 'show', 'type', 'veth'], { encoding: 'utf8' });
+    const infra = await infraOf('late');
+    const { linkName } = await import('../../agent/network/joined.ts');
+    if (joins) t.match(links(), linkName(infra));
+    await stand.kubectl('delete', 'pod', 'late', '--wait', '--timeout=60s');
+    t.notMatch(links(), linkName(infra));
+  });
+
+  await t.test('where the machine has not what it takes, the engine makes the networks', async (t) => {
+    const bin = join(stand.dir, 'bin');
+    mkdirSync(bin);
+    for (const name of ['ip', 'nsenter']) symlinkSync('/bin/false', join(bin, name));
+    await stand.agent.end('SIGTERM');
+    const path = process.env['PATH'] ?? '';
+    process.env['PATH'] = `${bin}:${path}`;
+    try {
+      await stand.startAgent();
+    } finally {
+      process.env['PATH'] = path;
+    }
+    await stand.apply(served('plain'));
+    await pods.ready('plain');
+    t.equal(await fetched('plain', addresses.two), 'two');
+    t.equal(await fetched('one', await ipOf('plain')), 'plain');
+    const { NetworkSettings } = await engine.docker.getContainer(await infraOf('plain')).inspect();
+    t.ok(`holdfast-${stand.node}` in NetworkSettings.Networks);
+  });
+}
