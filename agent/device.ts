@@ -10,6 +10,7 @@ import { lowestOomScore } from './node/oom-score.ts';
 import type { Reboot } from './node/reboot.ts';
 import { slowFacts } from './node/slow-facts.ts';
 import { DockerRuntime } from './runtime/docker-runtime.ts';
+import { networksDirectory } from './runtime/network-name.ts';
 import type { Runtime } from './runtime/runtime.ts';
 import type { Identity } from './state/agent-state.ts';
 import type { Installation } from './update/installation.ts';
@@ -51,6 +52,7 @@ export function thisDevice(
   const { node } = identity;
   const runtime = new DockerRuntime({
     ...{ host: config.dockerHost, node, monotonicMs, lowestOomScore: lowestOomScore() },
+    networksDir: networksDirectory(config.runDir),
     pullFirst: async (image, { secrets, onProgress }) => {
       const from = pullSources(config);
       if (from.length === 0) return { isHad: false };

@@ -206,20 +206,26 @@ export function hubConfigOf(settings: HubSettings): HubConfig {
   });
 }
 
+const isAny = (bind: string): boolean => bind === '0.0.0.0' || bind === '::';
+
 /** An address by which other machines reach what is bound to `bind`; undefined when this machine has none for them. */
 export function advertisedAddress(bind: string): string | undefined {
-  const isAny = bind === '0.0.0.0' || bind === '::';
-  if (!isAny) return isIP(bind) && bind !== '::1' && !bind.startsWith('127.') ? bind : undefined;
+  if (!isAny(bind)) return isIP(bind) && bind !== '::1' && !bind.startsWith('127.') ? bind : undefined;
   const found = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
   return found.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 }
 
-/** Every name and address that this machine is known by to itself. */
-export function ownHosts(): string[] {
+/**
+ * Every name and address that this machine is known by to itself, and what is bound to `bind` is reached by: of its
+ * addresses the one alone where that is one.
+ */
+export function ownHosts(bind: string): string[] {
+  const always = ['localhost', '127.0.0.1', hostname()];
+  if (!isAny(bind)) return [...new Set([...always, bind])];
   const addresses = Object.values(networkInterfaces()).flatMap((found) =>
     (found ?? []).map(({ address }) => address),
   );
   // An address with a zone is no address for others.
   const usable = addresses.filter((address) => !address.toLowerCase().startsWith('fe80'));
-  return [...new Set(['localhost', '127.0.0.1', hostname(), ...usable])];
+  return [...new Set([...always, ...usable])];
 }

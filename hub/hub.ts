@@ -92,7 +92,7 @@ export interface RunningHub {
 export async function startHub(config: HubConfig, log: Logger): Promise<RunningHub> {
   makeDirectory(config.dataDir, 'data-dir');
   const store = SqliteStore.open(join(config.dataDir, 'hub.db')); // first: nobody else has the directory then
-  const keys = await loadHubKeys(config.dataDir, [...ownHosts(), ...config.hosts]);
+  const keys = await loadHubKeys(config.dataDir, [...ownHosts(config.bind), ...config.hosts]);
   const stopCompaction = startCompaction(store);
   const registry = new StoreRegistry({ store, definitions: resources, trackFields });
   const customResources = new CustomResources(registry);

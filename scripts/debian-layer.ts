@@ -16,7 +16,7 @@ interface DebianLayer {
 /** What tests make machines of. */
 const LAYERS = {
   openrc: { packages: ['openrc'], alone: ['sysvinit-core'] },
-  podman: { packages: ['podman'] },
+  podman: { packages: ['podman', 'netavark', 'aardvark-dns'] }, // with what Debian recommends for it
   'cloud-init': { packages: ['cloud-init'] },
 } as const satisfies Record<string, DebianLayer>;
 export type LayerName = keyof typeof LAYERS;

@@ -13,7 +13,7 @@ import { until } from './until.ts';
 const [MOST_FILES, MOST_PROCESSES] = [1_048_576, 32_768];
 const START_TIMEOUT_MS = 30_000;
 /** What is Podman's among the processes that name its directory. */
-const PROGRAMS = /(conmon|podman|dnsmasq|aardvark-dns)$/;
+const PROGRAMS = /(conmon|podman|aardvark-dns)$/;
 
 /** By section and key, as containers.conf has them. */
 type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -21,8 +21,6 @@ type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 export interface PodmanOptions {
   /** Of containers.conf, beside what it must be told because it is not installed. */
   readonly settings?: Settings;
-  /** Networks that are there from the beginning, by the name of the file; `dir` is where they may keep what they must. */
-  readonly networks?: (dir: string) => Readonly<Record<string, object>>;
   /** Those that have no TLS, by name and port. */
   readonly registries?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -39,13 +37,11 @@ export class DebianPodman {
   readonly #env: NodeJS.ProcessEnv;
   #service: ChildProcess | undefined;
 
-  constructor({ settings = {}, networks = () => ({}), registries = [], env = {} }: PodmanOptions = {}) {
+  constructor({ settings = {}, registries = [], env = {} }: PodmanOptions = {}) {
     const policy = join(this.dir, 'home/.config/containers');
     for (const each of [policy, ...['data', 'run', 'tmp', 'networks'].map((name) => join(this.dir, name))])
       mkdirSync(each, { recursive: true });
     copyFileSync(join(this.#layer, 'etc/containers/policy.json'), join(policy, 'policy.json'));
-    for (const [file, network] of Object.entries(networks(this.dir)))
-      writeFileSync(join(this.dir, 'networks', file), JSON.stringify(network, undefined, 2));
     const known = registries.map((name) => `[[registry]]\nlocation = "${name}"\ninsecure = true\n`);
     const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env;
     this.#env = {
@@ -134,13 +130,13 @@ export class DebianPodman {
         events_logger: 'file',
         tmp_dir: join(this.dir, 'tmp'),
         runtime: 'runc',
+        helper_binaries_dir: [join(this.#layer, 'usr/lib/podman')],
         conmon_path: [join(this.#layer, 'usr/bin/conmon')],
         // It runs Podman when a container has ended, and knows nothing of this process.
         conmon_env_vars: [`PATH=${process.env['PATH']}`, `LD_LIBRARY_PATH=${this.#libraries}`],
       },
       network: {
-        network_backend: 'cni',
-        cni_plugin_dirs: [join(this.#layer, 'usr/lib/cni')],
+        network_backend: 'netavark',
         network_config_dir: join(this.dir, 'networks'),
       },
     };

@@ -14,11 +14,11 @@ export const engine: Command = async (args, env) => {
   else throw new Error('say "engine check" or "engine remove-containers"');
 };
 
-async function removeContainers({ dataDir, dockerHost, logLevel }: Config): Promise<void> {
+async function removeContainers({ dataDir, runDir, dockerHost, logLevel }: Config): Promise<void> {
   const state = AgentState.open(dataDir, createLog(logLevel, undefined)); // fails while the agent runs
   const node = state.identity()?.node;
   state.close();
   const { removeContainersOf } = await import('../runtime/remove-containers.ts');
-  const count = node === undefined ? 0 : await removeContainersOf(node, dockerHost);
+  const count = node === undefined ? 0 : await removeContainersOf(node, dockerHost, runDir);
   console.log(`${count} ${count === 1 ? 'container' : 'containers'} of ${node ?? 'this device'} removed`);
 }

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { monotonicMs } from '../monotonic.ts';
 import { macOf } from '../runtime/mac-address.ts';
-import { exists, linkName } from './joined.ts';
+import { linkName } from '../runtime/network-name.ts';
+import { exists } from './joined.ts';
 
 /*
  * Joins the network that an infra container has made for itself to the node's bridge: what the engine would do, without
@@ -26,8 +27,8 @@ const IPV6 = '/proc/sys/net/ipv6';
 
 export interface Joining {
   readonly containerId: string;
-  /** Of its first process, as this process sees it. */
-  readonly pid: number;
+  /** Where its network is: of its first process, as this process sees it, or a file. */
+  readonly network: { readonly pid: number } | { readonly path: string };
   readonly bridge: string;
   readonly ip: string;
   readonly prefix: number;
@@ -53,12 +54,12 @@ export async function canJoin(): Promise<boolean> {
  * Goes on where an agent before this one was cut off. Rejects with what the commands say. Two programs in all, and the
  * first does what it can: to start one keeps an agent from everything else for 3 ms.
  */
-export async function join({ containerId, pid, bridge, ip, prefix, gateway }: Joining): Promise<void> {
-  await networkOf(pid);
+export async function join({ containerId, network, bridge, ip, prefix, gateway }: Joining): Promise<void> {
+  const path = 'path' in network ? network.path : await networkOf(network.pid);
   const link = linkName(containerId);
   const isThere = await exists(`/sys/class/net/${link}`);
   await inputTo(
-    ['nsenter', `--net=/proc/${pid}/ns/net`, 'ip', '-batch', '-'],
+    ['nsenter', `--net=${path}`, 'ip', '-batch', '-'],
     [
       ...(isThere
         ? []
@@ -74,11 +75,13 @@ export async function join({ containerId, pid, bridge, ip, prefix, gateway }: Jo
   await inputTo(['ip', '-batch', '-'], [`link set ${link} master ${bridge} up`]);
 }
 
-async function networkOf(pid: number): Promise<void> {
+/** Where it is, once the process has made it. */
+async function networkOf(pid: number): Promise<string> {
+  const path = `/proc/${pid}/ns/net`;
   const own = await readlink('/proc/self/ns/net');
   const endsAt = monotonicMs() + MAKES_NETWORK_MS;
   for (;;) {
-    const its = await readlink(`/proc/${pid}/ns/net`).catch((error: unknown) => {
+    const its = await readlink(path).catch((error: unknown) => {
       throw new Error(
         `process ${pid} of the container can not be seen: is the agent in a container itself?`,
         {
@@ -86,7 +89,7 @@ async function networkOf(pid: number): Promise<void> {
         },
       );
     });
-    if (its !== own) return;
+    if (its !== own) return path;
     if (monotonicMs() > endsAt) throw new Error('the container has made no network of its own');
     await sleep(LOOK_EVERY_MS); // a change that the kernel tells nobody of
   }

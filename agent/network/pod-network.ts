@@ -1,13 +1,16 @@
 import { ownContainersOf, type Pod } from '../pod/pod.ts';
 import { bridgeName, networkName } from '../runtime/network-name.ts';
 import type { EngineNetwork, Namespace, NetworkMaker, ObservedContainer } from '../runtime/runtime.ts';
-import { isJoined, seesBridge } from './joined.ts';
-import { freeAddress, isIn, parseSubnet } from './subnet.ts';
+import { isJoined, seesBridge, sharesMounts } from './joined.ts';
+import { freeAddress, isIn, lastAddress, parseSubnet } from './subnet.ts';
 
 /*
  * The network of this node's pods: a bridge of its own, which the engine makes and keeps, and an address for each pod,
  * which stays the pod's for as long as anything of it is there.
  */
+
+/** How pods get into the network without the engine; undefined where only the engine can do that. */
+type Way = 'made-by-itself' | 'bare' | undefined;
 
 export interface PodNetworkOptions {
   readonly node: string;
@@ -21,8 +24,11 @@ export class PodNetwork {
   readonly #options: PodNetworkOptions;
   readonly #addresses = new Map<string, string>(); // by the pod's uid
   #network: Promise<EngineNetwork> | undefined;
+  #way: Promise<Way> | undefined;
   #subnet: string | undefined;
-  #joins: Promise<boolean> | undefined;
+  #hasPrograms: Promise<boolean> | undefined;
+  /** It was tried, and can not be done here. */
+  #isLeftToEngine = false;
 
   constructor(options: PodNetworkOptions) {
     this.#options = options;
@@ -32,6 +38,7 @@ export class PodNetwork {
   /** The engine may be another one now, or have lost what it had. */
   forget(): void {
     this.#network = undefined;
+    this.#way = undefined;
   }
 
   /** The device's own address in it. Rejects while the engine does not answer. */
@@ -54,36 +61,30 @@ export class PodNetwork {
     if (pod.spec.hostNetwork) return { network: { type: 'host' }, ip: '' };
     const network = await this.#ensured();
     const ip = this.#addressFor(pod.metadata.uid, network);
-    // To publish ports is the engine's work, for which it must have made the network itself.
-    const publishes = ownContainersOf(pod).some(({ ports }) => ports?.some(({ hostPort }) => hostPort));
-    // As it is to set sysctls of the network: the engine refuses them for one that it has not made.
-    const tunes = pod.spec.securityContext?.sysctls?.some(({ name }) => /^net\b/.test(name)) ?? false;
-    if (!publishes && !tunes && (await this.#canJoin(network)))
-      return { network: { type: 'made-by-itself' }, ip };
-    return { network: { type: 'named', name: network.name, ip }, ip };
+    const way = engineMakes(pod) || this.#isLeftToEngine ? undefined : await this.#wayInto(network);
+    // Podman shares nothing but a network that is nothing else.
+    if (way === undefined || (way === 'bare' && sharesMore(pod)))
+      return { network: { type: 'named', name: network.name, ip }, ip };
+    return { network: { type: way }, ip };
   }
 
   /** Whether nothing is left to do for the network of a running infra container. */
-  async isReady({ id, makesNetwork }: ObservedContainer): Promise<boolean> {
+  async isReady({ id, makesNetwork, networkFile }: ObservedContainer): Promise<boolean> {
+    if (networkFile !== undefined) await this.#ensured(); // there while it is held
     return !makesNetwork || isJoined(id);
   }
 
   /** Rejects when it cannot be done here; from then on the engine makes the networks. */
-  async connect({ id, pid, podIp }: ObservedContainer): Promise<void> {
+  async connect({ id, pid, networkFile, podIp }: ObservedContainer): Promise<void> {
     const { bridge, prefix, gateway } = await this.#ensured();
     const { join } = await import('./links.ts'); // an agent whose pods run does without
+    const network = networkFile === undefined ? { pid } : { path: networkFile };
     try {
-      await join({ containerId: id, pid, bridge, ip: podIp, prefix, gateway });
+      await join({ containerId: id, network, bridge, ip: podIp, prefix, gateway });
     } catch (error) {
-      this.#joins = Promise.resolve(false);
+      this.#isLeftToEngine = true;
       throw error;
     }
-  }
-
-  async #canJoin({ bridge, lasts }: EngineNetwork): Promise<boolean> {
-    if (!lasts) return false;
-    this.#joins ??= seesBridge(bridge).then(async (sees) => sees && (await import('./links.ts')).canJoin());
-    return this.#joins;
   }
 
   #addressFor(uid: string, network: EngineNetwork): string {
@@ -91,7 +92,8 @@ export class PodNetwork {
     if (!subnet) throw new Error(`network ${network.name} has no IPv4 addresses: ${network.subnet}`);
     const known = this.#addresses.get(uid);
     if (known && isIn(subnet, known)) return known;
-    const free = freeAddress(subnet, new Set([...this.#addresses.values(), network.gateway]));
+    const taken = [...this.#addresses.values(), network.gateway, lastAddress(subnet)]; // the last is its holder's
+    const free = freeAddress(subnet, new Set(taken));
     if (!free)
       throw new Error(`all addresses of ${network.subnet} are taken: give pods a larger "podSubnet"`);
     this.#addresses.set(uid, free);
@@ -111,6 +113,41 @@ export class PodNetwork {
     const { node, maker, subnet } = this.#options;
     const network = await maker.ensureNetwork(this.name, bridgeName(node), subnet ?? this.#subnet);
     this.#subnet = network.subnet;
+    // Pods that run depend on who holds it; where nobody must, who starts no pod asks for nothing more.
+    if (network.lasts === 'held') await this.#wayInto(network);
     return network;
   }
+
+  #wayInto(network: EngineNetwork): Promise<Way> {
+    this.#way ??= this.#findWay(network).catch((error: unknown) => {
+      this.#way = undefined;
+      throw error;
+    });
+    return this.#way;
+  }
+
+  async #findWay({ name, bridge, lasts, subnet }: EngineNetwork): Promise<Way> {
+    const { maker } = this.#options;
+    const parsed = parseSubnet(subnet);
+    if (lasts === 'never' || (lasts === 'held' && !maker.hasBareNetworks) || !parsed) return undefined;
+    this.#hasPrograms ??= import('./links.ts').then(({ canJoin }) => canJoin());
+    if (!(await this.#hasPrograms)) return undefined;
+    const way = lasts === 'held' ? 'bare' : 'made-by-itself';
+    if (way === 'bare' && !(await sharesMounts(await maker.holdNetwork(name, lastAddress(parsed)))))
+      return undefined;
+    return (await seesBridge(bridge)) ? way : undefined;
+  }
+}
+
+/** Ports to publish, for which it must have made the network itself; and sysctls of one: it refuses them for any other. */
+function engineMakes(pod: Pod): boolean {
+  const publishes = ownContainersOf(pod).some(({ ports }) => ports?.some(({ hostPort }) => hostPort));
+  return publishes || (pod.spec.securityContext?.sysctls?.some(({ name }) => /^net\b/.test(name)) ?? false);
+}
+
+/** Whether its containers share more than a network, or one sets what it would share. */
+function sharesMore({ spec }: Pod): boolean {
+  const { containers, initContainers = [], shareProcessNamespace, securityContext } = spec;
+  if (containers.length + initContainers.length > 1 || shareProcessNamespace) return true;
+  return (securityContext?.sysctls?.length ?? 0) > 0;
 }

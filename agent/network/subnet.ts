@@ -25,6 +25,11 @@ export function freeAddress(subnet: Subnet, taken: ReadonlySet<string>): string 
   return undefined;
 }
 
+/** The last that a device can have. */
+export function lastAddress({ base, prefix }: Subnet): string {
+  return textOf(base + sizeOf(prefix) - 2);
+}
+
 export function isIn({ base, prefix }: Subnet, address: string): boolean {
   const offset = (numberOf(address) ?? -1) - base;
   return offset > 1 && offset < sizeOf(prefix) - 1;

@@ -85,11 +85,11 @@ export class EngineFollower {
     throw new RuntimeError('engine-down', 'the engine ended its event stream');
   }
 
-  /** Somebody has removed it, which the engine allows: what it knows of is not in it. */
+  /** Somebody has removed it, or who held it, which the engine allows: what it knows of is not in it. */
   #networkLost(name: string): void {
     const { network, log, onNetworkLost } = this.#options;
     if (name !== network?.name) return;
-    log.warn({ network: name }, 'the network of the pods was removed: it is made again');
+    log.warn({ network: name }, 'the network of the pods is gone: it is made again');
     network.forget();
     onNetworkLost();
   }

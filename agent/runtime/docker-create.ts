@@ -137,7 +137,10 @@ function modeOf(namespace: Namespace): string | undefined {
       return undefined;
     case 'host':
     case 'made-by-itself': // it begins in the device's
+    case 'bare':
       return 'host';
+    case 'file':
+      return `ns:${namespace.path}`;
     case 'named':
       return namespace.name;
     case 'container':

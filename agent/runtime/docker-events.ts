@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { NODE_LABEL } from './labels.ts';
+import { HOLDS_LABEL, NODE_LABEL } from './labels.ts';
 import { linesOf } from './lines.ts';
 import type { ContainerChange, ImagesChange, NetworkLoss } from './runtime.ts';
 
@@ -31,6 +31,11 @@ export async function* changesOf(
     if (Type === 'network') yield { lostNetwork: Attributes['name'] ?? '' };
     if (Type === 'image') yield { changedImages: true };
     if (!id || Attributes[NODE_LABEL] !== node) continue;
+    const held = Attributes[HOLDS_LABEL];
+    if (held !== undefined) {
+      if (Action !== 'start') yield { lostNetwork: held };
+      continue;
+    }
     const { exitCode } = Attributes;
     const ended = Action === 'die' && exitCode !== undefined;
     yield ended ? { id, ended: { exitCode: Number(exitCode), atMs: timeNano / 1e6 } } : { id };

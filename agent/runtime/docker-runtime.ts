@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { Limit } from '../../proto/limit.ts';
+import type { BareNetworks } from './bare-networks.ts';
 import { digestTag } from './digest-tag.ts';
 import { DockerConnection, isPodman } from './docker-connection.ts';
 import { createOptions } from './docker-create.ts';
@@ -12,6 +13,7 @@ import { DockerNetworks } from './docker-networks.ts';
 import { observedOf } from './docker-observed.ts';
 import { NODE_LABEL } from './labels.ts';
 import { payloadsOf } from './multiplexed.ts';
+import { isBareNetwork } from './network-name.ts';
 import {
   type AttachedProcess,
   type AttachOptions,
@@ -25,6 +27,7 @@ import {
   type FoundImage,
   type ImagesChange,
   type LogOptions,
+  type NetworkHolder,
   type NetworkLoss,
   type NetworkMaker,
   type ObservedContainer,
@@ -42,6 +45,8 @@ export interface DockerRuntimeOptions extends ImageSources {
   readonly monotonicMs: () => number;
   /** How much a container can be spared when memory runs out: where that can not be kept, the engine makes none. */
   readonly lowestOomScore?: number;
+  /** Where it may tell of networks that it makes itself: the agent's own, and gone after a reboot. Absent: it makes none. */
+  readonly networksDir?: string;
 }
 
 /** Each takes a connection and what the engine knows of a container: memory that an agent would not get rid of. */
@@ -60,11 +65,21 @@ export class DockerRuntime implements Runtime, NetworkMaker {
   readonly #node: string;
   readonly #monotonicMs: () => number;
   readonly #lowestOomScore: number;
+  readonly #networksDir: string | undefined;
+  #bareNetworks: Promise<BareNetworks> | undefined;
 
-  constructor({ host, node, monotonicMs, lowestOomScore = 0, ...sources }: DockerRuntimeOptions) {
+  constructor({
+    host,
+    node,
+    monotonicMs,
+    lowestOomScore = 0,
+    networksDir,
+    ...sources
+  }: DockerRuntimeOptions) {
     this.#engine = new DockerConnection(host);
+    this.#networksDir = networksDir;
     this.#images = new DockerImages(this.#engine, sources);
-    this.#networks = new DockerNetworks(this.#engine, node);
+    this.#networks = new DockerNetworks(this.#engine, node, () => this.#images.infraImage());
     this.#node = node;
     this.#monotonicMs = monotonicMs;
     this.#lowestOomScore = lowestOomScore;
@@ -94,10 +109,11 @@ export class DockerRuntime implements Runtime, NetworkMaker {
     );
     const few = new Limit(INSPECTIONS_AT_ONCE);
     const containers = await Promise.all(found.map(({ Id }) => few.run(() => this.inspect(Id))));
-    return containers.filter((container) => container !== undefined);
+    return [...containers.filter((container) => container !== undefined), ...(await this.#listBare())];
   }
 
   async inspect(id: string): Promise<ObservedContainer | undefined> {
+    if (isBareNetwork(id)) return (await this.#bare()).inspect(id);
     try {
       const container = await this.#engine.call('inspect a container', () =>
         this.#engine.docker.getContainer(id).inspect(),
@@ -110,13 +126,15 @@ export class DockerRuntime implements Runtime, NetworkMaker {
   }
 
   async create(spec: ContainerSpec): Promise<string> {
+    if (spec.network.type === 'bare') return (await this.#bare()).create(spec.identity);
     const oomScore = Math.max(this.#lowestOomScore, spec.oomScore ?? 0);
     const make = (image: string) =>
       this.#engine.call(`create container of image "${spec.image}"`, async () => {
         const podman = await this.#engine.podman();
         if (podman && this.#engine.isLocal) await podman.refuseMissing(spec.mounts);
-        const options = createOptions(this.#node, { ...spec, image, oomScore });
-        return this.#engine.docker.createContainer(podman ? podman.forPodman(spec, options) : options);
+        const whole = { ...(podman ? podman.inBareNetwork(spec) : spec), image, oomScore };
+        const options = createOptions(this.#node, whole);
+        return this.#engine.docker.createContainer(podman ? podman.forPodman(whole, options) : options);
       });
     const byTag = digestTag(spec.image);
     try {
@@ -129,6 +147,7 @@ export class DockerRuntime implements Runtime, NetworkMaker {
   }
 
   async start(id: string): Promise<void> {
+    if (isBareNetwork(id)) return (await this.#bare()).start(id);
     await this.#engine.call('start container', async () => {
       await (await this.#engine.podman())?.refuseDead(this.#engine.docker, id);
       return this.#engine.docker.getContainer(id).start();
@@ -142,12 +161,14 @@ export class DockerRuntime implements Runtime, NetworkMaker {
   }
 
   async kill(id: string): Promise<void> {
+    if (isBareNetwork(id)) return (await this.#bare()).end(id);
     const container = this.#engine.docker.getContainer(id);
     await this.#engine.unlessGone('kill container', () => container.kill({ signal: 'SIGKILL' }));
     await this.#engine.unlessGone('wait for container', () => container.wait());
   }
 
   async remove(id: string): Promise<void> {
+    if (isBareNetwork(id)) return (await this.#bare()).remove(id);
     const remove = () =>
       this.#engine.unlessGone('remove container', () =>
         this.#engine.docker.getContainer(id).remove({ force: true, v: true }),
@@ -209,6 +230,14 @@ export class DockerRuntime implements Runtime, NetworkMaker {
     return this.#networks.ensureNetwork(name, bridge, subnet);
   }
 
+  holdNetwork(name: string, ip: string): Promise<NetworkHolder> {
+    return this.#networks.holdNetwork(name, ip);
+  }
+
+  get hasBareNetworks(): boolean {
+    return this.#networksDir !== undefined && this.#engine.isLocal;
+  }
+
   removeNetwork(name: string): Promise<void> {
     return this.#networks.removeNetwork(name);
   }
@@ -268,6 +297,20 @@ export class DockerRuntime implements Runtime, NetworkMaker {
       } as Docker.GetEventsOptions),
     );
     return changesOf(stream as Readable, this.#node);
+  }
+
+  #bare(): Promise<BareNetworks> {
+    const directory = this.#networksDir ?? '';
+    this.#bareNetworks ??= import('./bare-networks.ts').then(
+      ({ BareNetworks }) => new BareNetworks(directory, this.#monotonicMs),
+    );
+    return this.#bareNetworks;
+  }
+
+  /** Docker has none. */
+  async #listBare(): Promise<ObservedContainer[]> {
+    if (!this.hasBareNetworks || !(await this.#engine.podman())) return [];
+    return (await this.#bare()).list();
   }
 
   /** As a stream in any case: dockerode would hold all of a log that is not followed in memory. */

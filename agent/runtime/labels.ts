@@ -5,6 +5,9 @@ const PREFIX = 'holdfast.dev';
 /** Every container carries its node's name under this label: several agents can share one engine. */
 export const NODE_LABEL = `${PREFIX}/node`;
 
+/** On the container that keeps a network there: the network's name. */
+export const HOLDS_LABEL = `${PREFIX}/holds-network`;
+
 const LABEL = {
   role: `${PREFIX}/role`,
   podUid: `${PREFIX}/pod.uid`,

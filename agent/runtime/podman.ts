@@ -1,9 +1,11 @@
 import { access } from 'node:fs/promises';
 import type Docker from 'dockerode';
+import { isNetwork } from './bare-networks.ts';
 import { unusedFileBytes } from './control-group.ts';
 import { endedForMemory } from './kernel-log.ts';
 import { macOf } from './mac-address.ts';
-import { type ContainerSpec, type Mount, RuntimeError } from './runtime.ts';
+import { isBareNetwork, networkFileOf } from './network-name.ts';
+import { type ContainerSpec, type EngineNetwork, type Mount, RuntimeError } from './runtime.ts';
 
 /*
  * What Podman does otherwise than Docker Engine behind the same API, as far as it matters to pods. Loaded on devices that
@@ -15,6 +17,8 @@ const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '16m' } };
 /** Where it gives a container memory that can be written, although its root is read only. */
 const WRITABLE = ['/run', '/tmp', '/var/tmp'];
 const KILLED = 137;
+/** Beside Docker's; the first version that has all of it. */
+const OWN_API = '/v4.0.0/libpod';
 
 /** The same container, as Podman must be told of it. Pure. */
 export function forPodman(
@@ -48,6 +52,55 @@ function endpoint({
   return { EndpointsConfig: { [name]: { IPAMConfig: { IPv4Address: ip }, MacAddress: macOf(ip) } } };
 }
 
+/** The same container; where it would join an infra container that is a network and nothing else, it begins in that. */
+export function inBareNetwork(spec: ContainerSpec): ContainerSpec {
+  const { network, ipc, ...rest } = spec;
+  if (network.type !== 'container' || !isBareNetwork(network.id)) return spec;
+  const isShared = ipc?.type === 'container' && isBareNetwork(ipc.id);
+  return {
+    ...rest,
+    ...(ipc && !isShared && { ipc }),
+    network: { type: 'file', path: networkFileOf(network.id) },
+  };
+}
+
+/** With netavark it lets all addresses of a network out, while one of them is a container's; with CNI each by itself. */
+export async function lastingOf(docker: Docker): Promise<EngineNetwork['lasts']> {
+  const { host } = await own<{ host?: { networkBackend?: string } }>(docker, 'GET', 'info');
+  return host?.networkBackend === 'netavark' ? 'held' : 'never';
+}
+
+/**
+ * By its own API, for Docker's would have it answer questions for names there, at the address where the agent does.
+ * `subnet`: it chooses one unless it is told.
+ */
+export async function makeNetwork(
+  docker: Docker,
+  { name, bridge, subnet, labels }: NewNetwork,
+): Promise<unknown> {
+  return own(docker, 'POST', 'networks/create', {
+    ...{ name, driver: 'bridge', network_interface: bridge, dns_enabled: false, labels },
+    ...(subnet && { subnets: [{ subnet }] }),
+  });
+}
+
+export interface NewNetwork {
+  readonly name: string;
+  readonly bridge: string;
+  readonly subnet: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+function own<T>(docker: Docker, method: 'GET' | 'POST', path: string, options: object = {}): Promise<T> {
+  const statusCodes = { 200: true, 409: 'it is there already', 500: 'server error' };
+  return new Promise((resolve, reject) => {
+    const request = { path: `${OWN_API}/${path}`, method, options, statusCodes };
+    docker.modem.dial(request, (error: unknown, answer: unknown) =>
+      error ? reject(error) : resolve(answer as T),
+    );
+  });
+}
+
 /** What the image has there, and nobody can write. */
 function readOnlyCopies(mounts: readonly Mount[]): Record<string, string> {
   const free = WRITABLE.filter((path) => mounts.every(({ target }) => target !== path));
@@ -77,6 +130,9 @@ export async function refuseMissing(mounts: readonly Mount[]): Promise<void> {
 export async function refuseDead(docker: Docker, id: string): Promise<void> {
   const { HostConfig } = await docker.getContainer(id).inspect();
   const { NetworkMode = '', PidMode = '', IpcMode = '' } = HostConfig;
+  const file = /^ns:(.+)/.exec(NetworkMode)?.[1];
+  if (file && !(await isNetwork(file)))
+    throw new RuntimeError('gone', `cannot join the network ${file}: it is not there`);
   const joined = [NetworkMode, PidMode, IpcMode].flatMap((mode) => /^container:(.+)/.exec(mode)?.[1] ?? []);
   for (const other of new Set(joined)) {
     const { State } = await docker.getContainer(other).inspect();

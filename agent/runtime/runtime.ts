@@ -53,6 +53,8 @@ export interface ObservedContainer extends ContainerIdentity {
   readonly ip: string;
   /** It makes its network itself, which then must be joined to the node's. */
   readonly makesNetwork: boolean;
+  /** Where its network is, when it is nothing else. */
+  readonly networkFile?: string;
   readonly stopSignal: string;
 }
 
@@ -80,10 +82,11 @@ export interface PortBinding {
 
 /**
  * One of its own, the device's, that of another container (its id), or, for networks, one that an infra container makes
- * itself, or the engine in the network of that name.
+ * itself, or is and nothing else (`bare`), or the engine makes in the network of that name, or that a file is.
  */
 export type Namespace =
-  | { readonly type: 'own' | 'host' | 'made-by-itself' }
+  | { readonly type: 'own' | 'host' | 'made-by-itself' | 'bare' }
+  | { readonly type: 'file'; readonly path: string }
   | { readonly type: 'named'; readonly name: string; readonly ip: string }
   | { readonly type: 'container'; readonly id: string };
 
@@ -244,8 +247,19 @@ export interface EngineNetwork {
   readonly prefix: number;
   /** The device's own address in it. */
   readonly gateway: string;
-  /** The bridge, and the ways out of it, are there whether or not the engine has joined a container to it. */
-  readonly lasts: boolean;
+  /**
+   * Whether the bridge, and the ways out of it, are there without a container that the engine has joined to it; `held`: while
+   * there is one, for all of its addresses. `never`: each container has ways out of its own.
+   */
+  readonly lasts: 'always' | 'held' | 'never';
+}
+
+/** What keeps a network there. */
+export interface NetworkHolder {
+  /** Of its first process. */
+  readonly pid: number;
+  /** Where the engine has its network. */
+  readonly networkFile: string;
 }
 
 export interface EngineInfo {
@@ -322,6 +336,10 @@ export interface CommandResult {
 export interface NetworkMaker {
   /** Makes sure that the bridge network is there. Without a subnet it chooses. Rejects when another is there. */
   ensureNetwork(name: string, bridge: string, subnet: string | undefined): Promise<EngineNetwork>;
+  /** Makes sure that a network that lasts while it is held is, by a container with the address. */
+  holdNetwork(name: string, ip: string): Promise<NetworkHolder>;
+  /** Whether infra containers can be networks and nothing else. */
+  readonly hasBareNetworks: boolean;
 }
 
 /** The container engine of this device, seen through this node's containers only. Failures are RuntimeErrors. */

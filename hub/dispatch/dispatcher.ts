@@ -64,7 +64,7 @@ export class Dispatcher {
   /** Each Service as it was last seen: pods that it does not select any more have to learn of it. */
   readonly #services = new Map<string, ServiceObject>();
   /** What devices know of each pod that is bound to one, as far as it has changed since this hub began. */
-  readonly #pods = new Map<string, string>();
+  readonly #pods = new Map<string, { readonly print: string; readonly isEnding: boolean }>();
   /** What is asked of each device itself, as it was last seen: Nodes change with each heartbeat. */
   readonly #asked = new Map<string, string>();
   readonly #stopWatching: (() => void)[] = [];
@@ -144,21 +144,21 @@ export class Dispatcher {
 
   #podChanged(event: WatchEvent): void {
     if (event.type === 'SYNCED') return;
-    const { nodeName } = (event.object as PodObject).spec;
-    if (nodeName && this.#notePod(event)) this.#queue.add(nodeName);
-  }
-
-  /** Whether it is another for its device: to compile a snapshot costs as much as all of the node's pods. */
-  #notePod({ type, object }: Exclude<WatchEvent, { type: 'SYNCED' }>): boolean {
-    const key = objectKey(object);
-    if (type === 'DELETED') {
+    const { spec, metadata } = event.object as PodObject;
+    if (!spec.nodeName) return;
+    const key = objectKey(event.object);
+    const seen = this.#pods.get(key);
+    if (event.type === 'DELETED') {
       this.#pods.delete(key);
-      return true;
+      // The device knows that it is to end, and will hear soon that it has, along with others.
+      if (seen?.isEnding) this.#queue.addAfter(spec.nodeName, ENDED_DELAY_MS);
+      else this.#queue.add(spec.nodeName);
+      return;
     }
-    const seen = fingerprint(object);
-    if (this.#pods.get(key) === seen) return false;
-    this.#pods.set(key, seen);
-    return true;
+    const print = fingerprint(event.object);
+    if (seen?.print === print) return; // to compile a snapshot costs as much as all of the node's pods
+    this.#pods.set(key, { print, isEnding: metadata.deletionTimestamp !== undefined });
+    this.#queue.add(spec.nodeName);
   }
 
   #configurationChanged(index: 'configMap' | 'secret', event: WatchEvent): void {
@@ -288,4 +288,6 @@ export class Dispatcher {
 }
 
 const PREFIX = '/dispatch/';
+/** A snapshot costs as much as all of its pods: that a hundred have ended, one by one, is not worth a hundred of them. */
+const ENDED_DELAY_MS = 1_000;
 const NOTHING_ASKED = REQUESTS.map(() => '').join('\n');

@@ -30,7 +30,7 @@ export async function surveyHub(config: HubConfig, settingsError?: string): Prom
     ...(ca && { ca: validity(ca) }),
     ports: seen.map(({ facts }) => facts),
     missingNames: certificate
-      ? [...ownHosts(), ...config.hosts].filter((host) => !has(certificate, host))
+      ? [...ownHosts(config.bind), ...config.hosts].filter((host) => !has(certificate, host))
       : [],
     ...(existsSync(dirname(SYNCHRONISED)) && { isClockSynchronised: existsSync(SYNCHRONISED) }),
     ...(gitVersion && { gitVersion }),

@@ -31,7 +31,7 @@ export class WorkQueue {
   readonly #waiting = new Set<string>(); // a Set keeps the order and drops repeats
   readonly #running = new Map<string, Promise<void>>();
   readonly #failures = new Map<string, number>();
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #timers = new Map<string, { readonly atMs: number; readonly timer: NodeJS.Timeout }>();
   readonly #abort = new AbortController();
 
   constructor(options: WorkQueueOptions) {
@@ -45,15 +45,14 @@ export class WorkQueue {
     this.#startNext();
   }
 
-  /** Adds the key later, unless it is added before. */
+  /** Adds the key later, unless it is added before; who asks for it again meanwhile does not put it off. */
   addAfter(key: string, delayMs: number): void {
     if (this.#abort.signal.aborted || this.#waiting.has(key)) return;
-    this.#forgetTimer(key);
     const delay = Math.min(Math.max(delayMs, 0), LONGEST_TIMER_MS);
-    this.#timers.set(
-      key,
-      setTimeout(() => this.add(key), delay),
-    );
+    const atMs = performance.now() + delay;
+    if ((this.#timers.get(key)?.atMs ?? Number.POSITIVE_INFINITY) <= atMs) return;
+    this.#forgetTimer(key);
+    this.#timers.set(key, { atMs, timer: setTimeout(() => this.add(key), delay) });
   }
 
   /** Drops what waits, aborts what runs, and resolves when nothing runs any more. */
@@ -65,7 +64,7 @@ export class WorkQueue {
   }
 
   #forgetTimer(key: string): void {
-    clearTimeout(this.#timers.get(key));
+    clearTimeout(this.#timers.get(key)?.timer);
     this.#timers.delete(key);
   }
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Test } from 'tap';
-import { linkName } from '../../agent/network/joined.ts';
+import { linkName } from '../../agent/runtime/network-name.ts';
 import { Engine, PrivateEngine } from '../support/engine.ts';
 import type { FaultPlan } from '../support/fault-at.ts';
 import { appImage, makeAppImages } from '../support/images.ts';

@@ -58,6 +58,10 @@ const probed = (name: string, of: keyof typeof SICKENING, kind: 'livenessProbe' 
       command: shell(SICKENING[of].script),
       ports: [{ name: 'web', containerPort: 80 }],
       [kind]: every(SICKENING[of].probe),
+      // A machine under load may ask before the server listens: only who was well once can fall sick.
+      ...(kind === 'livenessProbe' && {
+        startupProbe: { ...every(SICKENING[of].probe), failureThreshold: 60 },
+      }),
     },
   });
 

@@ -122,7 +122,7 @@ export async function podNetwork(t: Test, engine: Engine): Promise<void> {
   await t.test('nothing is left of a pod that is gone', async (t) => {
     const links = () => execFileSync('ip', ['-br', 'link', 'show', 'type', 'veth'], { encoding: 'utf8' });
     const infra = await infraOf('late');
-    const { linkName } = await import('../../agent/network/joined.ts');
+    const { linkName } = await import('../../agent/runtime/network-name.ts');
     if (joins) t.match(links(), linkName(infra));
     await stand.kubectl('delete', 'pod', 'late', '--wait', '--timeout=60s');
     t.notMatch(links(), linkName(infra));

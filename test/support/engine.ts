@@ -33,7 +33,7 @@ export class Engine {
       filters: { label: [`holdfast.dev/node=${node}`] },
     });
     return found
-      .filter(({ Labels }) => Labels['holdfast.dev/role'] !== 'infra')
+      .filter(({ Labels }) => Labels['holdfast.dev/role'] === 'container')
       .map(({ Id, Labels, State, Image }) => ({
         id: Id,
         pod: Labels['holdfast.dev/pod.name'] ?? '',

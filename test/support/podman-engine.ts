@@ -1,14 +1,9 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { DebianPodman } from '../../scripts/debian-podman.ts';
 import { Engine } from './engine.ts';
 
 /** Why there can be none here; undefined when there can. */
 export const whyNoPodman = () =>
   process.getuid?.() === 0 ? undefined : 'only root may run containers that need no user of their own';
-
-/** Where the plugin that gives addresses keeps them. */
-const ADDRESSES = '/var/lib/cni/networks';
 
 /** A Podman of a test's own. */
 export class PodmanEngine extends Engine {
@@ -51,10 +46,8 @@ export class PodmanEngine extends Engine {
     const all = await this.docker.listContainers({ all: true });
     await Promise.all(all.map(({ Id }) => this.remove(Id)));
     const filters = JSON.stringify({ label: ['holdfast.dev/node'] });
-    for (const { Id, Name } of await this.docker.listNetworks({ filters })) {
+    for (const { Id } of await this.docker.listNetworks({ filters }))
       await this.docker.getNetwork(Id).remove();
-      rmSync(join(ADDRESSES, Name), { recursive: true, force: true });
-    }
   }
 }
 

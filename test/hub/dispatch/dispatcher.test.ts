@@ -174,6 +174,20 @@ t.test('only a change in what a node needs makes a new snapshot', async (t) => {
   t.same(looks, ['a', 'a'], 'nor was one compiled for it');
 });
 
+t.test('of pods that end one by one, as their device was told, it hears together', async (t) => {
+  const { registry, sent, snapshots } = await setUp(t);
+  const some = ['one', 'two', 'three'];
+  for (const name of [...some, 'forced']) await registry.create(pods, pod(name, 'a'), by);
+  for (const name of some) await registry.delete(pods, 'default', name, { gracePeriodSeconds: 30 });
+  await snapshots(7);
+  await registry.delete(pods, 'default', 'forced', { gracePeriodSeconds: 0 });
+  await snapshots(8);
+  for (const name of some) await registry.delete(pods, 'default', name, { gracePeriodSeconds: 0 });
+  await snapshots(9);
+  t.same(names(sent[8]?.snapshot as Snapshot), [], 'of all three');
+  t.equal(sent.length, 9);
+});
+
 t.test('a node knows the Services that lead to its pods, as far as it needs them', async (t) => {
   const { registry, sent, snapshots } = await setUp(t);
   const labelled = (name: string, node: string, app: string) => ({

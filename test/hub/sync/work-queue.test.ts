@@ -110,6 +110,26 @@ t.test('a sync that asks to look again is run again, and earlier when the key is
   await queue.stop();
 });
 
+t.test('what is to be looked at later is not put off by who asks again', async (t) => {
+  let runs = 0;
+  const { queue } = newQueue(async () => {
+    runs += 1;
+    return undefined;
+  });
+  queue.addAfter('a', 60_000);
+  queue.addAfter('a', 1); // sooner counts
+  queue.addAfter('a', 60_000);
+  while (runs < 1) await turn();
+  queue.addAfter('b', 1);
+  const askedAt = performance.now();
+  while (runs < 2 && performance.now() < askedAt + 5_000) {
+    queue.addAfter('b', 50);
+    await turn();
+  }
+  t.equal(runs, 2);
+  await queue.stop();
+});
+
 t.test('stopping aborts what runs, waits for it, and starts nothing more', async (t) => {
   const seen: string[] = [];
   const { queue } = newQueue(
