@@ -33,6 +33,7 @@ export async function isNetwork(path: string): Promise<boolean> {
 export class BareNetworks {
   readonly #directory: string;
   readonly #monotonicMs: () => number;
+  #hasLooked = false;
 
   /** `directory`: of this agent alone, and gone after a reboot. */
   constructor(directory: string, monotonicMs: () => number) {
@@ -42,6 +43,8 @@ export class BareNetworks {
 
   async list(): Promise<ObservedContainer[]> {
     const files = await readdir(this.#directory).catch(() => []);
+    if (!this.#hasLooked) await this.#sweep(files);
+    this.#hasLooked = true;
     const whole = files.filter((file) => file.endsWith('.json'));
     const found = await Promise.all(whole.map((file) => this.#read(join(this.#directory, file))));
     const ids = found.flatMap((record) => (record ? idOf(record.identity) : []));
@@ -57,7 +60,8 @@ export class BareNetworks {
     return {
       ...record.identity,
       ...{ id, state, networkFile, engine: 'podman', image: '', imageId: '', error: '', stopSignal: '' },
-      ...{ exitCode: 0, oomKilled: false, pid: 0, ip: '', makesNetwork: true },
+      ...{ exitCode: 0, oomKilled: false, pid: 0, makesNetwork: true },
+      ip: state === 'running' ? record.identity.podIp : '',
       startedAtMs: record.startedAtMs,
       finishedAtMs: undefined,
       exitedAtMs: state === 'exited' ? this.#monotonicMs() : undefined,
@@ -95,6 +99,12 @@ export class BareNetworks {
   async remove(id: string): Promise<void> {
     await this.end(id);
     await unlink(this.#fileOf(id)).catch(() => {});
+  }
+
+  /** What an agent before this one was cut off from writing. */
+  async #sweep(files: readonly string[]): Promise<void> {
+    const parts = files.filter((file) => file.endsWith('.new'));
+    await Promise.all(parts.map((file) => unlink(join(this.#directory, file)).catch(() => {})));
   }
 
   #fileOf(id: string): string {

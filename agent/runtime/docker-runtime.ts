@@ -132,7 +132,7 @@ export class DockerRuntime implements Runtime, NetworkMaker {
       this.#engine.call(`create container of image "${spec.image}"`, async () => {
         const podman = await this.#engine.podman();
         if (podman && this.#engine.isLocal) await podman.refuseMissing(spec.mounts);
-        const whole = { ...(podman ? podman.inBareNetwork(spec) : spec), image, oomScore };
+        const whole = { ...(podman ? await podman.inBareNetwork(spec) : spec), image, oomScore };
         const options = createOptions(this.#node, whole);
         return this.#engine.docker.createContainer(podman ? podman.forPodman(whole, options) : options);
       });

@@ -53,15 +53,18 @@ function endpoint({
 }
 
 /** The same container; where it would join an infra container that is a network and nothing else, it begins in that. */
-export function inBareNetwork(spec: ContainerSpec): ContainerSpec {
+export async function inBareNetwork(spec: ContainerSpec): Promise<ContainerSpec> {
   const { network, ipc, ...rest } = spec;
   if (network.type !== 'container' || !isBareNetwork(network.id)) return spec;
+  const path = networkFileOf(network.id);
+  await refuseLost(path);
   const isShared = ipc?.type === 'container' && isBareNetwork(ipc.id);
-  return {
-    ...rest,
-    ...(ipc && !isShared && { ipc }),
-    network: { type: 'file', path: networkFileOf(network.id) },
-  };
+  return { ...rest, ...(ipc && !isShared && { ipc }), network: { type: 'file', path } };
+}
+
+async function refuseLost(network: string): Promise<void> {
+  if (await isNetwork(network)) return;
+  throw new RuntimeError('gone', `cannot join the network ${network}: it is not there`);
 }
 
 /** With netavark it lets all addresses of a network out, while one of them is a container's; with CNI each by itself. */
@@ -131,8 +134,7 @@ export async function refuseDead(docker: Docker, id: string): Promise<void> {
   const { HostConfig } = await docker.getContainer(id).inspect();
   const { NetworkMode = '', PidMode = '', IpcMode = '' } = HostConfig;
   const file = /^ns:(.+)/.exec(NetworkMode)?.[1];
-  if (file && !(await isNetwork(file)))
-    throw new RuntimeError('gone', `cannot join the network ${file}: it is not there`);
+  if (file) await refuseLost(file);
   const joined = [NetworkMode, PidMode, IpcMode].flatMap((mode) => /^container:(.+)/.exec(mode)?.[1] ?? []);
   for (const other of new Set(joined)) {
     const { State } = await docker.getContainer(other).inspect();

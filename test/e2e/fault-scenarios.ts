@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join, relative } from 'node:path';
 import type { Test } from 'tap';
 import { linkName } from '../../agent/runtime/network-name.ts';
+import { bareNetworksOf, toldOfIn } from '../support/bare-networks.ts';
 import { Engine, PrivateEngine } from '../support/engine.ts';
 import type { FaultPlan } from '../support/fault-at.ts';
 import { appImage, makeAppImages } from '../support/images.ts';
@@ -25,6 +26,8 @@ export interface Fault {
   readonly pid?: () => number;
   /** Steps at which it is tried; undefined: all. */
   readonly only?: string;
+  /** What starts and ends; undefined: a pod of all that an agent makes for one. */
+  readonly pod?: typeof POD;
   /** After the signal was sent. */
   readonly mend: (stand: Stand) => Promise<void>;
 }
@@ -41,6 +44,14 @@ export const AGENT_KILLED: Fault = {
   },
 };
 
+const NAME = 'all';
+/** A pod whose network is nothing else, where that can be. */
+export const ALONE = podOf(
+  NAME,
+  { main: {} },
+  { terminationGracePeriodSeconds: 0, automountServiceAccountToken: false },
+);
+
 /** What is on a device of pods, by kind. */
 type Seen = Readonly<Record<string, readonly string[]>>;
 
@@ -51,7 +62,6 @@ interface Half {
   expected: Seen;
 }
 
-const NAME = 'all';
 /** Something of all that an agent makes for a pod. */
 const POD = podOf(
   NAME,
@@ -90,7 +100,7 @@ const SETTINGS = {
 const isEqual = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
 export async function faultAtEachStep(t: Test, fault: Fault, which: 'start' | 'end'): Promise<void> {
-  const { engine } = fault;
+  const { engine, pod = POD } = fault;
   const stand = new Stand(engine, 'mqtt', `device-${fault.name}-${which}`);
   const pods = new SeenPods(stand);
   const [planFile, steps] = [join(stand.dir, 'plan'), join(stand.dir, 'steps')];
@@ -100,30 +110,29 @@ export async function faultAtEachStep(t: Test, fault: Fault, which: 'start' | 'e
   await stand.start();
   await stand.apply(listOf(SETTINGS));
 
-  const uid = async () => (await pods.get(NAME)).metadata?.uid ?? '';
+  let uid = 'none'; // of the newest pod
   const start: Half = {
-    act: () => stand.apply(POD),
-    what: async () => ({
-      ...(await whatIsThere(stand, await uid())),
-      ready: [`${await pods.isReady(NAME)}`],
-    }),
+    act: async () => {
+      await stand.apply(pod);
+      uid = (await pods.get(NAME)).metadata?.uid ?? '';
+    },
+    what: async () => ({ ...(await whatIsThere(stand, uid)), ready: [`${await pods.isReady(NAME)}`] }),
     expected: {},
   };
   const end: Half = {
     act: () => stand.kubectl('delete', 'pod', NAME, '--wait=false'),
-    what: () => whatIsThere(stand),
+    what: () => whatIsThere(stand, uid),
     expected: {},
   };
   await start.act();
   await pods.ready(NAME);
   start.expected = await start.what();
-  t.match(start.expected['containers'], [
-    'container first exited',
-    'container main running',
-    'infra running',
-  ]);
-  t.match(start.expected, { links: ['UP'], mounts: [/in-memory/], networks: [/./] });
-  t.ok(start.expected['files']?.includes('<uid>/volumes/files/..data/token'));
+  t.match(start.expected, { links: ['UP'], networks: [/./] });
+  if (pod === POD) {
+    const containers = ['container first exited', 'container main running', 'infra running'];
+    t.match(start.expected, { containers, mounts: [/in-memory/] });
+    t.ok(start.expected['files']?.includes('<uid>/volumes/files/..data/token'));
+  } else t.match(start.expected, { containers: ['container main running'], bare: [/./], told: [/./] });
   await end.act();
   await until('nothing is left', async () => isEqual(await end.what(), nothingIn(start.expected)));
   end.expected = await end.what();
@@ -170,7 +179,7 @@ export async function faultAtEachStep(t: Test, fault: Fault, which: 'start' | 'e
 }
 
 /** With what differs from one pod to the next taken out. */
-async function whatIsThere({ engine, node, dir, agentDir, runDir }: Stand, uid = 'none'): Promise<Seen> {
+async function whatIsThere({ engine, node, dir, agentDir, runDir }: Stand, uid: string): Promise<Seen> {
   // A pod begins anew when its network is lost with the engine.
   const isBegunAnew = engine instanceof PrivateEngine;
   const plain = (text: string) =>
@@ -180,10 +189,12 @@ async function whatIsThere({ engine, node, dir, agentDir, runDir }: Stand, uid =
       .replace(/(messages\/\w+\.)\d+/, isBegunAnew ? '$1<attempt>' : '$&');
   const listed = (names: readonly string[]) => (isBegunAnew ? [...new Set(names)] : [...names]).sort();
   const ours = JSON.stringify({ label: [`holdfast.dev/node=${node}`] });
-  const containers = await engine.docker.listContainers({ all: true, filters: ours });
-  const links = new Set(
-    containers.filter(({ Labels }) => Labels['holdfast.dev/role'] === 'infra').map(({ Id }) => linkName(Id)),
+  const containers = (await engine.docker.listContainers({ all: true, filters: ours })).filter(
+    ({ Labels }) => Labels['holdfast.dev/role'],
   );
+  const infra = containers.filter(({ Labels }) => Labels['holdfast.dev/role'] === 'infra');
+  const [bare, told] = [bareNetworksOf(uid), toldOfIn(runDir)];
+  const links = new Set([...infra.map(({ Id }) => linkName(Id)), ...bare, ...told]);
   const files = [join(agentDir, 'pods'), join(runDir, 'memory/pods')].flatMap((root) =>
     existsSync(root) ? readdirSync(root, { recursive: true, encoding: 'utf8' }) : [],
   );
@@ -203,6 +214,8 @@ async function whatIsThere({ engine, node, dir, agentDir, runDir }: Stand, uid =
       .map((line) => line.split(/[@\s]+/))
       .filter(([name = '']) => links.has(name))
       .map(([, , state = '']) => state),
+    bare: bare.map(() => 'a network'),
+    told: told.map(() => 'a network'),
     files: listed(files.map(plain)),
     mounts: mounts.map((path) => plain(relative(dir, path))).sort(),
   };
@@ -213,6 +226,8 @@ const nothingIn = ({ networks }: Seen): Seen => ({
   containers: [],
   networks: networks ?? [],
   links: [],
+  bare: [],
+  told: [],
   files: [],
   mounts: [],
 });

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { linkName } from '../../agent/runtime/network-name.ts';
+import { bareNetworksOf } from '../support/bare-networks.ts';
 import type { Engine } from '../support/engine.ts';
 import { freePort } from '../support/free-port.ts';
 import { makeAppImages } from '../support/images.ts';
@@ -19,9 +21,16 @@ export async function podNetwork(t: Test, engine: Engine): Promise<void> {
   const stand = new Stand(engine, 'mqtt', 'device-network');
   const pods = new SeenPods(stand);
   const ipOf = async (name: string) => (await pods.get(name)).status?.podIP ?? '';
+  // Podman starts containers in networks that are nothing else, Docker does not.
+  const isBare = engine.kind === 'podman';
   const fetched = async (from: string, ip: string) =>
     pods.exec(from, 'main', 'busybox', 'timeout', '2', 'wget', '-q', '-O', '-', `http://${ip}/`);
+  /** Where its network is; the name of the link is made of it. */
   const infraOf = async (name: string) => {
+    if (isBare) return bareNetworksOf((await pods.get(name)).metadata?.uid ?? '')[0] ?? '';
+    return containerOf(name);
+  };
+  const containerOf = async (name: string) => {
     const filters = {
       label: [`holdfast.dev/node=${stand.node}`, `holdfast.dev/pod.name=${name}`, 'holdfast.dev/role=infra'],
     };
@@ -31,8 +40,6 @@ export async function podNetwork(t: Test, engine: Engine): Promise<void> {
   await makeAppImages(engine, [1]);
   await stand.start();
   const hostPort = await freePort();
-  // Podman makes a bridge when the first container comes, and the ways out of it for each: it joins pods itself.
-  const joins = engine.kind === 'docker';
   const served = (name: string, ports: object[] = []) =>
     podOf(
       name,
@@ -54,18 +61,25 @@ export async function podNetwork(t: Test, engine: Engine): Promise<void> {
     t.equal((await here.text()).trim(), 'published', 'its port is published');
     t.equal(await pods.exec('one', 'main', 'cat', '/etc/hostname'), 'one');
     const addressesOf = await pods.exec('one', 'main', 'cat', '/proc/net/if_inet6');
-    if (joins) t.notMatch(addressesOf, 'eth0', 'without an IPv6 address, which would lead nowhere');
+    t.notMatch(addressesOf, 'eth0', 'without an IPv6 address, which would lead nowhere');
   });
 
-  await t.test('what holds the network is filtered only where others could use it', async (t) => {
-    const optionsOf = async (name: string) =>
-      (await engine.docker.getContainer(await infraOf(name)).inspect()).HostConfig.SecurityOpt;
-    await stand.apply(podOf('sharing', { main: { command: shell(SERVE) } }, { shareProcessNamespace: true }));
-    await pods.ready('sharing');
-    t.same((await optionsOf('sharing')) ?? [], []);
-    t.same(await optionsOf('one'), ['seccomp=unconfined']);
-    await stand.kubectl('delete', 'pod', 'sharing', '--now', '--wait', '--timeout=60s');
-  });
+  const hasNone = isBare && 'nothing does there';
+  await t.test(
+    'what holds the network is filtered only where others could use it',
+    { skip: hasNone },
+    async (t) => {
+      const optionsOf = async (name: string) =>
+        (await engine.docker.getContainer(await infraOf(name)).inspect()).HostConfig.SecurityOpt;
+      await stand.apply(
+        podOf('sharing', { main: { command: shell(SERVE) } }, { shareProcessNamespace: true }),
+      );
+      await pods.ready('sharing');
+      t.same((await optionsOf('sharing')) ?? [], []);
+      t.same(await optionsOf('one'), ['seccomp=unconfined']);
+      await stand.kubectl('delete', 'pod', 'sharing', '--now', '--wait', '--timeout=60s');
+    },
+  );
 
   await t.test('the address stays when the container does not', async (t) => {
     await engine.kill(await pods.id('one'));
@@ -76,7 +90,10 @@ export async function podNetwork(t: Test, engine: Engine): Promise<void> {
 
   await t.test('and when what held its network does not', async (t) => {
     const infra = await infraOf('one');
-    await engine.remove(infra);
+    if (isBare) {
+      execFileSync('ip', ['netns', 'delete', infra]); // of which nobody tells: it lasts for as long as the container
+      await engine.kill(await pods.id('one'));
+    } else await engine.remove(infra);
     await until('it has another', async () => ![infra, ''].includes(await infraOf('one')));
     await until('it is reached', () =>
       fetched('two', addresses.one).then(
@@ -100,7 +117,28 @@ export async function podNetwork(t: Test, engine: Engine): Promise<void> {
     t.equal(await fetched('late', addresses.two), 'two');
   });
 
-  const keeps = !joins && 'Podman removes no network that a container uses';
+  await t.test(
+    'who holds the bridge is there again at once',
+    { skip: !isBare && 'nobody has to' },
+    async (t) => {
+      const before = await pods.id('one');
+      const holder = `hf.holder.holdfast-${stand.node}`;
+      await engine.docker.getContainer(holder).remove({ force: true });
+      await until('it is held', async () =>
+        engine.docker
+          .getContainer(holder)
+          .inspect()
+          .then(
+            ({ State }) => State.Running,
+            () => false,
+          ),
+      );
+      t.equal(await fetched('two', addresses.one), 'one');
+      t.equal(await pods.id('one'), before);
+    },
+  );
+
+  const keeps = isBare && 'Podman removes no network that a container uses';
   await t.test(
     'a network that somebody removes is made again, and nothing is restarted',
     { skip: keeps },
@@ -122,10 +160,11 @@ export async function podNetwork(t: Test, engine: Engine): Promise<void> {
   await t.test('nothing is left of a pod that is gone', async (t) => {
     const links = () => execFileSync('ip', ['-br', 'link', 'show', 'type', 'veth'], { encoding: 'utf8' });
     const infra = await infraOf('late');
-    const { linkName } = await import('../../agent/runtime/network-name.ts');
-    if (joins) t.match(links(), linkName(infra));
+    const link = isBare ? infra : linkName(infra);
+    t.match(links(), link);
     await stand.kubectl('delete', 'pod', 'late', '--wait', '--timeout=60s');
-    t.notMatch(links(), linkName(infra));
+    t.notMatch(links(), link);
+    if (isBare) t.notOk(existsSync(`/run/netns/${infra}`));
   });
 
   await t.test('where the machine has not what it takes, the engine makes the networks', async (t) => {
@@ -144,7 +183,7 @@ export async function podNetwork(t: Test, engine: Engine): Promise<void> {
     await pods.ready('plain');
     t.equal(await fetched('plain', addresses.two), 'two');
     t.equal(await fetched('one', await ipOf('plain')), 'plain');
-    const { NetworkSettings } = await engine.docker.getContainer(await infraOf('plain')).inspect();
+    const { NetworkSettings } = await engine.docker.getContainer(await containerOf('plain')).inspect();
     t.ok(`holdfast-${stand.node}` in NetworkSettings.Networks);
   });
 }

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { unmountBelow } from '../../agent/pod/mount-points.ts';
 import { ApiClient } from '../../hub/cli/api-client.ts';
 import { kubectlPath } from '../../scripts/kubectl.ts';
+import { removeBareNetworks } from './bare-networks.ts';
 import type { Engine } from './engine.ts';
 import { Wire } from './link-cut.ts';
 import { Program } from './program.ts';
@@ -210,6 +211,7 @@ export class Stand {
     if (await this.engine.answers()) {
       for (const node of new Set([this.node, ...this.#others.keys()])) await this.engine.removeAllOf(node);
     }
+    await removeBareNetworks(this.dir);
     await unmountBelow([this.dir]); // of devices whose agents were killed
     rmSync(this.dir, { recursive: true, force: true });
   }
