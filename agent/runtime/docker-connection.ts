@@ -10,6 +10,8 @@ export class DockerConnection {
   readonly docker: Docker;
   /** On this machine. */
   readonly isLocal: boolean;
+  /** Containers whose command cannot run, by id, and why: what Podman tells who starts one, and then forgets. */
+  readonly unstartable = new Map<string, string>();
   #asked: Promise<typeof import('./podman.ts') | undefined> | undefined;
 
   /** `host`: `unix:///path` or `tcp://host:port`. */

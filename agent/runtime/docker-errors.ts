@@ -12,11 +12,24 @@ interface EngineAnswer {
 export function runtimeError(what: string, error: unknown): RuntimeError {
   if (error instanceof RuntimeError) return error;
   const answer = error as EngineAnswer;
-  const message = answer.json?.message ?? answer.message ?? String(error);
+  const message = wordsOf(error);
   const kind = kindOf(answer, message);
   if (kind === 'engine-down')
     return new RuntimeError(kind, `${what}: ${downMessage(answer)}`, { cause: error });
   return new RuntimeError(kind, `${what}: ${message}`, { cause: error });
+}
+
+/** Whether an engine says of a container that its command cannot run: in the words of runc, or of crun by way of Podman. */
+export function isUnstartable(message: string): boolean {
+  return /unable to start container process: exec: "|attempted to invoke a command that was not found/.test(
+    message,
+  );
+}
+
+/** What an engine said, without what dockerode says of it. */
+export function wordsOf(error: unknown): string {
+  const { json, message } = error as EngineAnswer;
+  return json?.message ?? message ?? String(error);
 }
 
 const DENIED =

@@ -1,6 +1,7 @@
 import type Docker from 'dockerode';
 import { digestOfTag } from './digest-tag.ts';
 import type { DockerConnection } from './docker-connection.ts';
+import { isUnstartable } from './docker-errors.ts';
 import { OWN_NETWORK } from './infra-image.ts';
 import { identityOf } from './labels.ts';
 import type { ObservedContainer } from './runtime.ts';
@@ -18,10 +19,12 @@ export async function observedOf(
   const identity = identityOf(container.Config.Labels ?? {});
   if (!identity) return undefined;
   const podman = await engine.call('ask the engine for its version', () => engine.podman());
-  const { State: state, Config: config } = container;
+  const { Config: config } = container;
+  const why = engine.unstartable.get(container.Id);
+  const state = { ...container.State, ...(why !== undefined && { Error: why }) };
   const phase = phaseOf(state);
-  const isUnstartable = phase === 'exited' && state.Status === 'created';
-  const finishedAtMs = parseTime(isUnstartable ? container.Created : state.FinishedAt);
+  const isOver = phase === 'exited' && state.Status === 'created';
+  const finishedAtMs = parseTime(isOver ? container.Created : state.FinishedAt);
   return {
     ...identity,
     id: container.Id,
@@ -29,11 +32,11 @@ export async function observedOf(
     image: digestOfTag(config.Image) ?? config.Image,
     imageId: container.Image,
     state: phase,
-    exitCode: isUnstartable ? START_ERROR : state.ExitCode,
+    exitCode: isOver ? START_ERROR : state.ExitCode,
     oomKilled: podman ? await podman.ranOutOfMemory(container) : state.OOMKilled,
     error: state.Error,
-    ...(isUnstartable && { isUnstartable }),
-    startedAtMs: isUnstartable ? finishedAtMs : parseTime(state.StartedAt),
+    ...(isOver && { isUnstartable: true as const }),
+    startedAtMs: isOver ? finishedAtMs : parseTime(state.StartedAt),
     finishedAtMs,
     exitedAtMs: phase === 'exited' ? monotonicMs() - agoMs(finishedAtMs) : undefined,
     pid: state.Pid,
@@ -57,7 +60,7 @@ function addressOf({ NetworkSettings, HostConfig }: Docker.ContainerInspectInfo,
  * can run, as on Kubernetes. Whatever else kept it from starting may be over.
  */
 function phaseOf({ Status, Error: error }: { Status: string; Error: string }): ObservedContainer['state'] {
-  if (Status === 'created' && /unable to start container process: exec: "/.test(error)) return 'exited';
+  if (Status === 'created' && isUnstartable(error)) return 'exited';
   if (['created', 'configured', 'initialized'].includes(Status)) return 'created';
   return ['running', 'paused', 'stopping'].includes(Status) ? 'running' : 'exited';
 }

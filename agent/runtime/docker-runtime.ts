@@ -149,8 +149,8 @@ export class DockerRuntime implements Runtime, NetworkMaker {
   async start(id: string): Promise<void> {
     if (isBareNetwork(id)) return (await this.#bare()).start(id);
     await this.#engine.call('start container', async () => {
-      await (await this.#engine.podman())?.refuseDead(this.#engine.docker, id);
-      return this.#engine.docker.getContainer(id).start();
+      const podman = await this.#engine.podman();
+      return podman ? podman.start(this.#engine, id) : this.#engine.docker.getContainer(id).start();
     });
   }
 
@@ -169,6 +169,7 @@ export class DockerRuntime implements Runtime, NetworkMaker {
 
   async remove(id: string): Promise<void> {
     if (isBareNetwork(id)) return (await this.#bare()).remove(id);
+    this.#engine.unstartable.delete(id);
     const remove = () =>
       this.#engine.unlessGone('remove container', () =>
         this.#engine.docker.getContainer(id).remove({ force: true, v: true }),

@@ -2,6 +2,8 @@ import { access } from 'node:fs/promises';
 import type Docker from 'dockerode';
 import { isNetwork } from './bare-networks.ts';
 import { unusedFileBytes } from './control-group.ts';
+import type { DockerConnection } from './docker-connection.ts';
+import { isUnstartable, wordsOf } from './docker-errors.ts';
 import { endedForMemory } from './kernel-log.ts';
 import { macOf } from './mac-address.ts';
 import { isBareNetwork, networkFileOf } from './network-name.ts';
@@ -129,8 +131,20 @@ export async function refuseMissing(mounts: readonly Mount[]): Promise<void> {
     });
 }
 
+/** What it says of a command that cannot run is not to be had later. */
+export async function start({ docker, unstartable }: DockerConnection, id: string): Promise<void> {
+  await refuseDead(docker, id);
+  try {
+    await docker.getContainer(id).start();
+  } catch (error) {
+    const why = wordsOf(error);
+    if (isUnstartable(why)) unstartable.set(id, why);
+    throw error;
+  }
+}
+
 /** It would start those whose namespaces the container joins, when they have ended. */
-export async function refuseDead(docker: Docker, id: string): Promise<void> {
+async function refuseDead(docker: Docker, id: string): Promise<void> {
   const { HostConfig } = await docker.getContainer(id).inspect();
   const { NetworkMode = '', PidMode = '', IpcMode = '' } = HostConfig;
   const file = /^ns:(.+)/.exec(NetworkMode)?.[1];
