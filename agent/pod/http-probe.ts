@@ -68,32 +68,54 @@ function headersOf(given: NonNullable<HTTPGetAction['httpHeaders']>): OutgoingHt
   return headers;
 }
 
-async function ask(url: URL, headers: OutgoingHttpHeaders, signal: AbortSignal) {
+interface Answer {
+  readonly status: number;
+  readonly location: string | undefined;
+  readonly body: string;
+}
+
+async function ask(url: URL, headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<Answer> {
   // A probe asks whether the container answers, not who it is.
   const get = url.protocol === 'https:' ? (await import('node:https')).get : httpGet;
   const name = url.hostname.replace(/^\[|\]$/g, '');
   const options = {
     headers: Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined)),
-    signal,
     agent: false as const,
     rejectUnauthorized: false,
     servername: isIP(name) ? '' : name,
   };
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    get(url, options, resolve).once('error', reject);
+  return new Promise<Answer>((resolve, reject) => {
+    const sent = get(url, options, (response) => {
+      const answer = { status: response.statusCode ?? 0, location: response.headers.location };
+      takeBody(response, (body) => resolve({ ...answer, body }), fail);
+    });
+    const abort = () => fail(signal.reason as Error);
+    // Whatever comes first ends the connection, and what follows from that is not heard of any more.
+    function fail(error: Error): void {
+      reject(error);
+      sent.destroy();
+    }
+    sent.on('error', fail).on('close', () => signal.removeEventListener('abort', abort));
+    signal.addEventListener('abort', abort);
+    if (signal.aborted) abort();
   });
-  const body = await bodyOf(response);
-  return { status: response.statusCode ?? 0, location: response.headers.location, body };
 }
 
-/** Rejects when it breaks off. */
-async function bodyOf(response: IncomingMessage): Promise<string> {
+/** `done` with all of it, or as much as is of interest; `fail` when it breaks off. */
+function takeBody(
+  response: IncomingMessage,
+  done: (body: string) => void,
+  fail: (error: Error) => void,
+): void {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of response as AsyncIterable<Buffer>) {
+  const end = () => done(Buffer.concat(parts).toString('utf8', 0, Math.min(size, MOST_BODY_BYTES)));
+  response.on('data', (part: Buffer) => {
     parts.push(part);
     size += part.length;
-    if (size >= MOST_BODY_BYTES) break; // which ends the connection
-  }
-  return Buffer.concat(parts).toString('utf8', 0, Math.min(size, MOST_BODY_BYTES));
+    if (size < MOST_BODY_BYTES) return;
+    end();
+    response.destroy();
+  });
+  response.on('end', end).on('error', fail);
 }

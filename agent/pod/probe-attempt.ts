@@ -29,8 +29,13 @@ export async function attempt(
   ended: AbortSignal,
   warn: (text: string) => void = () => {},
 ): Promise<string | undefined> {
-  const timeout = AbortSignal.timeout(timeoutMs);
-  const signal = AbortSignal.any([ended, timeout]);
+  const late = new Error(`it took longer than ${timeoutMs} ms`);
+  const abort = new AbortController(); // which costs a fraction of AbortSignal's own `timeout` and `any`
+  const { signal } = abort;
+  const timer = setTimeout(() => abort.abort(late), timeoutMs);
+  const end = () => abort.abort(ended.reason);
+  ended.addEventListener('abort', end);
+  if (ended.aborted) end();
   try {
     if (action.exec) return await tryExec(action.exec.command ?? [], target, runtime, signal);
     if (action.httpGet) {
@@ -47,7 +52,10 @@ export async function attempt(
     return 'there is nothing to try';
   } catch (error) {
     if (error instanceof RuntimeError && error.kind === 'engine-down') throw error;
-    return timeout.aborted ? `it took longer than ${timeoutMs} ms` : (error as Error).message;
+    return (signal.reason === late ? late : (error as Error)).message;
+  } finally {
+    clearTimeout(timer);
+    ended.removeEventListener('abort', end);
   }
 }
 

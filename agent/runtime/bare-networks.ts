@@ -17,7 +17,8 @@ const COMMAND_MS = 10_000;
 /** What statfs says of a namespace. */
 const NSFS_MAGIC = 0x6e736673;
 
-interface Record {
+/** What is told of one. */
+interface Told {
   readonly identity: ContainerIdentity;
   /** Ms of the wall clock; absent until it was. */
   readonly startedAtMs?: number;
@@ -47,22 +48,34 @@ export class BareNetworks {
     this.#hasLooked = true;
     const whole = files.filter((file) => file.endsWith('.json'));
     const found = await Promise.all(whole.map((file) => this.#read(join(this.#directory, file))));
-    const ids = found.flatMap((record) => (record ? idOf(record.identity) : []));
-    return (await Promise.all(ids.map((id) => this.inspect(id)))).filter((each) => each !== undefined);
+    return Promise.all(found.filter((told) => told !== undefined).map((told) => this.#observed(told)));
   }
 
   /** Undefined when it is gone. */
   async inspect(id: string): Promise<ObservedContainer | undefined> {
-    const record = await this.#read(this.#fileOf(id));
-    if (!record) return undefined;
+    const told = await this.#read(this.#fileOf(id));
+    return told && this.#observed(told);
+  }
+
+  async #observed({ identity, startedAtMs }: Told): Promise<ObservedContainer> {
+    const id = idOf(identity);
     const networkFile = networkFileOf(id);
-    const state = (await isNetwork(networkFile)) ? 'running' : record.startedAtMs ? 'exited' : 'created';
+    const state = (await isNetwork(networkFile)) ? 'running' : startedAtMs ? 'exited' : 'created';
     return {
-      ...record.identity,
-      ...{ id, state, networkFile, engine: 'podman', image: '', imageId: '', error: '', stopSignal: '' },
+      ...identity,
+      ...{
+        id,
+        state,
+        startedAtMs,
+        networkFile,
+        engine: 'podman',
+        image: '',
+        imageId: '',
+        error: '',
+        stopSignal: '',
+      },
       ...{ exitCode: 0, oomKilled: false, pid: 0, makesNetwork: true },
-      ip: state === 'running' ? record.identity.podIp : '',
-      startedAtMs: record.startedAtMs,
+      ip: state === 'running' ? identity.podIp : '',
       finishedAtMs: undefined,
       exitedAtMs: state === 'exited' ? this.#monotonicMs() : undefined,
     };
@@ -77,14 +90,14 @@ export class BareNetworks {
   }
 
   async start(id: string): Promise<void> {
-    const record = await this.#read(this.#fileOf(id));
-    if (!record) throw new RuntimeError('gone', `start network: there is no ${id}`);
+    const told = await this.#read(this.#fileOf(id));
+    if (!told) throw new RuntimeError('gone', `start network: there is no ${id}`);
     const path = networkFileOf(id);
     if (!(await isNetwork(path))) {
       await unlink(path).catch(() => {});
       await ip(['netns', 'add', linkName(id)]);
     }
-    await this.#write(id, { ...record, startedAtMs: Date.now() });
+    await this.#write(id, { ...told, startedAtMs: Date.now() });
   }
 
   /** Nobody is joined to it any more. */
@@ -111,15 +124,15 @@ export class BareNetworks {
     return join(this.#directory, `${linkName(id)}.json`);
   }
 
-  async #write(id: string, record: Record): Promise<void> {
+  async #write(id: string, told: Told): Promise<void> {
     const file = this.#fileOf(id);
-    await writeFile(`${file}.new`, JSON.stringify(record), { mode: 0o600 });
+    await writeFile(`${file}.new`, JSON.stringify(told), { mode: 0o600 });
     await rename(`${file}.new`, file); // whole, or not there
   }
 
-  async #read(file: string): Promise<Record | undefined> {
+  async #read(file: string): Promise<Told | undefined> {
     try {
-      return JSON.parse(await readFile(file, 'utf8')) as Record;
+      return JSON.parse(await readFile(file, 'utf8')) as Told;
     } catch {
       return undefined;
     }

@@ -26,7 +26,7 @@ export async function execAttached(
   return {
     ...joined(socket, tty, signal),
     resize: (columns, rows) => exec.resize({ w: columns, h: rows }) as Promise<void>,
-    exitCode: () => exitCodeOf(exec, signal),
+    exitCode: () => exitCodeOf(() => exec.inspect({ abortSignal: signal }), signal),
   };
 }
 

@@ -3,11 +3,13 @@ import type { Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import { runtimeError } from './docker-errors.ts';
+import type { EngineAddress } from './plain-call.ts';
 import { RuntimeError } from './runtime.ts';
 
 /** An engine that is asked for things again and again, and what differs in it from Docker's. */
 export class DockerConnection {
   readonly docker: Docker;
+  readonly address: EngineAddress;
   /** On this machine. */
   readonly isLocal: boolean;
   /** Containers whose command cannot run, by id, and why: what Podman tells who starts one, and then forgets. */
@@ -16,7 +18,8 @@ export class DockerConnection {
 
   /** `host`: `unix:///path` or `tcp://host:port`. */
   constructor(host: string) {
-    this.docker = new Docker(connectionOptions(host));
+    this.address = addressOf(host);
+    this.docker = new Docker({ ...this.address, protocol: 'http' } as Docker.DockerOptions);
     this.isLocal = host.startsWith('unix:');
   }
 
@@ -68,15 +71,15 @@ export class DockerConnection {
   }
 }
 
-function connectionOptions(host: string): Docker.DockerOptions {
+function addressOf(host: string): EngineAddress {
   // docker-modem inspects the options of every call, to any depth, for a debug line that nobody reads; without this, that
   // is most of what the agent does.
   const agent = Object.assign(new Agent({ keepAlive: true, maxFreeSockets: 2 }), {
     [inspect.custom]: () => 'agent',
   });
   const url = new URL(host);
-  if (url.protocol === 'unix:') return { socketPath: url.pathname, agent } as Docker.DockerOptions;
-  return { host: url.hostname, port: url.port || 2375, protocol: 'http', agent } as Docker.DockerOptions;
+  if (url.protocol === 'unix:') return { socketPath: url.pathname, agent };
+  return { host: url.hostname, port: url.port || 2375, agent };
 }
 
 /** By the parts that an engine's version names. */

@@ -1,70 +1,83 @@
-import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type Docker from 'dockerode';
-import { runtimeError } from './docker-errors.ts';
-import { payloadsOf } from './multiplexed.ts';
-import { type CommandResult, RuntimeError } from './runtime.ts';
+import { payloadIn } from './multiplexed.ts';
+import { callPlainly, type EngineAddress, type PlainCall } from './plain-call.ts';
+import type { CommandResult } from './runtime.ts';
 
 const MAX_OUTPUT_BYTES = 10 * 1024;
+/** Each byte may come in a frame of its own, which has eight more. */
+const MAX_FRAMED_BYTES = 9 * MAX_OUTPUT_BYTES;
+/** Of what the engine says of a command. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
 /** The engine tells that a command has ended a moment after its output has. */
 const ASK_AFTER_MS = [0, 5, 10, 20, 50, 100, 200, 500, 1_000];
+/** How long the engine is asked about a command that is to be ended. */
+const END_MS = 10_000;
+
+/** What the engine says of a command. */
+export interface ExecState {
+  readonly Running: boolean;
+  readonly ExitCode: number | null;
+  /** As the engine sees it. */
+  readonly Pid: number;
+}
 
 /** As Runtime.exec. */
 export async function runCommand(
-  container: Docker.Container,
+  engine: EngineAddress,
+  containerId: string,
   command: readonly string[],
   signal: AbortSignal,
 ): Promise<CommandResult> {
-  const options = { Cmd: [...command], AttachStdout: true, AttachStderr: true, abortSignal: signal };
-  const exec = await answerOf('exec in container', () => container.exec(options), signal);
-  const stream = await answerOf('start exec', () => exec.start({ abortSignal: signal }), signal);
+  const made = await callPlainly(engine, toMake(containerId, command), signal);
+  const { Id } = JSON.parse(made.toString()) as { Id: string };
+  const inspect = async (until: AbortSignal) =>
+    JSON.parse((await callPlainly(engine, toInspect(Id), until)).toString()) as ExecState;
   try {
-    const output = await readSome(stream as Readable, signal);
-    return { exitCode: await exitCodeOf(exec, signal), output };
+    const output = payloadIn(await callPlainly(engine, toStart(Id), signal));
+    return {
+      exitCode: await exitCodeOf(() => inspect(signal), signal),
+      output: output.toString('utf8', 0, MAX_OUTPUT_BYTES),
+    };
   } catch (error) {
-    if (signal.aborted) void endOf(exec, container.id);
+    if (signal.aborted) void endOf(inspect, containerId);
     throw error;
   }
 }
 
-/** Who gave up does not wait for it, nor care whether it could be done. */
-async function endOf(exec: Docker.Exec, containerId: string): Promise<void> {
-  const { endCommand } = await import('./end-command.ts'); // few commands hang
-  await endCommand(exec, containerId).catch(() => {});
-}
-
 /** Of a command whose output is over. Waits for its end: a command may close its output long before. */
-export async function exitCodeOf(exec: Docker.Exec, signal: AbortSignal): Promise<number> {
+export async function exitCodeOf(
+  inspect: () => Promise<Pick<ExecState, 'Running' | 'ExitCode'>>,
+  signal: AbortSignal,
+): Promise<number> {
   for (let attempt = 0; ; attempt += 1) {
-    const inspect = () => exec.inspect({ abortSignal: signal });
-    const { Running, ExitCode } = await answerOf('inspect exec', inspect, signal);
+    const { Running, ExitCode } = await inspect();
     if (!Running && ExitCode !== null) return ExitCode;
     await sleep(ASK_AFTER_MS[Math.min(attempt, ASK_AFTER_MS.length - 1)], undefined, { signal });
   }
 }
 
-/** When it does not come in time, that is the engine's fault, and not the command's. */
-async function answerOf<T>(what: string, call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    if (!signal.aborted) throw runtimeError(what, error);
-    throw new RuntimeError('engine-down', `${what}: the engine did not answer in time`, { cause: error });
-  }
+/** Who gave up does not wait for it, nor care whether it could be done. */
+async function endOf(
+  inspect: (signal: AbortSignal) => Promise<ExecState>,
+  containerId: string,
+): Promise<void> {
+  const { endCommand } = await import('./end-command.ts'); // few commands hang
+  const state = inspect(AbortSignal.timeout(END_MS));
+  await state.then((known) => endCommand(known, containerId)).catch(() => {});
 }
 
-/** Reads a framed stream to its end but keeps only the first bytes. */
-async function readSome(stream: Readable, signal: AbortSignal): Promise<string> {
-  const abort = () => stream.destroy(signal.reason as Error);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  let kept = Buffer.alloc(0);
-  try {
-    for await (const chunk of payloadsOf(stream)) {
-      if (kept.length < MAX_OUTPUT_BYTES) kept = Buffer.concat([kept, chunk]).subarray(0, MAX_OUTPUT_BYTES);
-    }
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-  return kept.toString();
-}
+const toMake = (containerId: string, command: readonly string[]): PlainCall => ({
+  ...{ what: 'exec in container', method: 'POST', path: `/containers/${containerId}/exec` },
+  body: { Cmd: command, AttachStdout: true, AttachStderr: true },
+  mostBytes: MAX_ANSWER_BYTES,
+});
+
+const toStart = (id: string): PlainCall => ({
+  ...{ what: 'start exec', method: 'POST', path: `/exec/${id}/start` },
+  body: { Detach: false, Tty: false },
+  mostBytes: MAX_FRAMED_BYTES,
+});
+
+const toInspect = (id: string): PlainCall => ({
+  ...{ what: 'inspect exec', method: 'GET', path: `/exec/${id}/json`, mostBytes: MAX_ANSWER_BYTES },
+});

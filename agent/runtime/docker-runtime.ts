@@ -244,7 +244,7 @@ export class DockerRuntime implements Runtime, NetworkMaker {
   }
 
   exec(id: string, command: readonly string[], signal: AbortSignal) {
-    return runCommand(this.#engine.docker.getContainer(id), command, signal);
+    return runCommand(this.#engine.address, id, command, signal);
   }
 
   async execAttached(id: string, options: ExecOptions, signal: AbortSignal): Promise<AttachedProcess> {

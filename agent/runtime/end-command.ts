@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import type Docker from 'dockerode';
+import type { ExecState } from './docker-exec.ts';
 
 /**
  * Ends a command in a container, with all that it has started: the engine has no call for that, and what hangs would stay for
  * as long as the container, one more for each probe. Only where this process sees the container's, and may.
  */
-export async function endCommand(exec: Docker.Exec, containerId: string): Promise<void> {
-  const { Running, Pid } = await exec.inspect();
+export async function endCommand({ Running, Pid }: ExecState, containerId: string): Promise<void> {
   if (!Running || !(Pid > 0)) return;
   // The engine's number may be another process's by now, or here.
   const groups = await readFile(`/proc/${Pid}/cgroup`, 'utf8').catch(() => '');

@@ -34,6 +34,17 @@ export async function* framesOf(stream: AsyncIterable<unknown>): AsyncGenerator<
   }
 }
 
+/** What is in frames that are there as a whole, or as far as they are. */
+export function payloadIn(framed: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  for (let at = 0; at + HEADER_BYTES <= framed.length; ) {
+    const end = at + HEADER_BYTES + framed.readUInt32BE(at + LENGTH_AT);
+    parts.push(framed.subarray(at + HEADER_BYTES, end));
+    at = end;
+  }
+  return Buffer.concat(parts);
+}
+
 /** The same without the channels: stdout and stderr as one text. */
 export async function* payloadsOf(stream: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
   for await (const { data } of framesOf(stream)) yield data;
