@@ -1,4 +1,5 @@
 import { connect } from 'node:http2';
+import type { StopSignal } from '../runtime/stop-signal.ts';
 import { PROBE_USER_AGENT } from './probe-user-agent.ts';
 
 /*
@@ -19,11 +20,11 @@ export async function tryGrpc(
   host: string,
   port: number,
   service: string,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<string | undefined> {
   const session = connect(`http://${host.includes(':') ? `[${host}]` : host}:${port}`);
   const abort = () => session.destroy(signal.reason as Error);
-  signal.addEventListener('abort', abort, { once: true });
+  signal.addEventListener('abort', abort);
   if (signal.aborted) abort();
   try {
     return await new Promise<string | undefined>((resolve, reject) => {

@@ -1,6 +1,7 @@
 import { get as httpGet, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { isIP, isIPv6 } from 'node:net';
 import type { HTTPGetAction } from 'kubernetes-types/core/v1.d.ts';
+import type { StopSignal } from '../runtime/stop-signal.ts';
 import { PROBE_USER_AGENT } from './probe-user-agent.ts';
 
 /* What the kubelet asks and believes: https://kubernetes.io/docs/concepts/workloads/pods/probes/#http-probes */
@@ -21,7 +22,7 @@ const REDIRECTS: readonly (number | undefined)[] = [301, 302, 303, 307, 308];
 export async function tryHttp(
   action: HTTPGetAction,
   target: { readonly host: string; readonly port: number },
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<HttpOutcome> {
   const first = urlOf(action, target);
   let headers = headersOf(action.httpHeaders ?? []);
@@ -74,18 +75,21 @@ interface Answer {
   readonly body: string;
 }
 
-async function ask(url: URL, headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<Answer> {
+async function ask(url: URL, headers: OutgoingHttpHeaders, signal: StopSignal): Promise<Answer> {
   // A probe asks whether the container answers, not who it is.
   const get = url.protocol === 'https:' ? (await import('node:https')).get : httpGet;
-  const name = url.hostname.replace(/^\[|\]$/g, '');
+  const host = url.hostname.replace(/^\[|\]$/g, '');
   const options = {
+    host,
+    port: url.port,
+    path: `${url.pathname}${url.search}`,
     headers: Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined)),
     agent: false as const,
     rejectUnauthorized: false,
-    servername: isIP(name) ? '' : name,
+    servername: isIP(host) ? '' : host,
   };
   return new Promise<Answer>((resolve, reject) => {
-    const sent = get(url, options, (response) => {
+    const sent = get(options, (response) => {
       const answer = { status: response.statusCode ?? 0, location: response.headers.location };
       takeBody(response, (body) => resolve({ ...answer, body }), fail);
     });

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { Probe } from 'kubernetes-types/core/v1.d.ts';
 import { type Runtime, RuntimeError } from '../runtime/runtime.ts';
+import { Stop, type StopSignal } from '../runtime/stop-signal.ts';
 import { tryHttp } from './http-probe.ts';
 import type { Container } from './pod.ts';
 
@@ -26,14 +27,13 @@ export async function attempt(
   target: ProbeTarget,
   runtime: Pick<Runtime, 'exec'>,
   timeoutMs: number,
-  ended: AbortSignal,
+  ended: StopSignal,
   warn: (text: string) => void = () => {},
 ): Promise<string | undefined> {
   const late = new Error(`it took longer than ${timeoutMs} ms`);
-  const abort = new AbortController(); // which costs a fraction of AbortSignal's own `timeout` and `any`
-  const { signal } = abort;
-  const timer = setTimeout(() => abort.abort(late), timeoutMs);
-  const end = () => abort.abort(ended.reason);
+  const signal = new Stop();
+  const timer = setTimeout(() => signal.abort(late), timeoutMs);
+  const end = () => signal.abort(ended.reason as Error);
   ended.addEventListener('abort', end);
   if (ended.aborted) end();
   try {
@@ -63,7 +63,7 @@ async function tryExec(
   command: readonly string[],
   { id }: ProbeTarget,
   runtime: Pick<Runtime, 'exec'>,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<string | undefined> {
   const { exitCode, output } = await runtime.exec(id, command, signal);
   const said = output.trim().slice(0, MOST_OUTPUT);
@@ -73,19 +73,21 @@ async function tryExec(
 function tryTcp(
   action: NonNullable<Probe['tcpSocket']>,
   target: ProbeTarget,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<undefined> {
   return new Promise((resolve, reject) => {
-    const socket = connect({
-      host: action.host || target.ip,
-      port: portOf(action.port, target),
-      signal,
-    });
+    const socket = connect({ host: action.host || target.ip, port: portOf(action.port, target) });
+    const abort = () => {
+      reject(signal.reason as Error);
+      socket.destroy();
+    };
     socket.once('connect', () => {
       socket.destroy();
       resolve(undefined);
     });
-    socket.once('error', reject);
+    socket.once('error', reject).once('close', () => signal.removeEventListener('abort', abort));
+    signal.addEventListener('abort', abort);
+    if (signal.aborted) abort();
   });
 }
 

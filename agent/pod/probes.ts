@@ -1,5 +1,6 @@
 import type { Probe } from 'kubernetes-types/core/v1.d.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { Stop } from '../runtime/stop-signal.ts';
 import type { Health } from './observation.ts';
 import { attempt, type ProbeTarget } from './probe-attempt.ts';
 
@@ -95,7 +96,7 @@ class ContainerProbes {
   /** Of its period, after which its turns are; undefined: they follow its start. */
   readonly #share: number | undefined;
   readonly #listener: Listener;
-  readonly #abort = new AbortController();
+  readonly #stop = new Stop();
   health: Health;
 
   constructor(
@@ -115,7 +116,7 @@ class ContainerProbes {
   }
 
   stop(): void {
-    this.#abort.abort(new Error('the container is probed no more'));
+    this.#stop.abort(new Error('the container is probed no more'));
   }
 
   #afterStart(): void {
@@ -126,7 +127,7 @@ class ContainerProbes {
 
   #loop(kind: ProbeKind, probe: Probe): void {
     const settings = { ...DEFAULTS, ...probe };
-    const { signal } = this.#abort;
+    const signal = this.#stop;
     const periodMs = settings.periodSeconds * 1000;
     let share = this.#share ?? 1;
     let successes = 0;
@@ -156,7 +157,7 @@ class ContainerProbes {
     const timer = (delayMs: number) => {
       timeout = setTimeout(() => void runOnce(), delayMs);
     };
-    signal.addEventListener('abort', () => clearTimeout(timeout), { once: true });
+    signal.addEventListener('abort', () => clearTimeout(timeout));
     // Whether it is ready must be known at once; how long it needs to begin with holds for each agent.
     const isSpread = kind === 'liveness' && this.#share !== undefined;
     timer(settings.initialDelaySeconds * 1000 + (isSpread ? periodMs * share : 0));

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { payloadIn } from './multiplexed.ts';
 import { callPlainly, type EngineAddress, type PlainCall } from './plain-call.ts';
 import type { CommandResult } from './runtime.ts';
+import { pause, type StopSignal } from './stop-signal.ts';
 
 const MAX_OUTPUT_BYTES = 10 * 1024;
 /** Each byte may come in a frame of its own, which has eight more. */
@@ -26,11 +26,11 @@ export async function runCommand(
   engine: EngineAddress,
   containerId: string,
   command: readonly string[],
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<CommandResult> {
   const made = await callPlainly(engine, toMake(containerId, command), signal);
   const { Id } = JSON.parse(made.toString()) as { Id: string };
-  const inspect = async (until: AbortSignal) =>
+  const inspect = async (until: StopSignal) =>
     JSON.parse((await callPlainly(engine, toInspect(Id), until)).toString()) as ExecState;
   try {
     const output = payloadIn(await callPlainly(engine, toStart(Id), signal));
@@ -47,18 +47,18 @@ export async function runCommand(
 /** Of a command whose output is over. Waits for its end: a command may close its output long before. */
 export async function exitCodeOf(
   inspect: () => Promise<Pick<ExecState, 'Running' | 'ExitCode'>>,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<number> {
   for (let attempt = 0; ; attempt += 1) {
     const { Running, ExitCode } = await inspect();
     if (!Running && ExitCode !== null) return ExitCode;
-    await sleep(ASK_AFTER_MS[Math.min(attempt, ASK_AFTER_MS.length - 1)], undefined, { signal });
+    await pause(ASK_AFTER_MS[Math.min(attempt, ASK_AFTER_MS.length - 1)] ?? 0, signal);
   }
 }
 
 /** Who gave up does not wait for it, nor care whether it could be done. */
 async function endOf(
-  inspect: (signal: AbortSignal) => Promise<ExecState>,
+  inspect: (signal: StopSignal) => Promise<ExecState>,
   containerId: string,
 ): Promise<void> {
   const { endCommand } = await import('./end-command.ts'); // few commands hang

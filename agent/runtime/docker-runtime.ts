@@ -36,6 +36,7 @@ import {
   RuntimeError,
   type StoredImage,
 } from './runtime.ts';
+import type { StopSignal } from './stop-signal.ts';
 
 export interface DockerRuntimeOptions extends ImageSources {
   /** `unix:///path` or `tcp://host:port`. */
@@ -243,7 +244,7 @@ export class DockerRuntime implements Runtime, NetworkMaker {
     return this.#networks.removeNetwork(name);
   }
 
-  exec(id: string, command: readonly string[], signal: AbortSignal) {
+  exec(id: string, command: readonly string[], signal: StopSignal) {
     return runCommand(this.#engine.address, id, command, signal);
   }
 

@@ -1,6 +1,7 @@
 import { type Agent, type IncomingMessage, request } from 'node:http';
 import { runtimeError } from './docker-errors.ts';
 import { RuntimeError } from './runtime.ts';
+import type { StopSignal } from './stop-signal.ts';
 
 /*
  * Calls of the engine with as little ado as there can be: who runs a command makes three of them, and probes are most of what
@@ -27,7 +28,7 @@ export interface PlainCall {
  * Resolves with the body of the answer. Rejects with a RuntimeError; once the signal is aborted with `engine-down` where the
  * engine has not answered, and with the signal's reason where its answer had not ended.
  */
-export function callPlainly(to: EngineAddress, call: PlainCall, signal: AbortSignal): Promise<Buffer> {
+export function callPlainly(to: EngineAddress, call: PlainCall, signal: StopSignal): Promise<Buffer> {
   const { what, method, path, body, mostBytes } = call;
   return new Promise((resolve, reject) => {
     const content = body && JSON.stringify(body);

@@ -1,3 +1,5 @@
+import type { StopSignal } from './stop-signal.ts';
+
 /** What a container is for: it runs a container of the pod, or holds the pod's network. */
 export type Role = 'container' | 'infra';
 
@@ -380,7 +382,7 @@ export interface Runtime {
    * Runs a command in the container. When the signal is aborted it rejects: with `engine-down` where the engine was waited
    * for, otherwise with the signal's reason.
    */
-  exec(id: string, command: readonly string[], signal: AbortSignal): Promise<CommandResult>;
+  exec(id: string, command: readonly string[], signal: StopSignal): Promise<CommandResult>;
   /** Runs a command in the container, joined to the caller. It is let go of when the signal is aborted. */
   execAttached(id: string, options: ExecOptions, signal: AbortSignal): Promise<AttachedProcess>;
   /** Joins the process that the container runs. */
