@@ -4,7 +4,7 @@ import { runtimeError } from '../../../agent/runtime/docker-errors.ts';
 import { infraRoot } from '../../../agent/runtime/infra-image.ts';
 import { identityOf, labelsOf } from '../../../agent/runtime/labels.ts';
 import { linesOf } from '../../../agent/runtime/lines.ts';
-import { payloadsOf } from '../../../agent/runtime/multiplexed.ts';
+import { payloadIn, payloadsOf } from '../../../agent/runtime/multiplexed.ts';
 import type { ContainerIdentity, ContainerSpec } from '../../../agent/runtime/runtime.ts';
 
 const identity: ContainerIdentity = {
@@ -199,4 +199,6 @@ t.test('payloads of a framed stream, however it is cut', async (t) => {
     const text = Buffer.concat(await Array.fromAsync(payloadsOf(pieces()))).toString();
     t.equal(text, `one\ntwo\n${'x'.repeat(300)}`, `in pieces of ${size}`);
   }
+  t.equal(payloadIn(bytes).toString(), `one\ntwo\n${'x'.repeat(300)}`, 'at once');
+  t.equal(payloadIn(bytes.subarray(0, 30)).toString(), 'one\ntw', 'as far as it is there');
 });
