@@ -175,6 +175,11 @@ export class DockerImages {
     return this.#infraImage;
   }
 
+  /** Somebody has removed an image, perhaps this one: whoever needs it next looks. */
+  forgetInfraImage(): void {
+    this.#infraImage = undefined;
+  }
+
   async #inspectImage(image: string): Promise<Docker.ImageInspectInfo | undefined> {
     try {
       return await this.#engine.call('inspect image', () => this.#engine.docker.getImage(image).inspect());

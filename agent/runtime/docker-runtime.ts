@@ -141,7 +141,7 @@ export class DockerRuntime implements Runtime, NetworkMaker {
     try {
       return (await make(spec.image)).id;
     } catch (error) {
-      const isAbsent = error instanceof RuntimeError && error.kind === 'image-absent';
+      const isAbsent = this.#noteAbsence(error);
       if (!isAbsent || byTag === undefined) throw error;
       return (await make(byTag)).id;
     }
@@ -232,8 +232,13 @@ export class DockerRuntime implements Runtime, NetworkMaker {
     return this.#networks.ensureNetwork(name, bridge, subnet);
   }
 
-  holdNetwork(name: string, ip: string): Promise<NetworkHolder> {
-    return this.#networks.holdNetwork(name, ip);
+  async holdNetwork(name: string, ip: string): Promise<NetworkHolder> {
+    try {
+      return await this.#networks.holdNetwork(name, ip);
+    } catch (error) {
+      this.#noteAbsence(error);
+      throw error;
+    }
   }
 
   get hasBareNetworks(): boolean {
@@ -299,6 +304,13 @@ export class DockerRuntime implements Runtime, NetworkMaker {
       } as Docker.GetEventsOptions),
     );
     return changesOf(stream as Readable, this.#node);
+  }
+
+  /** Whether it is for want of an image. */
+  #noteAbsence(error: unknown): boolean {
+    const isAbsent = error instanceof RuntimeError && error.kind === 'image-absent';
+    if (isAbsent) this.#images.forgetInfraImage();
+    return isAbsent;
   }
 
   #bare(): Promise<BareNetworks> {

@@ -6,6 +6,7 @@ import { engineCredentials } from '../../agent/images/engine-credentials.ts';
 import { importArchive } from '../../agent/images/import-archive.ts';
 import { monotonicMs } from '../../agent/monotonic.ts';
 import { DockerRuntime } from '../../agent/runtime/docker-runtime.ts';
+import { INFRA_COMMAND } from '../../agent/runtime/infra-image.ts';
 import type { ContainerSpec, ObservedContainer } from '../../agent/runtime/runtime.ts';
 import { DockerRegistry } from '../support/docker-registry.ts';
 import { appImage, makeAppImages, rootArchive, WORK } from '../support/images.ts';
@@ -110,6 +111,14 @@ t.test('containers on Podman', { skip: whyNoPodman() ?? false }, async (t) => {
     await ended(owner);
     await t.rejects(runtime.start(joiner), { kind: 'gone', message: /it does not run/ });
     t.match(await runtime.inspect(owner), { state: 'exited' });
+  });
+
+  await t.test('the image of infra containers, which somebody removes, is made again', async (t) => {
+    const image = await runtime.infraImage();
+    await engine.docker.getImage(image).remove();
+    await t.rejects(create({ image, command: INFRA_COMMAND }), { kind: 'image-absent', message: image });
+    const id = await run({ image: await runtime.infraImage(), command: INFRA_COMMAND });
+    t.match(await runtime.inspect(id), { state: 'running' });
   });
 
   await t.test('what it uses, without the files that nobody reads any more', async (t) => {
