@@ -115,18 +115,14 @@ export class DockerRegistry {
     const manifest = async (each: string) =>
       Buffer.from(JSON.stringify(lie(await this.#manifest(repository, layers, each))));
     if (!architectures) return this.#put(repository, tag, MANIFEST, await manifest(architecture));
-    const manifests = await Promise.all(
-      architectures.map(async (each) => {
-        const content = await manifest(each);
-        const digest = await this.#put(repository, digestOf(content), MANIFEST, content);
-        return {
-          mediaType: MANIFEST,
-          size: content.length,
-          digest,
-          platform: { architecture: each, os: 'linux' },
-        };
-      }),
-    );
+    const manifests: object[] = [];
+    // One after the other: they share layers, and of two uploads of one the registry may lose sight for a moment.
+    for (const each of architectures) {
+      const content = await manifest(each);
+      const digest = await this.#put(repository, digestOf(content), MANIFEST, content);
+      const platform = { architecture: each, os: 'linux' };
+      manifests.push({ mediaType: MANIFEST, size: content.length, digest, platform });
+    }
     const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests }));
     return this.#put(repository, tag, INDEX, index);
   }
