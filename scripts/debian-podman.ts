@@ -64,6 +64,7 @@ export class DebianPodman {
     const storage = ['--root', join(this.dir, 'data'), '--runroot', join(this.dir, 'run')];
     const args = [...storage, 'system', 'service', '--time', '0', this.host];
     const service = spawn(join(this.#layer, 'usr/bin/podman'), args, {
+      cwd: this.dir, // where conmon says that a container had no memory left
       stdio: ['ignore', 'ignore', 'pipe'],
       env: this.#env,
     });
