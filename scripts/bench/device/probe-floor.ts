@@ -66,12 +66,8 @@ async function ask(host: string): Promise<void> {
   await textOf(response);
 }
 
-/**
- * As the agent does, and the kubelet: they have their turns at any time of the period, which begins anew when a probe has its
- * answer. All at once would cost less, for the process wakes once for many, and ask too much of a slow device.
- */
+/** As the agent does: the period begins when a probe has its answer. */
 async function repeat(probe: () => Promise<void>): Promise<never> {
-  await setTimeout(Math.random() * periodMs);
   for (;;) {
     await probe();
     await setTimeout(periodMs);
