@@ -1,8 +1,10 @@
 import type { Probe } from 'kubernetes-types/core/v1.d.ts';
+import { monotonicMs } from '../monotonic.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { Stop } from '../runtime/stop-signal.ts';
 import type { Health } from './observation.ts';
 import { attempt, type ProbeTarget } from './probe-attempt.ts';
+import { evenShares, sharedTurnMs } from './probe-turns.ts';
 
 export interface ProbesOptions {
   readonly runtime: Pick<Runtime, 'exec'>;
@@ -12,8 +14,6 @@ export interface ProbesOptions {
   readonly onFailure: (id: string, kind: ProbeKind, why: string) => void;
   /** Called for each try that succeeds, and perhaps should not. */
   readonly onWarning: (id: string, kind: ProbeKind, text: string) => void;
-  /** From 0 up to 1. */
-  readonly random?: () => number;
 }
 
 export type ProbeKind = 'startup' | 'liveness' | 'readiness';
@@ -33,6 +33,7 @@ const DEFAULTS = {
  */
 export class Probes {
   readonly #options: ProbesOptions;
+  readonly #shares = evenShares();
   readonly #watched = new Map<string, ContainerProbes>();
   /** The containers that are to be replaced, and how many seconds they get to end, if not as many as usual. */
   readonly unhealthy = new Map<string, number | undefined>();
@@ -43,17 +44,16 @@ export class Probes {
 
   /**
    * Begins to probe a container; one that is probed already, or has no probes, costs nothing. Those that ran before this agent
-   * have their turns at any time of the period, as with the kubelet: what all of them ask at once, a slow device answers too late.
+   * have their turns all over the period: what all of them ask at once, a slow device answers too late.
    */
   watch(target: ProbeTarget, ranBefore = false): void {
     if (this.#watched.has(target.id)) return;
     const { livenessProbe, readinessProbe, startupProbe } = target.container;
     if (!livenessProbe && !readinessProbe && !startupProbe) return;
-    const { runtime, random = Math.random } = this.#options;
-    const share = ranBefore ? random() : undefined;
+    const share = ranBefore ? this.#shares.next().value : undefined;
     this.#watched.set(
       target.id,
-      new ContainerProbes(target, runtime, share, {
+      new ContainerProbes(target, this.#options.runtime, share, {
         changed: () => this.#options.onChange(target.id),
         warned: (kind, text) => this.#options.onWarning(target.id, kind, text),
         failed: (kind, why) => this.#options.onFailure(target.id, kind, why),
@@ -132,6 +132,7 @@ class ContainerProbes {
     let share = this.#share ?? 1;
     let successes = 0;
     let failures = 0;
+    let dueMs = monotonicMs();
     const runOnce = async () => {
       const timeoutMs = settings.timeoutSeconds * 1000;
       const warn = (text: string) => this.#listener.warned(kind, text);
@@ -141,7 +142,8 @@ class ContainerProbes {
         () => undefined, // it says nothing: the kubelet forgets such a one as well
       );
       if (signal.aborted || (result && take(result.failure))) return;
-      timer(periodMs * share);
+      const nextMs = Math.max(dueMs + periodMs * share, monotonicMs());
+      wait(result && result.failure === undefined ? sharedTurnMs(nextMs) : nextMs);
       share = 1;
     };
     /** True when the probe's work is done. */
@@ -154,13 +156,15 @@ class ContainerProbes {
       return settled && this.#settle(kind, ok, probe);
     };
     let timeout: NodeJS.Timeout;
-    const timer = (delayMs: number) => {
-      timeout = setTimeout(() => void runOnce(), delayMs);
+    const wait = (untilMs: number) => {
+      dueMs = untilMs;
+      timeout = setTimeout(() => void runOnce(), untilMs - monotonicMs());
     };
     signal.addEventListener('abort', () => clearTimeout(timeout));
     // Whether it is ready must be known at once; how long it needs to begin with holds for each agent.
     const isSpread = kind === 'liveness' && this.#share !== undefined;
-    timer(settings.initialDelaySeconds * 1000 + (isSpread ? periodMs * share : 0));
+    const delayMs = settings.initialDelaySeconds * 1000;
+    wait(isSpread ? sharedTurnMs(dueMs + delayMs + periodMs * share) : dueMs + delayMs);
     if (isSpread) share = 1;
   }
 

@@ -6,6 +6,13 @@ import { runtimeError } from './docker-errors.ts';
 import type { EngineAddress } from './plain-call.ts';
 import { RuntimeError } from './runtime.ts';
 
+export interface DockerInfo {
+  /** Where its data is. */
+  readonly DockerRootDir: string;
+  /** What the machine runs on. */
+  readonly OperatingSystem: string;
+}
+
 /** An engine that is asked for things again and again, and what differs in it from Docker's. */
 export class DockerConnection {
   readonly docker: Docker;
@@ -14,7 +21,9 @@ export class DockerConnection {
   readonly isLocal: boolean;
   /** Containers whose command cannot run, by id, and why: what Podman tells who starts one, and then forgets. */
   readonly unstartable = new Map<string, string>();
-  #asked: Promise<typeof import('./podman.ts') | undefined> | undefined;
+  // Podman asks the machine's package manager of what it is made, for each answer anew.
+  readonly #version = new Answer(() => this.docker.version());
+  readonly #info = new Answer(() => this.docker.info() as Promise<DockerInfo>);
 
   /** `host`: `unix:///path` or `tcp://host:port`. */
   constructor(host: string) {
@@ -42,21 +51,25 @@ export class DockerConnection {
     }
   }
 
+  /** What the engine is, which it is asked once. */
+  version(): Promise<Docker.DockerVersion> {
+    return this.#version.get();
+  }
+
+  /** Of what the engine tells of itself, what stays as it is while it runs; it is asked once. */
+  info(): Promise<DockerInfo> {
+    return this.#info.get();
+  }
+
   /** How this engine differs from Docker's, if it is another. */
-  podman(): Promise<typeof import('./podman.ts') | undefined> {
-    this.#asked ??= this.docker
-      .version()
-      .then((version) => (isPodman(version) ? import('./podman.ts') : undefined))
-      .catch((error: unknown) => {
-        this.#asked = undefined;
-        throw error;
-      });
-    return this.#asked;
+  async podman(): Promise<typeof import('./podman.ts') | undefined> {
+    return isPodman(await this.version()) ? import('./podman.ts') : undefined;
   }
 
   /** It may be another engine than before. */
   forget(): void {
-    this.#asked = undefined;
+    this.#version.forget();
+    this.#info.forget();
   }
 
   /** The answer to a GET as it comes. */
@@ -68,6 +81,30 @@ export class DockerConnection {
         (error: unknown, stream: unknown) => (error ? reject(error) : resolve(stream as Readable)),
       );
     });
+  }
+}
+
+/** What is asked for once, and again after it was forgotten or could not be had. */
+class Answer<T> {
+  readonly #ask: () => Promise<T>;
+  #asked: Promise<T> | undefined;
+
+  constructor(ask: () => Promise<T>) {
+    this.#ask = ask;
+  }
+
+  get(): Promise<T> {
+    if (this.#asked !== undefined) return this.#asked;
+    const asked = this.#ask();
+    this.#asked = asked;
+    asked.catch(() => {
+      if (this.#asked === asked) this.forget();
+    });
+    return asked;
+  }
+
+  forget(): void {
+    this.#asked = undefined;
   }
 }
 

@@ -88,7 +88,7 @@ export class DockerRuntime implements Runtime, NetworkMaker {
 
   async info(): Promise<EngineInfo> {
     const [version, info] = await this.#engine.call('ask the engine for its version', () =>
-      Promise.all([this.#engine.docker.version(), this.#engine.docker.info()]),
+      Promise.all([this.#engine.version(), this.#engine.info()]),
     );
     return {
       version: `${isPodman(version) ? 'podman' : 'docker'}://${version.Version}`,
@@ -188,7 +188,7 @@ export class DockerRuntime implements Runtime, NetworkMaker {
   async disk(): Promise<EngineDisk | undefined> {
     if (!this.#engine.isLocal) return undefined;
     const { DockerRootDir: path } = await this.#engine.call('ask the engine where its data is', () =>
-      this.#engine.docker.info(),
+      this.#engine.info(),
     );
     // An agent in a container of its own may not see it.
     const found = await statfs(path).catch(() => undefined);

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type Docker from 'dockerode';
 import t, { type Test } from 'tap';
 import { Engine } from '../support/engine.ts';
 import { makeAppImages, WORK } from '../support/images.ts';
@@ -46,7 +47,9 @@ t.test('support bundles have what is needed, and no secrets', async (t) => {
     connected: true,
     pods: [{ name: 'inside' }],
   });
-  t.match(JSON.parse(ofAgent.get('engine/containers.json') ?? ''), [{ State: 'running' }]);
+  const containers = JSON.parse(ofAgent.get('engine/containers.json') ?? '') as Docker.ContainerInfo[];
+  const ofPod = containers.filter(({ Labels }) => Labels['holdfast.dev/node'] === stand.node);
+  t.ok(ofPod.length > 0 && ofPod.every(({ State }) => State === 'running'), 'with what it runs');
   t.match(JSON.parse(ofAgent.get('doctor.json') ?? '')[0], { check: 'settings', level: 'ok' });
 
   const secrets = [

@@ -66,7 +66,7 @@ async function ask(host: string): Promise<void> {
   await textOf(response);
 }
 
-/** As the agent does: the period begins when a probe has its answer. */
+/** All at once, and the period begins when a probe has its answer: as few wakes as there can be. */
 async function repeat(probe: () => Promise<void>): Promise<never> {
   for (;;) {
     await probe();
