@@ -91,7 +91,7 @@ function readOptions(): Options {
 
 function subjectsOf(suite: Suite | undefined, engineName: EngineName): readonly Subject[] {
   if (suite !== 'device') return SUBJECTS;
-  return engineName === 'podman' ? [...DEVICE_SUBJECTS, ...PODMAN_SUBJECTS] : DEVICE_SUBJECTS;
+  return engineName === 'podman' ? [...PODMAN_SUBJECTS, ...DEVICE_SUBJECTS] : DEVICE_SUBJECTS;
 }
 
 /** Everything that was started, for the end: also when a measurement fails or is interrupted. */
