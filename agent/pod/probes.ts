@@ -1,5 +1,4 @@
 import type { Probe } from 'kubernetes-types/core/v1.d.ts';
-import { monotonicMs } from '../monotonic.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { Stop } from '../runtime/stop-signal.ts';
 import type { Health } from './observation.ts';
@@ -8,6 +7,7 @@ import { evenShares, sharedTurnMs } from './probe-turns.ts';
 
 export interface ProbesOptions {
   readonly runtime: Pick<Runtime, 'exec'>;
+  readonly monotonicMs: () => number;
   /** Called when a container's health is another than before. */
   readonly onChange: (id: string) => void;
   /** Called for each try that fails. */
@@ -53,7 +53,7 @@ export class Probes {
     const share = ranBefore ? this.#shares.next().value : undefined;
     this.#watched.set(
       target.id,
-      new ContainerProbes(target, this.#options.runtime, share, {
+      new ContainerProbes(target, this.#options, share, {
         changed: () => this.#options.onChange(target.id),
         warned: (kind, text) => this.#options.onWarning(target.id, kind, text),
         failed: (kind, why) => this.#options.onFailure(target.id, kind, why),
@@ -92,7 +92,7 @@ interface Listener {
 
 class ContainerProbes {
   readonly #target: ProbeTarget;
-  readonly #runtime: Pick<Runtime, 'exec'>;
+  readonly #with: Pick<ProbesOptions, 'runtime' | 'monotonicMs'>;
   /** Of its period, after which its turns are; undefined: they follow its start. */
   readonly #share: number | undefined;
   readonly #listener: Listener;
@@ -101,12 +101,12 @@ class ContainerProbes {
 
   constructor(
     target: ProbeTarget,
-    runtime: Pick<Runtime, 'exec'>,
+    options: Pick<ProbesOptions, 'runtime' | 'monotonicMs'>,
     share: number | undefined,
     listener: Listener,
   ) {
     this.#target = target;
-    this.#runtime = runtime;
+    this.#with = options;
     this.#share = share;
     this.#listener = listener;
     const { startupProbe, readinessProbe } = target.container;
@@ -128,6 +128,7 @@ class ContainerProbes {
   #loop(kind: ProbeKind, probe: Probe): void {
     const settings = { ...DEFAULTS, ...probe };
     const signal = this.#stop;
+    const { runtime, monotonicMs } = this.#with;
     const periodMs = settings.periodSeconds * 1000;
     let share = this.#share ?? 1;
     let successes = 0;
@@ -136,7 +137,7 @@ class ContainerProbes {
     const runOnce = async () => {
       const timeoutMs = settings.timeoutSeconds * 1000;
       const warn = (text: string) => this.#listener.warned(kind, text);
-      const tried = attempt(probe, this.#target, this.#runtime, timeoutMs, signal, warn);
+      const tried = attempt(probe, this.#target, runtime, timeoutMs, signal, warn);
       const result = await tried.then(
         (failure) => ({ failure }),
         () => undefined, // it says nothing: the kubelet forgets such a one as well

@@ -141,7 +141,7 @@ export class Reconciler {
       },
     });
     this.#probes = new Probes({
-      runtime,
+      ...{ runtime, monotonicMs },
       onChange: (id) => this.#onHealth(id),
       onFailure: (id, kind, why) => this.#podEvents.probeFailed(this.#containers.get(id), kind, why),
       onWarning: (id, kind, text) => this.#podEvents.probeWarned(this.#containers.get(id), kind, text),

@@ -5,6 +5,7 @@ import { container } from '../builders.ts';
 
 t.test('containers that ran before the agent are not all asked at once', async (t) => {
   const asked: string[] = [];
+  const beganMs = performance.now();
   const probes = new Probes({
     runtime: {
       exec: async (id, [command = '']) => {
@@ -12,6 +13,7 @@ t.test('containers that ran before the agent are not all asked at once', async (
         return { exitCode: 0, output: '' };
       },
     },
+    monotonicMs: () => performance.now() - beganMs,
     onChange: () => {},
     onFailure: () => {},
     onWarning: () => {},

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
+import { monotonicMs } from '../../../agent/monotonic.ts';
 import { Probes } from '../../../agent/pod/probes.ts';
 import { EventRecorder } from '../../../agent/reconcile/event-recorder.ts';
 import { PodEvents } from '../../../agent/reconcile/pod-events.ts';
@@ -24,6 +25,7 @@ t.test('a probe that is led elsewhere has succeeded, and is told as a warning', 
   const events = new PodEvents(recorder, { pods: new Map([[pod.metadata.uid, pod]]) });
   const probes = new Probes({
     runtime: { exec: () => Promise.reject(new Error('no command is probed')) },
+    monotonicMs,
     onChange: () => {},
     onFailure: (_, kind, why) => events.probeFailed(running, kind, why),
     onWarning: (_, kind, text) => events.probeWarned(running, kind, text),
