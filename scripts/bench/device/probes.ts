@@ -18,7 +18,7 @@ const PERIOD_SECONDS = 10;
 const PORT = 8080;
 const PATH = '/passwd';
 const COMMAND = ['true'];
-/** All begin at once when the agent starts, and thirty commands at once take the engine longer than the usual second. */
+/** The floor has all its turns at once, and thirty commands at once take the engine longer than the usual second. */
 const TIMEOUT_SECONDS = 5;
 
 const PROBE = { periodSeconds: PERIOD_SECONDS, timeoutSeconds: TIMEOUT_SECONDS };
