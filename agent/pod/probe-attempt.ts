@@ -19,8 +19,8 @@ export type ProbeAction = Pick<Probe, 'exec' | 'httpGet' | 'tcpSocket' | 'grpc'>
 const MOST_OUTPUT = 200;
 
 /**
- * One try. Returns why it failed, undefined when it did not: to be too slow is to fail as well. Rejects only where the engine
- * could not be asked, which says nothing of the container. `warn` takes what is strange about one that did not fail.
+ * One try. Returns why it failed, undefined when it did not: to be too slow is to fail as well, for a command from when the
+ * engine has taken it. Rejects only where the engine could not be asked, which says nothing of the container. `warn` takes what is strange about one that did not fail.
  */
 export async function attempt(
   action: ProbeAction,
@@ -37,7 +37,11 @@ export async function attempt(
   ended.addEventListener('abort', end);
   if (ended.aborted) end();
   try {
-    if (action.exec) return await tryExec(action.exec.command ?? [], target, runtime, signal);
+    if (action.exec) {
+      // An engine that answers again after a while has its own delay to answer for, not the command.
+      const begin = () => void timer.refresh();
+      return await tryExec(action.exec.command ?? [], target, runtime, signal, begin);
+    }
     if (action.httpGet) {
       const where = { host: target.ip, port: portOf(action.httpGet.port, target) };
       const { failure, warning } = await tryHttp(action.httpGet, where, signal);
@@ -64,8 +68,9 @@ async function tryExec(
   { id }: ProbeTarget,
   runtime: Pick<Runtime, 'exec'>,
   signal: StopSignal,
+  begin: () => void,
 ): Promise<string | undefined> {
-  const { exitCode, output } = await runtime.exec(id, command, signal);
+  const { exitCode, output } = await runtime.exec(id, command, signal, begin);
   const said = output.trim().slice(0, MOST_OUTPUT);
   return exitCode === 0 ? undefined : `the command ended with exit code ${exitCode}${said && `: ${said}`}`;
 }

@@ -1,6 +1,7 @@
+import { setTimeout } from 'node:timers/promises';
 import { payloadIn } from './multiplexed.ts';
 import { callPlainly, type EngineAddress, type PlainCall } from './plain-call.ts';
-import type { CommandResult } from './runtime.ts';
+import { type CommandResult, RuntimeError } from './runtime.ts';
 import { pause, type StopSignal } from './stop-signal.ts';
 
 const MAX_OUTPUT_BYTES = 10 * 1024;
@@ -12,6 +13,8 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 const ASK_AFTER_MS = [0, 5, 10, 20, 50, 100, 200, 500, 1_000];
 /** How long the engine is asked about a command that is to be ended. */
 const END_MS = 10_000;
+/** An engine that takes longer to say whether a command still runs knew nothing of the command's end either. */
+const SAY_WITHIN_MS = 1_000;
 
 /** What the engine says of a command. */
 export interface ExecState {
@@ -27,9 +30,11 @@ export async function runCommand(
   containerId: string,
   command: readonly string[],
   signal: StopSignal,
+  onTaken: () => void = () => {},
 ): Promise<CommandResult> {
   const made = await callPlainly(engine, toMake(containerId, command), signal);
   const { Id } = JSON.parse(made.toString()) as { Id: string };
+  onTaken();
   const inspect = async (until: StopSignal) =>
     JSON.parse((await callPlainly(engine, toInspect(Id), until)).toString()) as ExecState;
   try {
@@ -39,9 +44,24 @@ export async function runCommand(
       output: output.toString('utf8', 0, MAX_OUTPUT_BYTES),
     };
   } catch (error) {
-    if (signal.aborted) void endOf(inspect, containerId);
-    throw error;
+    if (!signal.aborted) throw error;
+    const state = inspect(AbortSignal.timeout(END_MS));
+    void endOf(state, containerId);
+    if (error !== signal.reason || (await runsStill(state))) throw error;
+    throw new RuntimeError('engine-down', 'exec in container: the engine did not tell of its end in time');
   }
+}
+
+/** Who hangs, where a command was given up: the command (true), or the engine that has it. */
+async function runsStill(state: Promise<ExecState>): Promise<boolean> {
+  const late = setTimeout(SAY_WITHIN_MS, false, { ref: false });
+  return Promise.race([
+    state.then(
+      ({ Running }) => Running,
+      () => false,
+    ),
+    late,
+  ]);
 }
 
 /** Of a command whose output is over. Waits for its end: a command may close its output long before. */
@@ -57,13 +77,9 @@ export async function exitCodeOf(
 }
 
 /** Who gave up does not wait for it, nor care whether it could be done. */
-async function endOf(
-  inspect: (signal: StopSignal) => Promise<ExecState>,
-  containerId: string,
-): Promise<void> {
-  const { endCommand } = await import('./end-command.ts'); // few commands hang
-  const state = inspect(AbortSignal.timeout(END_MS));
-  await state.then((known) => endCommand(known, containerId)).catch(() => {});
+async function endOf(state: Promise<ExecState>, containerId: string): Promise<void> {
+  const ended = Promise.all([state, import('./end-command.ts')]); // few commands hang
+  await ended.then(([known, { endCommand }]) => endCommand(known, containerId)).catch(() => {});
 }
 
 const toMake = (containerId: string, command: readonly string[]): PlainCall => ({

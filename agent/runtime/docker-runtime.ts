@@ -249,8 +249,8 @@ export class DockerRuntime implements Runtime, NetworkMaker {
     return this.#networks.removeNetwork(name);
   }
 
-  exec(id: string, command: readonly string[], signal: StopSignal) {
-    return runCommand(this.#engine.address, id, command, signal);
+  exec(id: string, command: readonly string[], signal: StopSignal, onTaken?: () => void) {
+    return runCommand(this.#engine.address, id, command, signal, onTaken);
   }
 
   async execAttached(id: string, options: ExecOptions, signal: AbortSignal): Promise<AttachedProcess> {

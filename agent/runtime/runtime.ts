@@ -379,10 +379,16 @@ export interface Runtime {
   /** Makes sure that the image of infra containers is there, and returns its name. */
   infraImage(): Promise<string>;
   /**
-   * Runs a command in the container. When the signal is aborted it rejects: with `engine-down` where the engine was waited
-   * for, otherwise with the signal's reason.
+   * Runs a command in the container. When the signal is aborted it rejects: with the signal's reason where the command runs
+   * still, otherwise with `engine-down`, for it was the engine that was waited for. `onTaken` is called when the engine has
+   * taken the command, before it begins.
    */
-  exec(id: string, command: readonly string[], signal: StopSignal): Promise<CommandResult>;
+  exec(
+    id: string,
+    command: readonly string[],
+    signal: StopSignal,
+    onTaken?: () => void,
+  ): Promise<CommandResult>;
   /** Runs a command in the container, joined to the caller. It is let go of when the signal is aborted. */
   execAttached(id: string, options: ExecOptions, signal: AbortSignal): Promise<AttachedProcess>;
   /** Joins the process that the container runs. */

@@ -228,13 +228,15 @@ t.test('the Node has events of it', async (t) => {
 
 t.test('without the hub, a version is confirmed by what it does on the device', async (t) => {
   await publish({ version: '0.4.0' });
-  const windows = [{ schedule: '* * * * *', durationSeconds: 2 }]; // at each full minute
+  // At a full minute, and not before it is staged.
+  const opens = new Date(Date.now() + 80_000);
+  const windows = [{ schedule: `${opens.getMinutes()} * * * *`, durationSeconds: 60 }];
   const id = await ask('0.4.0', { update: { ...SOON, windows } });
   t.match(await told(id, { accepted: 'Unknown', reason: /WaitingForWindow/ }), /its window opens at/);
   const from = device.lines.length;
   await hub.stop();
   await device.line(/no connection to the hub/, from);
-  await device.line(/"the new version is confirmed"/, from, 90_000);
+  await device.line(/"the new version is confirmed"/, from, 150_000);
   t.equal(slot(), `a ${BASE}`);
   t.same(await running(), before);
   await hub.start();

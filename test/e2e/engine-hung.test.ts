@@ -21,8 +21,11 @@ t.test('an engine that hangs for long', async (t) => {
   t.teardown(goOn);
   await makeAppImages(engine, [1]);
   await stand.start();
-  // One failure would be enough.
-  const livenessProbe = { exec: { command: ['true'] }, periodSeconds: 1, failureThreshold: 1 };
+  // One failure would be enough; a command gets more time than an engine needs that has just woken up with much to do.
+  const livenessProbe = {
+    ...{ exec: { command: ['true'] }, periodSeconds: 1 },
+    ...{ timeoutSeconds: 5, failureThreshold: 1 },
+  };
   await stand.apply(podOf('probed', { main: { livenessProbe } }));
   await stand.apply(podOf('ends', { main: { command: shell('sleep 1000') } }));
   for (const name of ['probed', 'ends']) await pods.ready(name);
