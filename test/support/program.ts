@@ -1,7 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { AGENT, bundle, HUB } from '../../scripts/bundle.ts';
 
-/** A real program of ours, run from its source in a process of its own. */
+await bundle();
+/** What users run, where there is such a thing; it also starts in half the time. */
+const BUNDLES: Readonly<Record<string, string>> = { 'agent/main.ts': AGENT, 'hub/main.ts': HUB };
+
+/** A real program of ours, in a process of its own. `file` is its source. */
 export class Program {
   readonly lines: string[] = [];
   readonly #child: ChildProcess;
@@ -24,7 +29,7 @@ export class Program {
       '--disable-warning=DEP0123',
       ...nodeFlags,
     ];
-    this.#child = spawn('env', [...node, file, ...args], {
+    this.#child = spawn('env', [...node, BUNDLES[file] ?? file, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...inherited, ...env },
     });
