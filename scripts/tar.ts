@@ -9,13 +9,16 @@ export type TarEntry =
   | { readonly type: 'link'; readonly path: string; readonly target: string };
 
 /** A ustar archive. Everything belongs to root and is as old as 1970: the same entries always give the same bytes. */
-export function tarOf(entries: readonly TarEntry[]): Buffer {
+export const tarOf = (entries: readonly TarEntry[]): Buffer => Buffer.concat(tarParts(entries));
+
+/** The same in parts: what a file holds is one by itself. */
+export function tarParts(entries: readonly TarEntry[]): Buffer[] {
   const blocks = entries.flatMap((entry) => {
     if (entry.type !== 'file') return [header(entry)];
     const { content } = entry;
     return [header(entry), content, Buffer.alloc(-content.length & (BLOCK_BYTES - 1))];
   });
-  return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK_BYTES)]);
+  return [...blocks, Buffer.alloc(2 * BLOCK_BYTES)];
 }
 
 function header(entry: TarEntry): Buffer {

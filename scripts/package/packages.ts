@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { ROOT } from '../local-files.ts';
-import { type TarEntry, tarOf } from '../tar.ts';
+import { type TarEntry, tarParts } from '../tar.ts';
 import { type Contents, contentsOf } from './contents.ts';
 import { debOf } from './deb.ts';
 import { debianControl, debianFiles } from './debian.ts';
+import { gzipOf } from './gzip.ts';
 import { type SigningKey, signingKey } from './minisign-key.ts';
 import { type ProgramName, TARGETS, type Target } from './target.ts';
 import { UNITS } from './units.ts';
@@ -16,7 +15,6 @@ export const OUTPUT = join(ROOT, 'dist/packages');
 /** What the packages there were made from. */
 const RECORD = join(ROOT, 'dist/packages.made-from');
 const UNINSTALL = join(ROOT, 'hub/packages/on-device/uninstall.sh');
-const compress = promisify(gzip);
 
 export interface Package {
   readonly name: string;
@@ -68,9 +66,9 @@ export async function packagesOf(contents: Contents): Promise<Map<string, Buffer
   const { program, version, target, files } = contents;
   const name = `${program}-${version}-linux-${target.arch}`;
   const [archive, data, update] = await Promise.all([
-    compress(archiveOf(contents), { level: 9 }),
-    compress(tarOf(debianFiles(contents)), { level: 9 }),
-    compress(archiveOf({ ...contents, files: withoutRuntime(files) }), { level: 9 }),
+    gzipOf(archiveOf(contents)),
+    gzipOf(tarParts(debianFiles(contents))),
+    gzipOf(archiveOf({ ...contents, files: withoutRuntime(files) })),
   ]);
   return new Map([
     [`${name}.tar.gz`, archive],
@@ -81,10 +79,10 @@ export async function packagesOf(contents: Contents): Promise<Map<string, Buffer
 
 export const withoutRuntime = (files: Contents['files']) => files.filter(({ path }) => path !== 'lib/node');
 
-/** What is in an archive, before it is compressed. */
-export function archiveOf({ program, version, target, files }: Contents): Buffer {
+/** What is in an archive, in parts, before it is compressed. */
+export function archiveOf({ program, version, target, files }: Contents): Buffer[] {
   const folder = `${program}-${version}-linux-${target.arch}`;
-  return tarOf(
+  return tarParts(
     [...files, ...ofArchives(program)].map((entry) => ({ ...entry, path: `${folder}/${entry.path}` })),
   );
 }

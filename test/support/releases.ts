@@ -51,7 +51,7 @@ export class Releases {
     const contents = this.#changed(making);
     const files = isSlim ? withoutRuntime(contents.files) : contents.files;
     const name = `holdfast-agent-${version}-linux-${contents.target.arch}${isSlim ? '-slim' : ''}.tar.gz`;
-    const content = gzipSync(archiveOf({ ...contents, files }), { level: 1 });
+    const content = gzipSync(Buffer.concat(archiveOf({ ...contents, files })), { level: 1 });
     mkdirSync(dir, { recursive: true });
     writeFileSync(join(dir, name), content);
     writeFileSync(join(dir, `${name}.minisig`), key.sign(content, name));
