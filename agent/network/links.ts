@@ -66,7 +66,7 @@ export async function join({ containerId, network, bridge, ip, prefix, gateway }
         : [`link add eth0 address ${macOf(ip)} type veth peer name ${link} netns ${process.pid}`]),
       // As in the engine's own networks: addresses that lead nowhere only mislead who looks names up.
       ...((await exists(IPV6)) ? ['link set eth0 addrgenmode none'] : []),
-      `addr replace ${ip}/${prefix} dev eth0`,
+      `addr replace ${ip}/${prefix} brd + dev eth0`,
       'link set lo up',
       'link set eth0 up',
       `route replace default via ${gateway}`,

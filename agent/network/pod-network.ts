@@ -27,8 +27,8 @@ export class PodNetwork {
   #way: Promise<Way> | undefined;
   #subnet: string | undefined;
   #hasPrograms: Promise<boolean> | undefined;
-  /** It was tried, and can not be done here. */
-  #isLeftToEngine = false;
+  /** It was tried, and can not be done here; or not for as long as the engine has not made the bridge anew. */
+  #leftToEngine: 'none' | 'next' | 'all' = 'none';
 
   constructor(options: PodNetworkOptions) {
     this.#options = options;
@@ -61,7 +61,9 @@ export class PodNetwork {
     if (pod.spec.hostNetwork) return { network: { type: 'host' }, ip: '' };
     const network = await this.#ensured();
     const ip = this.#addressFor(pod.metadata.uid, network);
-    const way = engineMakes(pod) || this.#isLeftToEngine ? undefined : await this.#wayInto(network);
+    const isLeft = this.#leftToEngine !== 'none';
+    if (this.#leftToEngine === 'next') this.#leftToEngine = 'none';
+    const way = engineMakes(pod) || isLeft ? undefined : await this.#wayInto(network);
     // Podman shares nothing but a network that is nothing else.
     if (way === undefined || (way === 'bare' && sharesMore(pod)))
       return { network: { type: 'named', name: network.name, ip }, ip };
@@ -74,7 +76,7 @@ export class PodNetwork {
     return !makesNetwork || isJoined(id);
   }
 
-  /** Rejects when it cannot be done here; from then on the engine makes the networks. */
+  /** Rejects when it cannot be done here; from then on the engine makes the networks, or the next with the bridge that is missing. */
   async connect({ id, pid, networkFile, podIp }: ObservedContainer): Promise<void> {
     const { bridge, prefix, gateway } = await this.#ensured();
     const { join } = await import('./links.ts'); // an agent whose pods run does without
@@ -82,7 +84,7 @@ export class PodNetwork {
     try {
       await join({ containerId: id, network, bridge, ip: podIp, prefix, gateway });
     } catch (error) {
-      this.#isLeftToEngine = true;
+      this.#leftToEngine = (await seesBridge(bridge)) ? 'all' : 'next';
       throw error;
     }
   }

@@ -109,6 +109,10 @@ export function infraSpec(
     network: Namespace;
   },
 ): ContainerSpec {
+  if (pod.spec.hostUsers === false)
+    throw new ConfigurationError(
+      'user namespaces are not supported on this device: leave out "hostUsers: false"',
+    );
   return {
     identity: {
       ...identityOf(pod, '', '', { attempt, podDevices, podSinceMs, crashes: 0, joins: {} }),

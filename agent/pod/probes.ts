@@ -159,7 +159,7 @@ class ContainerProbes {
     let timeout: NodeJS.Timeout;
     const wait = (untilMs: number) => {
       dueMs = untilMs;
-      timeout = setTimeout(() => void runOnce(), untilMs - monotonicMs());
+      timeout = setTimeout(() => void runOnce(), Math.max(0, untilMs - monotonicMs()));
     };
     signal.addEventListener('abort', () => clearTimeout(timeout));
     // Whether it is ready must be known at once; how long it needs to begin with holds for each agent.

@@ -161,7 +161,9 @@ function stateOf(
       !restarts(pod, container.name, newest.exitCode);
     const failure = failures.get(container.name);
     if (ends) return terminated(newest);
-    if (failure) return waitingFor(failure);
+    // What could not be started has said so: it waits as one that has ended does.
+    const isOwn = newest.isUnstartable && failure?.reason === 'RunContainerError';
+    if (failure && !isOwn) return waitingFor(failure);
     const { atMs, crashes } = restartOf(newest);
     if (nowMs >= atMs) return terminated(newest);
     return {

@@ -22,6 +22,8 @@ export interface RecordedEvent extends EventSubject {
 
 /** Repetitions are told when there are twice as many, or after this long: links are metered. */
 const TELL_AGAIN_MS = 300_000;
+/** Of more than so many in this time that only their messages tell apart, one is made, as the kubelet does. */
+const SIMILAR = { most: 10, withinMs: 600_000, message: '(combined from similar events): ' };
 /** Events kept while there is no connection; the oldest go first, and their number is told. */
 const CAPACITY = 256;
 
@@ -32,6 +34,8 @@ export class EventRecorder {
   readonly #events = new Map<string, RecordedEvent>(); // by what makes two of them one; oldest first
   readonly #unsent = new Set<string>();
   readonly #toldAtMs = new Map<string, number>();
+  /** By what similar events have in common; oldest first. */
+  readonly #similar = new Map<string, { readonly sinceMs: number; readonly messages: Set<string> }>();
   #dropped = 0;
 
   constructor(now: () => number, onEvent: () => void) {
@@ -40,9 +44,11 @@ export class EventRecorder {
   }
 
   record(subject: EventSubject, type: RecordedEvent['type'], reason: string, message: string): void {
-    const key = [subject.uid, subject.fieldPath, type, reason, message].join('\0');
-    const before = this.#events.get(key);
     const atMs = this.#now();
+    const kind = [subject.uid, subject.fieldPath, type, reason].join('\0');
+    const isOneOfMany = this.#isOneOfMany(kind, message, atMs);
+    const key = `${kind}\0${isOneOfMany ? SIMILAR.message : message}`;
+    const before = this.#events.get(key);
     const count = (before?.count ?? 0) + 1;
     this.#events.delete(key); // to the end of the order
     this.#events.set(key, {
@@ -50,7 +56,7 @@ export class EventRecorder {
       id: before?.id ?? randomUUID(),
       type,
       reason,
-      message,
+      message: isOneOfMany ? `${SIMILAR.message}${message}` : message,
       count,
       firstAtMs: before?.firstAtMs ?? atMs,
       lastAtMs: atMs,
@@ -70,6 +76,19 @@ export class EventRecorder {
     this.#unsent.clear();
     this.#dropped = 0;
     return { events, dropped };
+  }
+
+  #isOneOfMany(kind: string, message: string, atMs: number): boolean {
+    const found = this.#similar.get(kind);
+    const isFresh = found && Math.abs(atMs - found.sinceMs) < SIMILAR.withinMs;
+    const { sinceMs, messages } = isFresh ? found : { sinceMs: atMs, messages: new Set<string>() };
+    if (messages.has(message)) return false;
+    if (messages.size >= SIMILAR.most) return true;
+    this.#similar.delete(kind); // to the end of the order
+    this.#similar.set(kind, { sinceMs, messages: messages.add(message) });
+    const [oldest] = this.#similar.keys();
+    if (this.#similar.size > CAPACITY && oldest !== undefined) this.#similar.delete(oldest);
+    return false;
   }
 
   #dropOldest(): void {

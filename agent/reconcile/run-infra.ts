@@ -25,7 +25,12 @@ export async function runInfra(
   const image = await runtime.infraImage();
   const id = await starts.run(async () => {
     const id = await runtime.create(infraSpec(pod, image, details));
-    await runtime.start(id);
+    try {
+      await runtime.start(id);
+    } catch (error) {
+      await removeContainer(execution, id).catch(() => {}); // nobody tells of one that was only made
+      throw error;
+    }
     return id;
   });
   await connectInfra(execution, id, pod.metadata.uid); // which asks nothing of the engine that others could wait for

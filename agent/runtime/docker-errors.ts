@@ -19,11 +19,23 @@ export function runtimeError(what: string, error: unknown): RuntimeError {
   return new RuntimeError(kind, `${what}: ${message}`, { cause: error });
 }
 
-/** Whether an engine says of a container that its command cannot run: in the words of runc, or of crun by way of Podman. */
+/** Whether an engine says of a container that it cannot run as it is: in its own words, or runc's, or crun's by way of Podman. */
 export function isUnstartable(message: string): boolean {
-  return /unable to start container process: exec: "|attempted to invoke a command that was not found/.test(
-    message,
-  );
+  return UNSTARTABLE.some((words) => words.test(message));
+}
+
+/** What runs it could not make of it what it is to be: no such command or user, a file where a folder is to be, too little memory. */
+const UNSTARTABLE = [
+  /unable to start container process: (exec: "|unable to setup user)/,
+  /error during container init: error (mounting "|setting cgroup config .*: unable to set memory limit)/,
+  /attempted to invoke a command that was not found/,
+  /^unable to find user /,
+  /^workdir ".*" exists on container .* but is not a directory/,
+];
+
+/** Whether Podman says that it did not learn of a container's end, as its conmon was killed: it goes on calling it running. */
+export function isMissedEnd(error: unknown): boolean {
+  return /container state improper: stopped/.test((error as Error).message);
 }
 
 /** What an engine said, without what dockerode says of it. */
@@ -38,7 +50,7 @@ const DENIED =
 function kindOf({ statusCode, code }: EngineAnswer, message: string): FailureKind {
   if (DENIED.test(message)) return 'image-denied';
   if (/no space left on device/i.test(message)) return 'disk-full';
-  if (/invalid reference format|is no name of an image/.test(message)) return 'image-name';
+  if (/invalid reference format|normalizing name|is no name of an image/.test(message)) return 'image-name';
   // A code without an answer is the system's: there was nobody to answer. Ours, of an abort, is no such thing.
   if (statusCode === undefined) return code && code !== 'ABORT_ERR' ? 'engine-down' : 'other';
   if (/port is already allocated|address already in use/i.test(message)) return 'port-taken';

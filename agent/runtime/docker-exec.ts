@@ -30,15 +30,14 @@ export async function runCommand(
   containerId: string,
   command: readonly string[],
   signal: StopSignal,
-  onTaken: () => void = () => {},
+  onStart: () => void = () => {},
 ): Promise<CommandResult> {
   const made = await callPlainly(engine, toMake(containerId, command), signal);
   const { Id } = JSON.parse(made.toString()) as { Id: string };
-  onTaken();
   const inspect = async (until: StopSignal) =>
     JSON.parse((await callPlainly(engine, toInspect(Id), until)).toString()) as ExecState;
   try {
-    const output = payloadIn(await callPlainly(engine, toStart(Id), signal));
+    const output = payloadIn(await callPlainly(engine, { ...toStart(Id), onAnswer: onStart }, signal));
     return {
       exitCode: await exitCodeOf(() => inspect(signal), signal),
       output: output.toString('utf8', 0, MAX_OUTPUT_BYTES),

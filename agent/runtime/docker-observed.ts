@@ -8,6 +8,11 @@ import type { ObservedContainer } from './runtime.ts';
 
 /** What the kubelet says of a command that cannot run; engines differ. */
 const START_ERROR = 128;
+/** How it ended is not known to anybody. */
+const MISSED = {
+  ...{ Status: 'exited', Running: false, ExitCode: 137 },
+  Error: 'Podman did not learn of its end: the process that watches it (conmon) was killed',
+};
 const NEVER = '0001-01-01T00:00:00Z'; // the engine's "not yet"
 
 /** What the engine says of a container, in our words; undefined for one that is nobody's here. */
@@ -21,7 +26,12 @@ export async function observedOf(
   const podman = await engine.call('ask the engine for its version', () => engine.podman());
   const { Config: config } = container;
   const why = engine.unstartable.get(container.Id);
-  const state = { ...container.State, ...(why !== undefined && { Error: why }) };
+  const missedAt = engine.missed.get(container.Id);
+  const state = {
+    ...container.State,
+    ...(why !== undefined && { Error: why }),
+    ...(missedAt !== undefined && { ...MISSED, FinishedAt: missedAt }),
+  };
   const phase = phaseOf(state);
   const isOver = phase === 'exited' && state.Status === 'created';
   const finishedAtMs = parseTime(isOver ? container.Created : state.FinishedAt);
@@ -33,7 +43,7 @@ export async function observedOf(
     imageId: container.Image,
     state: phase,
     exitCode: isOver ? START_ERROR : state.ExitCode,
-    oomKilled: podman ? await podman.ranOutOfMemory(container) : state.OOMKilled,
+    oomKilled: podman ? await podman.ranOutOfMemory({ ...container, State: state }) : state.OOMKilled,
     error: state.Error,
     ...(isOver && { isUnstartable: true as const }),
     startedAtMs: isOver ? finishedAtMs : parseTime(state.StartedAt),

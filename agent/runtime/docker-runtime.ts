@@ -6,6 +6,7 @@ import type { BareNetworks } from './bare-networks.ts';
 import { digestTag } from './digest-tag.ts';
 import { DockerConnection, isPodman } from './docker-connection.ts';
 import { createOptions } from './docker-create.ts';
+import { isMissedEnd } from './docker-errors.ts';
 import { changesOf, EVENT_FILTERS } from './docker-events.ts';
 import { runCommand } from './docker-exec.ts';
 import { DockerImages, type ImageSources } from './docker-images.ts';
@@ -156,21 +157,31 @@ export class DockerRuntime implements Runtime, NetworkMaker {
   }
 
   async signal(id: string, signal: string): Promise<void> {
-    await this.#engine.unlessGone('signal container', () =>
-      this.#engine.docker.getContainer(id).kill({ signal }),
-    );
+    await this.#signal('signal container', id, signal);
+  }
+
+  /** Resolves with whether it was there to be signalled. */
+  async #signal(what: string, id: string, signal: string): Promise<boolean> {
+    const send = () => this.#engine.docker.getContainer(id).kill({ signal });
+    try {
+      return (await this.#engine.unlessGone(what, () => send().then(() => true))) ?? false;
+    } catch (error) {
+      if (!isMissedEnd(error)) throw error;
+      this.#engine.missed.set(id, new Date().toISOString());
+      return false;
+    }
   }
 
   async kill(id: string): Promise<void> {
     if (isBareNetwork(id)) return (await this.#bare()).end(id);
-    const container = this.#engine.docker.getContainer(id);
-    await this.#engine.unlessGone('kill container', () => container.kill({ signal: 'SIGKILL' }));
-    await this.#engine.unlessGone('wait for container', () => container.wait());
+    if (!(await this.#signal('kill container', id, 'SIGKILL'))) return;
+    await this.#engine.unlessGone('wait for container', () => this.#engine.docker.getContainer(id).wait());
   }
 
   async remove(id: string): Promise<void> {
     if (isBareNetwork(id)) return (await this.#bare()).remove(id);
     this.#engine.unstartable.delete(id);
+    this.#engine.missed.delete(id);
     const remove = () =>
       this.#engine.unlessGone('remove container', () =>
         this.#engine.docker.getContainer(id).remove({ force: true, v: true }),
@@ -178,6 +189,7 @@ export class DockerRuntime implements Runtime, NetworkMaker {
     try {
       await remove();
     } catch (error) {
+      if (isMissedEnd(error)) return remove(); // by now Podman knows that it has ended
       const dependents = dependentsIn(error as Error, id);
       if (dependents.length === 0) throw error;
       for (const dependent of dependents) await this.remove(dependent);
@@ -249,8 +261,8 @@ export class DockerRuntime implements Runtime, NetworkMaker {
     return this.#networks.removeNetwork(name);
   }
 
-  exec(id: string, command: readonly string[], signal: StopSignal, onTaken?: () => void) {
-    return runCommand(this.#engine.address, id, command, signal, onTaken);
+  exec(id: string, command: readonly string[], signal: StopSignal, onStart?: () => void) {
+    return runCommand(this.#engine.address, id, command, signal, onStart);
   }
 
   async execAttached(id: string, options: ExecOptions, signal: AbortSignal): Promise<AttachedProcess> {

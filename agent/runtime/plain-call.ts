@@ -22,6 +22,8 @@ export interface PlainCall {
   readonly body?: object;
   /** Of the answer; what comes after that is read and forgotten. */
   readonly mostBytes: number;
+  /** Called when the answer begins. */
+  readonly onAnswer?: () => void;
 }
 
 /**
@@ -49,6 +51,7 @@ export function callPlainly(to: EngineAddress, call: PlainCall, signal: StopSign
     };
     sent.on('error', fail).on('response', (response: IncomingMessage) => {
       isAnswered = true;
+      call.onAnswer?.();
       const parts: Buffer[] = [];
       let bytes = 0;
       response.on('error', fail).on('data', (part: Buffer) => {

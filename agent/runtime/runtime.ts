@@ -380,14 +380,14 @@ export interface Runtime {
   infraImage(): Promise<string>;
   /**
    * Runs a command in the container. When the signal is aborted it rejects: with the signal's reason where the command runs
-   * still, otherwise with `engine-down`, for it was the engine that was waited for. `onTaken` is called when the engine has
-   * taken the command, before it begins.
+   * still, otherwise with `engine-down`, for it was the engine that was waited for. `onStart` is called when the
+   * engine starts the command.
    */
   exec(
     id: string,
     command: readonly string[],
     signal: StopSignal,
-    onTaken?: () => void,
+    onStart?: () => void,
   ): Promise<CommandResult>;
   /** Runs a command in the container, joined to the caller. It is let go of when the signal is aborted. */
   execAttached(id: string, options: ExecOptions, signal: AbortSignal): Promise<AttachedProcess>;

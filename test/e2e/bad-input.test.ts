@@ -194,7 +194,27 @@ t.test('bad input', async (t) => {
     await stand.apply(pod('port', {}, { ports }));
     const waiting = await waits('port', 'CreatePodSandboxError');
     t.match(waiting.message, /address already in use|port is already allocated/);
+    const field = encodeURIComponent('involvedObject.name=port,reason=FailedCreatePodSandBox');
+    await until('it was tried again', async () => {
+      const path = `/api/v1/namespaces/default/events?fieldSelector=${field}`;
+      const { items } = (await stand.api.call('GET', path)) as { items: { count: number }[] };
+      return items.reduce((tries, { count }) => tries + count, 0) > 1;
+    });
+    const label = [`holdfast.dev/node=${stand.node}`, 'holdfast.dev/pod.name=port'];
+    const made = () => engine.docker.listContainers({ all: true, filters: { label } });
+    t.ok((await made()).length <= 1, 'each try takes its container along');
     await stand.kubectl('delete', 'pod', 'port', '--wait');
+    await until('nothing is left of it', async () => (await made()).length === 0);
+  });
+
+  await scenario('user namespaces, which no device has', async (t) => {
+    await stand.apply(pod('users', { hostUsers: false }));
+    const waiting = await waits('users', 'CreatePodSandboxError');
+    t.match(
+      waiting.message,
+      /user namespaces are not supported on this device: leave out "hostUsers: false"/,
+    );
+    await stand.kubectl('delete', 'pod', 'users', '--wait');
   });
 
   await scenario('configuration that is missing, and then comes', async () => {
@@ -289,6 +309,10 @@ t.test('bad input', async (t) => {
 
   await scenario('a full disk, on the device', async (t) => {
     const filler = join(stand.agentDir, 'filler');
+    // Its database may have room left in a file that is written anew from the beginning: not when it has just been opened.
+    await stand.agent.end();
+    await stand.startAgent();
+    await stand.agent.line(/connected to the hub/);
     const said = stand.agent.lines.length;
     fill(filler);
     await stand.apply(pod('late'));

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import t from 'tap';
@@ -111,6 +111,22 @@ t.test('containers on Podman', { skip: whyNoPodman() ?? false }, async (t) => {
     await ended(owner);
     await t.rejects(runtime.start(joiner), { kind: 'gone', message: /it does not run/ });
     t.match(await runtime.inspect(owner), { state: 'exited' });
+  });
+
+  await t.test('who watches a container is killed, and then the container', async (t) => {
+    const id = await run({});
+    const { pid = 0 } = (await runtime.inspect(id)) ?? {};
+    const [, conmon] = /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    t.match(readFileSync(`/proc/${conmon}/cmdline`, 'utf8'), /conmon.*-c\0[0-9a-f]{64}/);
+    for (const each of [Number(conmon), pid]) process.kill(each, 'SIGKILL');
+    t.match(await runtime.inspect(id), { state: 'running' }, 'Podman does not know');
+    await runtime.kill(id);
+    t.match(await runtime.inspect(id), {
+      ...{ state: 'exited', exitCode: 137, oomKilled: false, finishedAtMs: Number },
+      error: /Podman did not learn of its end/,
+    });
+    await runtime.remove(id);
+    t.equal(await runtime.inspect(id), undefined);
   });
 
   await t.test('the image of infra containers, which somebody removes, is made again', async (t) => {

@@ -71,9 +71,14 @@ t.test('a command that cannot run', async (t) => {
   const terminated = { exitCode: 128, reason: 'StartError', message: 'exec: "/no"' };
   t.match(only(over)?.state, { terminated });
   const failure = { count: 1, atMs: 0, reason: 'RunContainerError', message: 'exec: "/no"' };
-  t.match(only({ containers: [ended(pod, unstartable)], failures: new Map([['main', failure]]) }), {
-    state: { waiting: { reason: 'RunContainerError' } },
+  const tried = { containers: [ended(pod, { ...unstartable, crashes: 1 })], nowMs: 5 };
+  t.match(only({ ...tried, failures: new Map([['main', failure]]) }), {
+    state: { waiting: { reason: 'CrashLoopBackOff' } },
     lastState: { terminated },
+  });
+  const other = { ...failure, reason: 'CreateContainerConfigError' };
+  t.match(only({ ...tried, failures: new Map([['main', other]]) }), {
+    state: { waiting: { reason: 'CreateContainerConfigError' } },
   });
 });
 

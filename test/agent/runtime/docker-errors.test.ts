@@ -1,5 +1,5 @@
 import t from 'tap';
-import { runtimeError } from '../../../agent/runtime/docker-errors.ts';
+import { isUnstartable, runtimeError } from '../../../agent/runtime/docker-errors.ts';
 
 /* What engines answer in the words of each, and what the plan is told. */
 
@@ -25,6 +25,12 @@ const ROWS: readonly (readonly [engine: string, statusCode: number, message: str
     'Podman',
     400,
     'normalizing name "App": invalid reference format: repository name must be lowercase',
+    'image-name',
+  ],
+  [
+    'Podman',
+    500,
+    'normalizing image: normalizing name for compat API: repository name must be lowercase',
     'image-name',
   ],
   ['Docker', 500, 'Get "https://r/v2/app/manifests/1": no basic auth credentials', 'image-denied'],
@@ -61,3 +67,27 @@ for (const [engine, statusCode, message, kind] of ROWS)
       message: `start container: ${message}`,
     });
   });
+
+/* As Docker 20.10 and Podman 4.3.1 say it, both with runc 1.1. */
+const INIT = 'runc create failed: unable to start container process';
+const OF_INIT = `${INIT}: error during container init`;
+for (const [what, message, wanted] of [
+  ['no command', `${INIT}: exec: "nosuch": executable file not found in $PATH: unknown`, true],
+  ['no file of users', `${INIT}: unable to setup user: unable to find user 0: read /etc/passwd`, true],
+  ['no user', 'unable to find user nosuch: no matching entries in passwd file', true],
+  [
+    'a mount on a file',
+    `${OF_INIT}: error mounting "/a" to rootfs at "/b": mount /a:/b: not a directory`,
+    true,
+  ],
+  [
+    'too little memory',
+    `${OF_INIT}: error setting cgroup config for procHooks process: unable to set memory limit to 65536`,
+    true,
+  ],
+  ['a folder that is a file', 'workdir "/f" exists on container 1a2b, but is not a directory', true],
+  ['a network that ends', `${INIT}: cannot open /proc/12/ns/net: no such file or directory`, false],
+  ['a control group in use', `${OF_INIT}: error setting cgroup config for procHooks process: EBUSY`, false],
+  ['nothing', '', false],
+] as const)
+  t.test(`whether it cannot run as it is: ${what}`, async (t) => t.equal(isUnstartable(message), wanted));

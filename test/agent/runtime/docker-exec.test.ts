@@ -69,20 +69,19 @@ t.test('a command that is given up: whose fault that is', async (t) => {
     });
 });
 
-t.test('who waits is told when the engine has taken it', async (t) => {
-  let take: (() => void) | undefined;
-  const engine = await engineThat(t, {
-    make: (response) => {
-      take = () => says({ Id: 'e1' })(response);
-      asked.resolve();
-    },
+t.test('who waits is told when the engine starts it', async (t) => {
+  const asked = Promise.withResolvers<ServerResponse>();
+  const engine = await engineThat(t, { start: asked.resolve });
+  const started = Promise.withResolvers<void>();
+  let isStarted = false;
+  const result = runCommand(engine, 'c1', ['true'], new Stop(), () => {
+    isStarted = true;
+    started.resolve();
   });
-  const asked = Promise.withResolvers<void>();
-  const seen: string[] = [];
-  const result = runCommand(engine, 'c1', ['true'], new Stop(), () => seen.push('taken'));
-  await asked.promise;
-  t.same(seen, []);
-  take?.();
+  const response = await asked.promise;
+  t.notOk(isStarted, 'it is not, before the engine answers');
+  response.flushHeaders();
+  await started.promise;
+  response.end();
   t.match(await result, { exitCode: 0, output: '' });
-  t.same(seen, ['taken']);
 });
