@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { linkName } from '../../agent/runtime/network-name.ts';
+import { bridgeName, linkName } from '../../agent/runtime/network-name.ts';
 import { bareNetworksOf } from '../support/bare-networks.ts';
 import type { Engine } from '../support/engine.ts';
 import { freePort } from '../support/free-port.ts';
@@ -156,6 +156,27 @@ export async function podNetwork(t: Test, engine: Engine): Promise<void> {
       t.equal(await ipOf('one'), addresses.one);
     },
   );
+
+  const isDockers = !isBare && 'Docker makes it when it starts, and not before';
+  await t.test('a bridge that somebody deletes is made for the next pod', { skip: isDockers }, async (t) => {
+    const before = await pods.id('one');
+    execFileSync('ip', ['link', 'delete', bridgeName(stand.node)]);
+    await stand.apply(served('next'));
+    await pods.ready('next');
+    await stand.apply(served('after'));
+    await pods.ready('after');
+    t.equal(await fetched('after', await ipOf('next')), 'next');
+    t.match(await infraOf('after'), /./, 'the agent goes on joining pods');
+    await stand.agent.end();
+    await stand.startAgent();
+    await until('those that it had joined are joined again', () =>
+      fetched('two', addresses.one).then(
+        (said) => said === 'one',
+        () => false,
+      ),
+    );
+    t.equal(await pods.id('one'), before);
+  });
 
   await t.test('nothing is left of a pod that is gone', async (t) => {
     const links = () => execFileSync('ip', ['-br', 'link', 'show', 'type', 'veth'], { encoding: 'utf8' });
