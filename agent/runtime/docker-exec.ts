@@ -36,8 +36,13 @@ export async function runCommand(
   const { Id } = JSON.parse(made.toString()) as { Id: string };
   const inspect = async (until: StopSignal) =>
     JSON.parse((await callPlainly(engine, toInspect(Id), until)).toString()) as ExecState;
+  let hasStarted = false;
+  const onAnswer = () => {
+    hasStarted = true;
+    onStart();
+  };
   try {
-    const output = payloadIn(await callPlainly(engine, { ...toStart(Id), onAnswer: onStart }, signal));
+    const output = payloadIn(await callPlainly(engine, { ...toStart(Id), onAnswer }, signal));
     return {
       exitCode: await exitCodeOf(() => inspect(signal), signal),
       output: output.toString('utf8', 0, MAX_OUTPUT_BYTES),
@@ -46,7 +51,8 @@ export async function runCommand(
     if (!signal.aborted) throw error;
     const state = inspect(AbortSignal.timeout(END_MS));
     void endOf(state, containerId);
-    if (error !== signal.reason || (await runsStill(state))) throw error;
+    if (!hasStarted) throw error;
+    if (await runsStill(state)) throw signal.reason;
     throw new RuntimeError('engine-down', 'exec in container: the engine did not tell of its end in time');
   }
 }
