@@ -109,7 +109,9 @@ export function infraSpec(
     network: Namespace;
   },
 ): ContainerSpec {
-  if (pod.spec.hostUsers === false)
+  // Kubernetes' API asks for it with an unmasked /proc, which the device's owner has to allow.
+  const isUnmasked = ownContainersOf(pod).some(({ securityContext: own }) => own?.procMount === 'Unmasked');
+  if (pod.spec.hostUsers === false && !isUnmasked)
     throw new ConfigurationError(
       'user namespaces are not supported on this device: leave out "hostUsers: false"',
     );
