@@ -76,7 +76,10 @@ export class PodNetwork {
     return !makesNetwork || isJoined(id);
   }
 
-  /** Rejects when it cannot be done here; from then on the engine makes the networks, or the next with the bridge that is missing. */
+  /**
+   * Rejects when it cannot be done here: from then on the engine makes the networks. Where only the bridge is missing it makes
+   * one, and the bridge with it.
+   */
   async connect({ id, pid, networkFile, podIp }: ObservedContainer): Promise<void> {
     const { bridge, prefix, gateway } = await this.#ensured();
     const { join } = await import('./links.ts'); // an agent whose pods run does without

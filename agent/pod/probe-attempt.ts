@@ -20,7 +20,8 @@ const MOST_OUTPUT = 200;
 
 /**
  * One try. Returns why it failed, undefined when it did not: to be too slow is to fail as well, for a command from when the
- * engine starts it. Rejects only where the engine could not be asked, which says nothing of the container. `warn` takes what is strange about one that did not fail.
+ * engine starts it. Rejects only where the engine could not be asked, which says nothing of the container. `warn` takes what
+ * is strange about one that did not fail.
  */
 export async function attempt(
   action: ProbeAction,

@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { payloadIn } from './multiplexed.ts';
 import { callPlainly, type EngineAddress, type PlainCall } from './plain-call.ts';
 import { type CommandResult, RuntimeError } from './runtime.ts';
@@ -59,7 +59,7 @@ export async function runCommand(
 
 /** Who hangs, where a command was given up: the command (true), or the engine that has it. */
 async function runsStill(state: Promise<ExecState>): Promise<boolean> {
-  const late = setTimeout(SAY_WITHIN_MS, false, { ref: false });
+  const late = sleep(SAY_WITHIN_MS, false, { ref: false });
   return Promise.race([
     state.then(
       ({ Running }) => Running,
