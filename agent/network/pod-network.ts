@@ -27,8 +27,8 @@ export class PodNetwork {
   #way: Promise<Way> | undefined;
   #subnet: string | undefined;
   #hasPrograms: Promise<boolean> | undefined;
-  /** It was tried, and can not be done here; or not for as long as the engine has not made the bridge anew. */
-  #leftToEngine: 'none' | 'next' | 'all' = 'none';
+  /** It was tried, and can not be done here. */
+  #isLeftToEngine = false;
 
   constructor(options: PodNetworkOptions) {
     this.#options = options;
@@ -61,13 +61,8 @@ export class PodNetwork {
     if (pod.spec.hostNetwork) return { network: { type: 'host' }, ip: '' };
     const network = await this.#ensured();
     const ip = this.#addressFor(pod.metadata.uid, network);
-    const isLeft = this.#leftToEngine !== 'none';
-    if (this.#leftToEngine === 'next') this.#leftToEngine = 'none';
-    const way = engineMakes(pod) || isLeft ? undefined : await this.#wayInto(network);
-    // Podman shares nothing but a network that is nothing else.
-    if (way === undefined || (way === 'bare' && sharesMore(pod)))
-      return { network: { type: 'named', name: network.name, ip }, ip };
-    return { network: { type: way }, ip };
+    const way = await this.#wayOf(pod, network);
+    return { network: way ? { type: way } : { type: 'named', name: network.name, ip }, ip };
   }
 
   /** Whether nothing is left to do for the network of a running infra container. */
@@ -77,8 +72,8 @@ export class PodNetwork {
   }
 
   /**
-   * Rejects when it cannot be done here: from then on the engine makes the networks. Where only the bridge is missing it makes
-   * one, and the bridge with it.
+   * Rejects when it cannot be done here: from then on the engine makes the networks; or when somebody has deleted the bridge,
+   * which the engine makes with the next.
    */
   async connect({ id, pid, networkFile, podIp }: ObservedContainer): Promise<void> {
     const { bridge, prefix, gateway } = await this.#ensured();
@@ -87,7 +82,7 @@ export class PodNetwork {
     try {
       await join({ containerId: id, network, bridge, ip: podIp, prefix, gateway });
     } catch (error) {
-      this.#leftToEngine = (await seesBridge(bridge)) ? 'all' : 'next';
+      this.#isLeftToEngine = await seesBridge(bridge);
       throw error;
     }
   }
@@ -123,6 +118,15 @@ export class PodNetwork {
     return network;
   }
 
+  async #wayOf(pod: Pod, network: EngineNetwork): Promise<Way> {
+    if (this.#isLeftToEngine || engineMakes(pod)) return undefined;
+    const way = await this.#wayInto(network);
+    // Podman shares nothing but a network that is nothing else.
+    if (way === 'bare' && sharesMore(pod)) return undefined;
+    // Asked for each: a bridge that somebody deleted is there again with the first network that the engine makes.
+    return (await seesBridge(network.bridge)) ? way : undefined;
+  }
+
   #wayInto(network: EngineNetwork): Promise<Way> {
     this.#way ??= this.#findWay(network).catch((error: unknown) => {
       this.#way = undefined;
@@ -131,7 +135,7 @@ export class PodNetwork {
     return this.#way;
   }
 
-  async #findWay({ name, bridge, lasts, subnet }: EngineNetwork): Promise<Way> {
+  async #findWay({ name, lasts, subnet }: EngineNetwork): Promise<Way> {
     const { maker } = this.#options;
     const parsed = parseSubnet(subnet);
     if (lasts === 'never' || (lasts === 'held' && !maker.hasBareNetworks) || !parsed) return undefined;
@@ -140,7 +144,7 @@ export class PodNetwork {
     const way = lasts === 'held' ? 'bare' : 'made-by-itself';
     if (way === 'bare' && !(await sharesMounts(await maker.holdNetwork(name, lastAddress(parsed)))))
       return undefined;
-    return (await seesBridge(bridge)) ? way : undefined;
+    return way;
   }
 }
 
