@@ -27,7 +27,7 @@ export class PodNetwork {
   #way: Promise<Way> | undefined;
   #subnet: string | undefined;
   #hasPrograms: Promise<boolean> | undefined;
-  /** It was tried, and can not be done here. */
+  /** It was tried, and could not be done. */
   #isLeftToEngine = false;
 
   constructor(options: PodNetworkOptions) {
@@ -39,6 +39,7 @@ export class PodNetwork {
   forget(): void {
     this.#network = undefined;
     this.#way = undefined;
+    this.#isLeftToEngine = false;
   }
 
   /** The device's own address in it. Rejects while the engine does not answer. */
@@ -72,8 +73,8 @@ export class PodNetwork {
   }
 
   /**
-   * Rejects when it cannot be done here: from then on the engine makes the networks; or when somebody has deleted the bridge,
-   * which the engine makes with the next.
+   * Rejects when it cannot be done here: from then on the engine makes the networks, until `forget`; or when somebody has
+   * deleted the bridge, which the engine makes with the next.
    */
   async connect({ id, pid, networkFile, podIp }: ObservedContainer): Promise<void> {
     const { bridge, prefix, gateway } = await this.#ensured();
@@ -82,7 +83,7 @@ export class PodNetwork {
     try {
       await join({ containerId: id, network, bridge, ip: podIp, prefix, gateway });
     } catch (error) {
-      this.#isLeftToEngine = await seesBridge(bridge);
+      this.#isLeftToEngine ||= await seesBridge(bridge);
       throw error;
     }
   }
