@@ -1,7 +1,7 @@
 import type Docker from 'dockerode';
 import { INFRA_COMMAND, OWN_NETWORK } from './infra-image.ts';
 import { labelsOf } from './labels.ts';
-import type { ContainerSpec, Namespace } from './runtime.ts';
+import type { ContainerSpec, Namespace, PortBinding } from './runtime.ts';
 
 /** Kubernetes' own: the kernel gives a container its share of the CPUs anew each time. */
 const CPU_PERIOD_US = 100_000;
@@ -149,14 +149,11 @@ function modeOf(namespace: Namespace): string | undefined {
 }
 
 function portBindings({ ports }: ContainerSpec): Docker.PortMap {
-  return Object.fromEntries(
-    ports
-      .filter(({ hostPort }) => hostPort > 0)
-      .map(({ containerPort, protocol, hostPort, hostIp }) => [
-        `${containerPort}/${protocol}`,
-        [{ HostIp: hostIp, HostPort: String(hostPort) }],
-      ]),
-  );
+  const published = ports.filter(({ hostPort }) => hostPort > 0);
+  // One port of the container may be several of the host's.
+  const byPort = Map.groupBy(published, ({ containerPort, protocol }) => `${containerPort}/${protocol}`);
+  const addressOf = ({ hostIp, hostPort }: PortBinding) => ({ HostIp: hostIp, HostPort: String(hostPort) });
+  return Object.fromEntries([...byPort].map(([port, bound]) => [port, bound.map(addressOf)]));
 }
 
 function cpuQuota(milli: number): number {

@@ -213,6 +213,13 @@ export async function podContainers(t: Test, engine: Engine): Promise<void> {
     const { status } = await pods.get('stuck');
     t.equal(status?.phase, 'Pending');
     t.match(status?.containerStatuses?.[0]?.state?.waiting, { reason: 'PodInitializing' });
+    const conditions = async () =>
+      Object.fromEntries(
+        ((await pods.get('stuck')).status?.conditions ?? []).map((each) => [each.type, each.status]),
+      );
+    const whole = { Initialized: 'True', ContainersReady: 'True', Ready: 'True' };
+    const begun = { PodScheduled: 'True', PodReadyToStartContainers: 'True' };
+    t.same(await conditions(), { ...begun, Initialized: 'False', ContainersReady: 'False', Ready: 'False' });
     t.match(await conditionOf('stuck', 'Initialized'), {
       status: 'False',
       reason: 'ContainersNotInitialized',
@@ -221,6 +228,7 @@ export async function podContainers(t: Test, engine: Engine): Promise<void> {
     t.match(await stand.kubectl('get', 'pod', 'stuck'), /0\/1 +Init:0\/1 +0/);
     await pods.exec('stuck', 'waits', 'touch', '/log/go');
     await pods.ready('stuck');
+    t.same(await conditions(), { ...begun, ...whole });
   });
 
   await t.test('one that fails for good fails the pod', async (t) => {

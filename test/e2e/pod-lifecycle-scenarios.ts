@@ -135,6 +135,16 @@ export async function podLifecycle(t: Test, engine: Engine): Promise<void> {
       exits('on-failure', 'test -f /ctl/x && exit 0; touch /ctl/x; exit 5', 'OnFailure'),
       exits('never', 'exit 0', 'Never'),
       exits('never-fails', 'exit 3', 'Never'),
+      podOf(
+        'greedy',
+        {
+          main: {
+            command: shell('x=$(dd if=/dev/zero bs=1M count=64 2>/dev/null | busybox tr "\\0" a)'),
+            resources: { limits: { memory: '16Mi' } },
+          },
+        },
+        { restartPolicy: 'Never' },
+      ),
       podOf('never-begins', { main: { command: ['/no-such-command'] } }, { restartPolicy: 'Never' }),
       podOf(
         'ruled',
@@ -196,6 +206,8 @@ export async function podLifecycle(t: Test, engine: Engine): Promise<void> {
       restartCount: 0,
       state: { terminated: { exitCode: 3, reason: 'Error' } },
     });
+    const greedy = (await pods.phase('greedy', 'Failed')).status?.containerStatuses?.[0];
+    t.match(greedy?.state?.terminated, { exitCode: 137, reason: 'OOMKilled' });
     const unstartable = (await pods.phase('never-begins', 'Failed')).status;
     t.match(unstartable?.containerStatuses?.[0], {
       restartCount: 0,

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { bridgeName, linkName } from '../../agent/runtime/network-name.ts';
+import { bridgeName, linkName, networksDirectory } from '../../agent/runtime/network-name.ts';
 import { bareNetworksOf } from '../support/bare-networks.ts';
 import type { Engine } from '../support/engine.ts';
 import { freePort } from '../support/free-port.ts';
@@ -39,7 +39,7 @@ export async function podNetwork(t: Test, engine: Engine): Promise<void> {
   t.teardown(() => stand.close());
   await makeAppImages(engine, [1]);
   await stand.start();
-  const hostPort = await freePort();
+  const [hostPort, atAddress] = [await freePort(), await freePort()];
   const served = (name: string, ports: object[] = []) =>
     podOf(
       name,
@@ -47,7 +47,14 @@ export async function podNetwork(t: Test, engine: Engine): Promise<void> {
       { terminationGracePeriodSeconds: 1 },
     );
   await stand.apply(
-    listOf(served('one'), served('two'), served('published', [{ containerPort: 80, hostPort }])),
+    listOf(
+      served('one'),
+      served('two'),
+      served('published', [
+        { containerPort: 80, hostPort },
+        { containerPort: 80, hostPort: atAddress, hostIP: '127.0.0.2' },
+      ]),
+    ),
   );
   for (const name of ['one', 'two', 'published']) await pods.ready(name);
   const addresses = { one: await ipOf('one'), two: await ipOf('two'), published: await ipOf('published') };
@@ -59,6 +66,9 @@ export async function podNetwork(t: Test, engine: Engine): Promise<void> {
     t.equal(await fetched('published', addresses.one), 'one', 'whoever has made their networks');
     const here = await fetch(`http://127.0.0.1:${hostPort}/`);
     t.equal((await here.text()).trim(), 'published', 'its port is published');
+    const there = await fetch(`http://127.0.0.2:${atAddress}/`);
+    t.equal((await there.text()).trim(), 'published', 'at an address as well');
+    await t.rejects(fetch(`http://127.0.0.1:${atAddress}/`), 'and at no other');
     t.equal(await pods.exec('one', 'main', 'cat', '/etc/hostname'), 'one');
     const addressesOf = await pods.exec('one', 'main', 'cat', '/proc/net/if_inet6');
     t.notMatch(addressesOf, 'eth0', 'without an IPv6 address, which would lead nowhere');
@@ -115,6 +125,24 @@ export async function podNetwork(t: Test, engine: Engine): Promise<void> {
     const now = new Set((await engine.containers(stand.node)).map(({ id }) => id));
     t.ok(before.every(({ id }) => now.has(id)));
     t.equal(await fetched('late', addresses.two), 'two');
+  });
+
+  await t.test('and when the device starts anew', async (t) => {
+    await stand.agent.end('SIGKILL');
+    for (const { id } of await engine.containers(stand.node)) await engine.kill(id);
+    const bare = (await Promise.all(['one', 'two', 'late'].map(infraOf))).filter(() => isBare);
+    for (const name of bare) execFileSync('ip', ['netns', 'delete', name]);
+    rmSync(networksDirectory(stand.runDir), { recursive: true, force: true }); // all that is in /run is gone
+    await stand.startAgent();
+    for (const name of ['one', 'two', 'published'] as const) {
+      await until(`${name} is reached`, () =>
+        fetched('late', addresses[name]).then(
+          (said) => said === name,
+          () => false,
+        ),
+      );
+      t.equal(await ipOf(name), addresses[name]);
+    }
   });
 
   await t.test(

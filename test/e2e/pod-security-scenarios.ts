@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PodSpec, SecurityContext } from 'kubernetes-types/core/v1.d.ts';
 import type { Test } from 'tap';
@@ -66,6 +66,12 @@ export async function podSecurity(t: Test, engine: Engine): Promise<void> {
         },
       }),
       secured('sees-all', {}, { hostPID: true }),
+      secured('hosts', {}, { hostNetwork: true, hostIPC: true }),
+      podOf(
+        'together',
+        { main: {}, other: { command: shell('sleep 98765') } },
+        { shareProcessNamespace: true },
+      ),
     ),
   );
   const says = async (name: string, script: string) => {
@@ -124,6 +130,16 @@ export async function podSecurity(t: Test, engine: Engine): Promise<void> {
     await pods.ready('shares');
     t.equal(await pods.exec('shares', 'reads', 'cat', '/dev/shm/said'), 'shared');
     t.match(await says('sees-all', 'busybox ps | busybox grep -c dockerd'), /[1-9]/);
+    t.match(await says('together', 'busybox ps'), /sleep 98765/);
+    t.notMatch(await pods.exec('shares', 'reads', 'busybox', 'ps'), /shared > /, 'who does not ask does not');
+    const [net, ipc, pid] = ['net', 'ipc', 'pid'].map((kind) => readlinkSync(`/proc/self/ns/${kind}`));
+    const own = (name: string, kind: string) => says(name, `busybox readlink /proc/self/ns/${kind}`);
+    t.equal(await own('hosts', 'net'), net);
+    t.equal(await own('hosts', 'ipc'), ipc);
+    t.not(await own('hosts', 'pid'), pid, 'and nothing that it did not ask for');
+    t.equal(await own('sees-all', 'pid'), pid);
+    t.not(await own('sees-all', 'net'), net);
+    t.not(await own('sees-all', 'ipc'), ipc);
   });
 
   await t.test("the word of the device's owner", async (t) => {
@@ -196,5 +212,8 @@ export async function podSecurity(t: Test, engine: Engine): Promise<void> {
     });
     t.ok(await pods.isReady('inside'), 'and the pod goes on');
     t.ok(await pods.isReady('user'), 'as do all others');
+    await stand.agent.end('SIGTERM');
+    await stand.startAgent('--require-digest', 'true');
+    await denied('user', /requireDigest/);
   });
 }

@@ -133,11 +133,19 @@ t.test('the request that makes a container', async (t) => {
     t.match(createOptions('device', spec({ cpuMilli })).HostConfig, { CpuQuota }, why);
   const ports = [
     { containerPort: 80, protocol: 'tcp' as const, hostPort: 8080, hostIp: '' },
+    { containerPort: 80, protocol: 'tcp' as const, hostPort: 8081, hostIp: '127.0.0.2' },
     { containerPort: 53, protocol: 'udp' as const, hostPort: 0, hostIp: '' },
   ];
   const published = createOptions('device', spec({ ports }));
   t.same(published.ExposedPorts, { '80/tcp': {}, '53/udp': {} });
-  t.same(published.HostConfig?.PortBindings, { '80/tcp': [{ HostIp: '', HostPort: '8080' }] });
+  t.same(published.HostConfig?.PortBindings, {
+    '80/tcp': [
+      { HostIp: '', HostPort: '8080' },
+      { HostIp: '127.0.0.2', HostPort: '8081' },
+    ],
+  });
+  const confined = createOptions('device', spec({ appArmor: 'of-the-device' }));
+  t.same(confined.HostConfig?.SecurityOpt, ['apparmor=of-the-device']);
   const joined = createOptions('device', spec({ network: { type: 'container', id: 'i' }, hostname: 'web' }));
   t.equal(joined.HostConfig?.NetworkMode, 'container:i');
   t.equal(joined.Hostname, undefined, 'who shares a network shares its name');
