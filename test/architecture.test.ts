@@ -12,7 +12,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   // Down: link, state, reconcile, runtime; up: runtime, pod, reconcile, link.
   'agent/runtime': ['agent/monotonic.ts', 'proto/limit.ts'],
-  'agent/pod': ['agent/runtime', 'proto/canonical-json.ts', 'proto/local-path.ts', 'proto/pod-update.ts'],
+  'agent/pod': [
+    'agent/runtime',
+    'proto/canonical-json.ts',
+    'proto/local-path.ts',
+    'proto/pod-update.ts',
+    'agent/time-text.ts',
+  ],
   'agent/state': ['agent/pod', 'proto'],
   'agent/dns': ['agent/pod/cluster-domain.ts', 'agent/pod/pod.ts', 'agent/runtime/runtime.ts'],
   'agent/network': ['agent/monotonic.ts', 'agent/pod/pod.ts', 'agent/runtime'],
@@ -37,6 +43,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'agent/dns/resolver.ts',
     'proto/limit.ts',
     'proto/pod-update.ts',
+    'agent/time-text.ts',
   ],
   'agent/link': [
     'agent/monotonic.ts',
@@ -57,6 +64,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'agent/state',
     'proto/node-reboot.ts',
     'proto/request-answer.ts',
+    'agent/time-text.ts',
   ],
   'agent/update': [
     'agent/pod/consent.ts',
@@ -74,6 +82,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'agent/state',
     'proto/canonical-json.ts',
     'proto/small-file.ts',
+    'agent/time-text.ts',
   ],
   'agent/joining': ['agent/config.ts', 'proto/settings'],
   'agent/local': ['agent/pod/lease.ts', 'agent/pod/pod.ts', 'proto/make-directory.ts'],
@@ -100,6 +109,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'agent/version.ts',
     'proto/diagnosis.ts',
     'proto/support',
+    'agent/time-text.ts',
   ],
   'agent/streams': ['agent/runtime', 'agent/usage', 'proto'],
   'agent/usage': ['agent/runtime/runtime.ts', 'proto/limit.ts'],
@@ -114,6 +124,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'agent/log.ts': [],
   'agent/monotonic.ts': [],
+  'agent/time-text.ts': [],
   'agent/version.ts': [],
   'agent/device.ts': ['agent'],
   'agent/agent.ts': ['agent', 'proto'],

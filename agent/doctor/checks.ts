@@ -1,4 +1,5 @@
 import { type Finding, ok, problem, warning } from '../../proto/diagnosis.ts';
+import { timeText } from '../time-text.ts';
 
 /* What is known of a device, and what is to be said of it. Pure: survey.ts is what looks. */
 
@@ -161,20 +162,20 @@ function limits({ hasMemoryLimit, hasCpuQuota, hasPidsLimit, cgroupVersion }: En
 }
 
 function clock({ nowMs, isClockSynchronised, identity }: DeviceFacts): Finding {
-  const now = new Date(nowMs).toISOString().slice(0, 19);
+  const now = timeText(nowMs);
   if (identity && nowMs < identity.certificate.fromMs)
     return problem(
       'clock',
-      `it is ${now}Z here, before this device joined its hub`,
+      `it is ${now} here, before this device joined its hub`,
       'set it ("date -s", or a time server): TLS trusts nobody with a clock that is wrong',
     );
   if (isClockSynchronised === false)
     return warning(
       'clock',
-      `${now}Z, and no time server sets it`,
+      `${now}, and no time server sets it`,
       'start one: systemd-timesyncd, chrony, ntpd',
     );
-  return ok('clock', `${now}Z${isClockSynchronised ? ', set by a time server' : ''}`);
+  return ok('clock', `${now}${isClockSynchronised ? ', set by a time server' : ''}`);
 }
 
 function hub(facts: DeviceFacts, { node, host, certificate }: IdentityFacts): Finding[] {

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { NodeCondition } from 'kubernetes-types/core/v1.d.ts';
+import { timeText } from '../time-text.ts';
 
 /** Clocks of hubs and devices may differ by so much. */
 const TOLERANCE_MS = 60_000;
@@ -17,7 +18,7 @@ export function notBeforeMs(certificate: string): number {
 /** Whether the device's clock can be right: times that have passed are behind it. Pure. `at`: RFC 3339. */
 export function clockCondition(nowMs: number, passedMs: number, at: string): NodeCondition {
   const isBehind = nowMs + TOLERANCE_MS < passedMs;
-  const passed = `${new Date(passedMs).toISOString().slice(0, 19)}Z`;
+  const passed = timeText(passedMs);
   return {
     type: 'ClockUntrusted',
     status: isBehind ? 'True' : 'False',

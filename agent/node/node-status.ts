@@ -6,6 +6,7 @@ import type { DeviceUnit } from '../resources/device-allocation.ts';
 import type { DeviceInventory } from '../resources/device-inventory.ts';
 import { allocatableOf, type Reserve } from '../resources/reserve.ts';
 import type { EngineInfo, Runtime } from '../runtime/runtime.ts';
+import { timeText } from '../time-text.ts';
 import { Clock, notBeforeMs } from './clock.ts';
 import { capacityOf, nodeReport, type SlowFacts } from './facts.ts';
 import { NodeImages } from './node-images.ts';
@@ -64,7 +65,7 @@ export class NodeStatus {
 
   report(): ReturnType<typeof nodeReport> {
     const { node, hostIp, bootId, agentVersion, pressures } = this.#options;
-    const now = `${new Date(this.#options.now()).toISOString().slice(0, 19)}Z`;
+    const now = timeText(this.#options.now());
     return nodeReport({
       ...{ node, hostIp, bootId, agentVersion, now },
       engine: this.#engine,

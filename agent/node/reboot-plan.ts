@@ -1,4 +1,5 @@
 import type { RebootRequest } from '../../proto/node-reboot.ts';
+import { timeText } from '../time-text.ts';
 
 /* Whether a device does what it is asked: to start anew. Pure. */
 
@@ -45,8 +46,4 @@ function isOver({ bootId: asked = '' }: RebootRequest, bootId: string): boolean 
 
 function refuse(why: string): RebootDecision {
   return { type: 'refuse', why };
-}
-
-function timeText(wallMs: number): string {
-  return `${new Date(wallMs).toISOString().slice(0, 19)}Z`;
 }

@@ -1,4 +1,5 @@
-import { formatWallTime, type Lease, leaseEndsAt, leaseLeftMs } from './lease.ts';
+import { timeText } from '../time-text.ts';
+import { type Lease, leaseEndsAt, leaseLeftMs } from './lease.ts';
 import { elapsedMs, type Moment } from './moment.ts';
 
 /*
@@ -58,6 +59,6 @@ function deferralBy(lease: Lease, { before, now }: ConsentInput, spentMs: number
 function messageOf(lease: Lease, { spentMs, at }: Deferral, maxDeferMs: number): string {
   const mostAtMs = at.wallMs + maxDeferMs - spentMs;
   const isLess = mostAtMs < lease.at.wallMs + lease.seconds * 1000;
-  const until = isLess ? `${formatWallTime(mostAtMs)}, when it may be put off no more` : leaseEndsAt(lease);
+  const until = isLess ? `${timeText(mostAtMs)}, when it may be put off no more` : leaseEndsAt(lease);
   return `lease ${lease.name} puts it off until ${until}${lease.reason && `: ${lease.reason}`}`;
 }

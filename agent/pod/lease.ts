@@ -1,3 +1,4 @@
+import { timeText } from '../time-text.ts';
 import { elapsedMs, type Moment } from './moment.ts';
 
 /*
@@ -69,10 +70,5 @@ export function leaseLeftMs({ seconds, at }: Lease, now: Moment): number {
 
 /** When it ends, by the clock that the device had when it was taken. */
 export function leaseEndsAt({ seconds, at }: Lease): string {
-  return formatWallTime(at.wallMs + seconds * 1000);
-}
-
-/** RFC 3339, to the second. */
-export function formatWallTime(wallMs: number): string {
-  return `${new Date(wallMs).toISOString().slice(0, 19)}Z`;
+  return timeText(at.wallMs + seconds * 1000);
 }

@@ -1,5 +1,6 @@
 import type { ContainerState, ContainerStatus, PodCondition, PodStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
+import { timeText } from '../time-text.ts';
 import { backOffMs } from './back-off.ts';
 import { DENIED, denialOf, denialOfContainer } from './guard-rails.ts';
 import { incompleteInits } from './initialization.ts';
@@ -128,7 +129,7 @@ function ephemeralStateOf(
   const failure = input.failures.get(container.name);
   const denial = denialOfContainer(container, input.rails);
   if (!made && denial) return { waiting: { reason: DENIED, message: denial } };
-  if (made?.state === 'running') return { running: { startedAt: formatTime(made.startedAtMs) } };
+  if (made?.state === 'running') return { running: { startedAt: timeText(made.startedAtMs ?? 0) } };
   if (made?.state === 'exited') return terminated(made);
   if (made && failure)
     return { terminated: { exitCode: 128, reason: 'StartError', message: failure.message } };
@@ -150,7 +151,7 @@ function stateOf(
 ): ContainerState {
   // As in Kubernetes, it does not run before its hook has.
   if (newest?.state === 'running' && !input.hooks.has(newest.id))
-    return { running: { startedAt: formatTime(newest.startedAtMs) } };
+    return { running: { startedAt: timeText(newest.startedAtMs ?? 0) } };
   const { pod, finished, failures, nowMs, rails } = input;
   const denial = finished ? undefined : denialOf(pod, rails);
   if (denial) return { waiting: { reason: DENIED, message: denial } };
@@ -222,8 +223,8 @@ function terminated(ended: ObservedContainer): ContainerState {
       exitCode,
       reason: reasonOf(ended),
       ...(message && { message }),
-      startedAt: formatTime(ended.startedAtMs),
-      finishedAt: formatTime(ended.finishedAtMs),
+      startedAt: timeText(ended.startedAtMs ?? 0),
+      finishedAt: timeText(ended.finishedAtMs ?? 0),
       containerID: idOf(ended),
     },
   };
@@ -302,7 +303,3 @@ const OVER: Readonly<Record<string, { reason: string }>> = {
   Succeeded: { reason: 'PodCompleted' },
   Failed: { reason: 'PodFailed' },
 };
-
-function formatTime(atMs: number | undefined): string {
-  return `${new Date(atMs ?? 0).toISOString().slice(0, 19)}Z`;
-}

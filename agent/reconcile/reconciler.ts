@@ -16,6 +16,7 @@ import { podsWithDirectories } from '../pod/volume-files.ts';
 import type { ObservedContainer, Runtime } from '../runtime/runtime.ts';
 import type { AgentState } from '../state/agent-state.ts';
 import type { DesiredState } from '../state/desired-state.ts';
+import { timeText } from '../time-text.ts';
 import type { AccountTokens } from './account-tokens.ts';
 import { ContainerCache } from './container-cache.ts';
 import { EngineFollower } from './engine-follower.ts';
@@ -393,7 +394,7 @@ export class Reconciler {
       pod,
       health: (id) => this.#probes.health(id),
       hostIp: this.#options.hostIp,
-      startTime: `${new Date(this.#memoryOf(uid).sinceMs).toISOString().slice(0, 19)}Z`,
+      startTime: timeText(this.#memoryOf(uid).sinceMs),
     });
   }
 

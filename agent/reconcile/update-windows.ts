@@ -1,5 +1,6 @@
 import { type PodUpdate, WAITING_FOR_WINDOW } from '../../proto/pod-update.ts';
 import type { Wait } from '../pod/consent.ts';
+import { timeText } from '../time-text.ts';
 
 export interface UpdateWindowsOptions {
   readonly monotonicMs: () => number;
@@ -49,7 +50,7 @@ export class UpdateWindows {
     const waitMs = Math.min(opensAtMs - wallMs, CLOCK_RETRY_MS);
     return {
       ...CLOSED,
-      message: `its window opens at ${new Date(opensAtMs).toISOString()}`,
+      message: `its window opens at ${timeText(opensAtMs)}`,
       untilMs: nowMs + waitMs,
     };
   }

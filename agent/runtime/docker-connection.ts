@@ -21,8 +21,8 @@ export class DockerConnection {
   readonly isLocal: boolean;
   /** Containers whose command cannot run, by id, and why: what Podman tells who starts one, and then forgets. */
   readonly unstartable = new Map<string, string>();
-  /** Containers that Podman calls running and that have ended, by id, and when that was found (RFC 3339). */
-  readonly missed = new Map<string, string>();
+  /** Containers that Podman calls running and that have ended, by id, and when that was found (ms, wall clock). */
+  readonly missed = new Map<string, number>();
   // Podman asks the machine's package manager of what it is made, for each answer anew.
   readonly #version = new Answer(() => this.docker.version());
   readonly #info = new Answer(() => this.docker.info() as Promise<DockerInfo>);

@@ -8,9 +8,11 @@ import type { ObservedContainer } from './runtime.ts';
 
 /** What the kubelet says of a command that cannot run; engines differ. */
 const START_ERROR = 128;
+/** By SIGKILL. */
+const KILLED = 137;
 /** How it ended is not known to anybody. */
 const MISSED = {
-  ...{ Status: 'exited', Running: false, ExitCode: 137 },
+  ...{ Status: 'exited', Running: false, ExitCode: KILLED },
   Error: 'Podman did not learn of its end: the process that watches it (conmon) was killed',
 };
 const NEVER = '0001-01-01T00:00:00Z'; // the engine's "not yet"
@@ -26,15 +28,15 @@ export async function observedOf(
   const podman = await engine.call('ask the engine for its version', () => engine.podman());
   const { Config: config } = container;
   const why = engine.unstartable.get(container.Id);
-  const missedAt = engine.missed.get(container.Id);
+  const missedAtMs = engine.missed.get(container.Id);
   const state = {
     ...container.State,
     ...(why !== undefined && { Error: why }),
-    ...(missedAt !== undefined && { ...MISSED, FinishedAt: missedAt }),
+    ...(missedAtMs !== undefined && MISSED),
   };
   const phase = phaseOf(state);
   const isOver = phase === 'exited' && state.Status === 'created';
-  const finishedAtMs = parseTime(isOver ? container.Created : state.FinishedAt);
+  const finishedAtMs = missedAtMs ?? parseTime(isOver ? container.Created : state.FinishedAt);
   return {
     ...identity,
     id: container.Id,
@@ -43,7 +45,9 @@ export async function observedOf(
     imageId: container.Image,
     state: phase,
     exitCode: isOver ? START_ERROR : state.ExitCode,
-    oomKilled: podman ? await podman.ranOutOfMemory({ ...container, State: state }) : state.OOMKilled,
+    oomKilled:
+      state.OOMKilled ||
+      (phase === 'exited' && state.ExitCode === KILLED && (await ranOutOfMemory(container.Id))),
     error: state.Error,
     ...(isOver && { isUnstartable: true as const }),
     startedAtMs: isOver ? finishedAtMs : parseTime(state.StartedAt),
@@ -54,6 +58,15 @@ export async function observedOf(
     makesNetwork: config.Cmd?.at(-1) === OWN_NETWORK && identity.role === 'infra',
     stopSignal: (config as { StopSignal?: string }).StopSignal ?? 'SIGTERM',
   };
+}
+
+/**
+ * Podman leaves it out of its answer where control groups are of version 1; to Docker it is told apart from the container's
+ * end, and may get lost or come later.
+ */
+async function ranOutOfMemory(containerId: string): Promise<boolean> {
+  const { endedForMemory } = await import('./kernel-log.ts');
+  return endedForMemory(containerId);
 }
 
 /** The engine tells wall-clock times. One that lies in the future, after the clock was set back, counts as now. */

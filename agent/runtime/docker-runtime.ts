@@ -167,7 +167,7 @@ export class DockerRuntime implements Runtime, NetworkMaker {
       return (await this.#engine.unlessGone(what, () => send().then(() => true))) ?? false;
     } catch (error) {
       if (!isMissedEnd(error)) throw error;
-      this.#engine.missed.set(id, new Date().toISOString());
+      this.#engine.missed.set(id, Date.now());
       return false;
     }
   }

@@ -4,7 +4,6 @@ import { isNetwork } from './bare-networks.ts';
 import { unusedFileBytes } from './control-group.ts';
 import type { DockerConnection } from './docker-connection.ts';
 import { isUnstartable, wordsOf } from './docker-errors.ts';
-import { endedForMemory } from './kernel-log.ts';
 import { macOf } from './mac-address.ts';
 import { isBareNetwork, networkFileOf } from './network-name.ts';
 import { type ContainerSpec, type EngineNetwork, type Mount, RuntimeError } from './runtime.ts';
@@ -18,7 +17,6 @@ import { type ContainerSpec, type EngineNetwork, type Mount, RuntimeError } from
 const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '16m' } };
 /** Where it gives a container memory that can be written, although its root is read only. */
 const WRITABLE = ['/run', '/tmp', '/var/tmp'];
-const KILLED = 137;
 /** Beside Docker's; the first version that has all of it. */
 const OWN_API = '/v4.0.0/libpod';
 
@@ -155,12 +153,6 @@ async function refuseDead(docker: Docker, id: string): Promise<void> {
     if (!State.Running)
       throw new RuntimeError('gone', `cannot join the namespaces of container ${other}: it does not run`);
   }
-}
-
-/** It leaves out of an answer that a container was ended for want of memory, where control groups are of version 1. */
-export async function ranOutOfMemory({ Id, State }: Docker.ContainerInspectInfo): Promise<boolean> {
-  if (State.OOMKilled || State.Running) return State.OOMKilled;
-  return State.ExitCode === KILLED && endedForMemory(Id);
 }
 
 /** It does not say how much of a container's memory is files that nobody uses. */

@@ -7,6 +7,7 @@ import { isDeleted, type Pod, podKey } from '../pod/pod.ts';
 import type { EventRecorder } from '../reconcile/event-recorder.ts';
 import type { AgentState } from '../state/agent-state.ts';
 import type { DesiredState } from '../state/desired-state.ts';
+import { timeText } from '../time-text.ts';
 import { followDirectory } from './follow-directory.ts';
 import type { ManifestFile, StaticPodRecord } from './static-pods-plan.ts';
 
@@ -215,8 +216,4 @@ function readContent(file: string): Content | undefined {
 
 function parseRecord(json: string): StaticPodRecord {
   return JSON.parse(json) as StaticPodRecord;
-}
-
-function timeText(wallMs: number): string {
-  return `${new Date(wallMs).toISOString().slice(0, 19)}Z`;
 }
