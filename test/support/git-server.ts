@@ -69,6 +69,13 @@ export class ServedRepository {
   }
 }
 
+/** Of those that ssh2 makes it cannot itself read one in 300. */
+function sshKey(): { text: ssh2.utils.KeyPairReturn; key: ssh2.ParsedKey } {
+  const text = ssh2.utils.generateKeyPairSync('ed25519');
+  const key = ssh2.utils.parseKey(text.public);
+  return key instanceof Error ? sshKey() : { text, key };
+}
+
 /** Real Git servers on the loopback: git's own http-backend behind HTTPS with a password, and git over SSH. */
 export class GitServer {
   readonly credentials = { username: 'robot', password: 'open sesame' };
@@ -92,13 +99,10 @@ export class GitServer {
     this.#https = createServer({ cert: tls.certificate, key: tls.key }, (request, response) =>
       this.#answer(request, response),
     );
-    const client = ssh2.utils.generateKeyPairSync('ed25519');
-    const host = ssh2.utils.generateKeyPairSync('ed25519');
+    const { text: client, key } = sshKey();
+    const { text: host } = sshKey();
     this.identity = client.private;
     this.#hostKey = host.public;
-    const allowed = ssh2.utils.parseKey(client.public);
-    if (allowed instanceof Error) throw allowed;
-    const key = Array.isArray(allowed) ? allowed[0] : allowed;
     this.#ssh = new ssh2.Server({ hostKeys: [host.private] }, (connection) => {
       connection.on('error', () => undefined);
       connection.on('authentication', (attempt) => {
