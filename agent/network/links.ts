@@ -95,8 +95,13 @@ async function networkOf(pid: number): Promise<string> {
   }
 }
 
-async function inputTo([program = '', ...args]: readonly string[], lines: readonly string[]): Promise<void> {
+/** Runs a command that reads lines. Rejects with what it says when it fails, whether it has read them or not. */
+export async function inputTo(
+  [program = '', ...args]: readonly string[],
+  lines: readonly string[],
+): Promise<void> {
   const running = run(program, args, { timeout: COMMAND_MS });
+  running.child.stdin?.on('error', () => undefined); // it has ended already, and tells why by that
   running.child.stdin?.end(`${lines.join('\n')}\n`);
   await running;
 }
