@@ -93,6 +93,8 @@ export class PrivateEngine extends Engine {
   readonly #dir: string;
   readonly #bridge: string;
   readonly #subnet: string;
+  /** Of the networks that devices have made there: two engines that choose at the same moment may choose the same. */
+  readonly #pool: string;
   #pid = 0;
 
   /** `number` tells engines of tests that run at once apart: 1 to 250. */
@@ -102,6 +104,7 @@ export class PrivateEngine extends Engine {
     this.#dir = dir;
     this.#bridge = `hftest${number}`;
     this.#subnet = `10.213.${number}.1/24`;
+    this.#pool = `base=10.215.${number}.0/24,size=26`;
     mkdirSync(join(dir, 'data'));
   }
 
@@ -117,6 +120,7 @@ export class PrivateEngine extends Engine {
       pidfile: join(this.#dir, 'docker.pid'),
       host: this.host,
       bridge: this.#bridge,
+      'default-address-pool': this.#pool,
       iptables: 'false',
       'ip-masq': 'false',
     };
