@@ -1,7 +1,6 @@
 import t from 'tap';
 import { groupOf } from '../../../agent/runtime/control-group.ts';
 import { createOptions } from '../../../agent/runtime/docker-create.ts';
-import { tellsOf } from '../../../agent/runtime/kernel-log.ts';
 import { forPodman } from '../../../agent/runtime/podman.ts';
 import type { ContainerIdentity, ContainerSpec } from '../../../agent/runtime/runtime.ts';
 
@@ -57,16 +56,6 @@ t.test('who has an address is found at once, whoever had it before', async (t) =
       pods: { IPAMConfig: { IPv4Address: '10.89.0.17' }, MacAddress: '02:42:0a:59:00:11' },
     },
   });
-});
-
-t.test('what the kernel says of who had no memory', async (t) => {
-  const line = (group: string) =>
-    `6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=libpod-b,mems_allowed=0,oom_memcg=${group},task_memcg=${group},task=sh,pid=1,uid=0\n`;
-  t.ok(tellsOf(line('/libpod_parent/libpod-a1'), 'a1'));
-  t.ok(tellsOf(line('/machine.slice/libpod-a1.scope/container'), 'a1'));
-  t.notOk(tellsOf(line('/libpod_parent/libpod-a1'), 'b2'), 'of another');
-  t.notOk(tellsOf('6,1,2,-;device a1 entered promiscuous mode', 'a1'), 'something else');
-  t.notOk(tellsOf(line('/libpod_parent/libpod-a1').replace('oom-kill', 'x'), 'a1'));
 });
 
 t.test('the control group of a process, in both versions', async (t) => {
